@@ -1,0 +1,1 @@
+"""Experiments in small-data vision, from a config to a page that answers."""

@@ -1,0 +1,100 @@
+"""Values that follow from the configuration and the facts of the data set.
+
+A key left at `null` means "as the rest implies". What it comes to is worked out here, once; the configuration itself
+stays as it was written, and the record names both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
+
+from lkca_exp.config.schema import AttentionConfig, Config, LkcaConfig
+
+
+class DataFacts(Protocol):
+    """What the configuration needs to know of a data set (see lkca_exp.data.specs.DataSpec)."""
+
+    name: str
+    image_size: int
+    channels: int
+    num_train: int
+    min_images_per_class: int
+    may_mirror: bool
+    patch_size: int
+
+    @property
+    def num_classes(self) -> int: ...
+
+
+T = TypeVar("T")
+
+
+class Size(NamedTuple):
+    width: int
+    depth: int
+    num_heads: int
+    mlp_ratio: float
+
+
+SIZES = {
+    "xs": Size(64, 6, 4, 2),
+    "lee2021": Size(192, 9, 12, 2),  # Lee et al. 2021, arXiv 2112.13492
+    "tiny": Size(192, 12, 3, 4),  # Touvron et al. 2021, arXiv 2012.12877: DeiT-Ti, -S and -B
+    "small": Size(384, 12, 6, 4),
+    "base": Size(768, 12, 12, 4),
+}
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Lengths are in pixels or tokens, `grid` is (rows, columns) of tokens; `num_heads` and `kernel_size` are None for
+    a mixer that has none."""
+
+    image_size: int
+    channels: int
+    num_classes: int
+    patch_size: int
+    grid: tuple[int, int]
+    width: int
+    depth: int
+    mlp_ratio: float
+    num_heads: int | None
+    kernel_size: int | None
+    crop_padding_px: int
+    mirror: bool
+    warmup_epochs: float
+
+
+def derive(config: Config, facts: DataFacts) -> Derived:
+    """Work out every value that `config` leaves to follow from the rest."""
+    model, size = config.model, SIZES[config.model.size]
+    patch_size = _or(model.patch_size, facts.patch_size)
+    side = max(facts.image_size // patch_size, 1)
+    num_heads = kernel_size = None
+    match model.mixer:
+        case AttentionConfig():
+            num_heads = _or(model.mixer.num_heads, size.num_heads)
+        case LkcaConfig():
+            kernel_size = _or(model.mixer.kernel_size, 2 * side - 1)
+            if model.mixer.sharing == "head":
+                num_heads = _or(model.mixer.num_heads, size.num_heads)
+    return Derived(
+        image_size=facts.image_size,
+        channels=facts.channels,
+        num_classes=facts.num_classes,
+        patch_size=patch_size,
+        grid=(side, side),
+        width=_or(model.width, size.width),
+        depth=_or(model.depth, size.depth),
+        mlp_ratio=_or(model.mlp_ratio, size.mlp_ratio),
+        num_heads=num_heads,
+        kernel_size=kernel_size,
+        crop_padding_px=_or(config.augment.crop_padding_px, facts.image_size // 8),
+        mirror=_or(config.augment.mirror, facts.may_mirror),
+        warmup_epochs=_or(config.optim.warmup_epochs, config.epochs / 10),
+    )
+
+
+def _or(value: T | None, default: T) -> T:
+    return default if value is None else value

@@ -1,0 +1,58 @@
+"""A user's mistake, told in one breath: the key, the value, the rule and the way out."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from typing import NoReturn
+
+
+class ConfigError(Exception):
+    """A configuration, or a file or machine it names, that cannot work.
+
+    The front door prints it without a traceback and exits with status 2.
+    """
+
+    def __init__(self, key: str, value: object, rule: str, remedy: str = "") -> None:
+        self.key, self.value, self.rule, self.remedy = key, value, rule, remedy
+        super().__init__(key, value, rule, remedy)  # all of them, so that it survives pickling between processes
+
+    def __str__(self) -> str:
+        lines = [f"{self.key}={show(self.value)}", f"  {self.rule}"]
+        if self.remedy:
+            lines.append(f"  {self.remedy}")
+        return "\n".join(lines)
+
+
+class RunFailedError(Exception):
+    """A run that raised; its traceback has been shown and stands in its record."""
+
+
+def show(value: object) -> str:
+    """A value as it would be typed on the command line."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """The near names, or else all of them, as a sentence."""
+    names = sorted(names)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"There is: {', '.join(names)}." if len(names) < 20 else "`python -m lkca_exp --cfg job` shows them all."
+
+
+TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+def refuse(error: ConfigError) -> NoReturn:
+    """Give the short answer and leave with status 2; HYDRA_FULL_ERROR=1 asks for the traceback too."""
+    if TRACEBACK_WANTED:
+        traceback.print_exception(error)
+    print(f"lkca_exp: {error}", file=sys.stderr)
+    raise SystemExit(2) from error

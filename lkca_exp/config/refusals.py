@@ -1,0 +1,163 @@
+"""Hydra's and OmegaConf's complaints, told as ours: the key, the value, the rule, the nearest valid choice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
+
+from lkca_exp.config.checks import keys
+from lkca_exp.config.errors import ConfigError, did_you_mean
+from lkca_exp.config.schema import GROUP_SCHEMAS, Config
+
+TYPE_RULES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+GROUPS = [field.name for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.default_factory)]
+
+
+def to_config(cfg: DictConfig) -> Config:
+    """The typed configuration in a composed one.
+
+    Raises:
+        ConfigError: for a key that the schema does not have, one that was taken out, or a value that does not resolve.
+    """
+    names = list(_names(cfg))
+    for name in names:
+        if name not in known_keys():
+            raise unknown_key(name, OmegaConf.select(cfg, name))
+        try:
+            OmegaConf.select(cfg, name)
+        except InterpolationResolutionError as error:
+            raise ConfigError(name, _as_written(cfg, name), f"{str(error).splitlines()[0]}.") from error
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise ConfigError(missing[0], "???", f"{missing[0]} must be given.")
+    try:
+        config = OmegaConf.to_object(cfg)
+    except OmegaConfBaseException as error:  # an interpolation that resolves to a value of another type
+        raise explain(error, ()) from error
+    assert isinstance(config, Config)
+    for name, field, _ in keys(config):
+        if name not in names:
+            raise ConfigError(f"~{name}", "", f"{name} ({field.metadata['help']}) cannot be taken out.")
+    return config
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether it comes from composing, not from a job."""
+    if isinstance(error, HydraException | OmegaConfBaseException | MissingConfigException):
+        return True
+    return str(error).startswith("Config group override must be")  # a bare ValueError of Hydra's, for data=null
+
+
+def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
+    """Turn what composing raised into a short answer; `overrides` are the words of the command line."""
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    if isinstance(error, MissingConfigException):
+        return _unknown_option(error)
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override or " ".join(overrides))
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        name = str(cause.full_key)
+        value = _given(name, overrides)
+        unknown = isinstance(cause, ConfigKeyError | ConfigAttributeError)
+        return unknown_key(name, value) if unknown else _wrong_type(name, value)
+    return _other(str(error), overrides)
+
+
+def known_keys() -> dict[str, str]:
+    """Every key that some choice of groups has: dotted name -> type, as written in the schema."""
+    return dict(_fields(Config))
+
+
+def unknown_key(name: str, value: object) -> ConfigError:
+    """The answer to a key that does not exist, or not with the options chosen."""
+    for group, schemas in GROUP_SCHEMAS.items():
+        prefix = group.replace("/", ".") + "."
+        owners = [option for option, schema in schemas.items() if name in dict(_fields(schema, prefix))]
+        if owners:
+            rule = f"With the options chosen nothing reads it: only {group}={' or '.join(owners)} has this key."
+            return ConfigError(name, value, rule)
+    return ConfigError(name, value, "There is no such key.", did_you_mean(name, [*known_keys(), *GROUPS]))
+
+
+def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for field in dataclasses.fields(schema):
+        name = prefix + field.name
+        group = name.replace(".", "/")
+        if group in GROUP_SCHEMAS:
+            for option in GROUP_SCHEMAS[group].values():
+                yield from _fields(option, name + ".")
+        elif isinstance(field.default_factory, type):
+            yield from _fields(field.default_factory, name + ".")
+        else:
+            yield name, str(field.type)
+
+
+def _names(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
+    for name in cfg:
+        node = cfg._get_node(name)
+        if isinstance(node, DictConfig) and not node._is_none():
+            yield from _names(node, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _as_written(cfg: DictConfig, name: str) -> object:
+    """The value before interpolation."""
+    written: object = OmegaConf.to_container(cfg, resolve=False)
+    for part in name.split("."):
+        assert isinstance(written, dict)
+        written = written[part]
+    return written
+
+
+def _given(name: str, overrides: Sequence[str]) -> str:
+    """The value that the command line gave to a key."""
+    for override in reversed(overrides):
+        key, _, value = override.partition("=")
+        if key.lstrip("+~") == name:
+            return value
+    return ""
+
+
+def _unknown_option(error: MissingConfigException) -> ConfigError:
+    group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    return ConfigError(
+        group, option, f"There is no conf/{group}/{option}.yaml.", did_you_mean(option, error.options or ())
+    )
+
+
+def _unreadable(override: str) -> ConfigError:
+    key, _, value = override.partition("=")
+    return ConfigError(
+        key, value, "Overrides read key=value, with quotes as in 'key=\"a b\"' and lists as in key=[1,2]."
+    )
+
+
+def _wrong_type(name: str, value: str) -> ConfigError:
+    written = known_keys().get(name)
+    if written is None:
+        group = name.replace(".", "/")
+        return ConfigError(name, value, f"{name} is a group of keys, not a value.", f"Choose with {group}={value}.")
+    kinds = [TYPE_RULES.get(kind.strip(), "null") for kind in written.split("|")]
+    return ConfigError(name, value, f"{name} is {' or '.join(kinds)}.")
+
+
+def _other(message: str, overrides: Sequence[str]) -> ConfigError:
+    """Complaints of Hydra's that carry no key of their own, only words."""
+    first = message.splitlines()[0]
+    for override in overrides:
+        key, _, value = override.partition("=")
+        name = key.lstrip("+~")
+        if f"'{override}'" in first and "--multirun" in first:
+            return ConfigError(key, value, "Several values make a sweep.", "Add -m.")
+        if f"'{name}'" in first and "already at" in first:
+            return ConfigError(key, value, f"{name} exists, so it takes no +.", f"Write {name}={value}.")
+        if f"'{name}'" in first and name == "experiment":
+            return ConfigError(key, value, "An experiment is added to the defaults.", f"Write +experiment={value}.")
+        if name in GROUPS and first.startswith("Config group override"):
+            return ConfigError(key, value, f"{name} takes the name of a file in conf/{name}/.")
+    return ConfigError("overrides", " ".join(overrides), first)

@@ -1,0 +1,232 @@
+"""Every key of the configuration: its type, its default, its unit and the rule a single value must keep.
+
+This file is the one home of defaults. The YAML under `conf/` only makes choices; relations between keys are in
+`checks.py`; values that follow from others (a key left at `null`) are worked out in `derive.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING as REQUIRED
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+def key(
+    help: str,
+    default: Any = REQUIRED,
+    *,
+    choices: tuple[str, ...] = (),
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    result: bool = True,
+) -> Any:
+    """A configuration key. `result=False` says that its value cannot change what a run computes, so that it is no part
+    of the run's identity."""
+    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
+    rule = {"help": help, "choices": choices, "result": result}
+    rule |= {name: bound for name, bound in bounds.items() if bound is not None}
+    return field(default=default, metadata=rule)
+
+
+def part(cls: type, help: str, *, result: bool = True) -> Any:
+    """A nested group of keys; `result=False` holds for all of them."""
+    return field(default_factory=cls, metadata={"help": help, "result": result})
+
+
+@dataclass
+class DataConfig:
+    name: str = key("data set", MISSING, choices=("digits", "fashion_mnist"))
+    root: str = key("folder of the data sets", "data", result=False)
+    fraction: float = key("share of the training images, stratified and nested", 1.0, above=0, at_most=1)
+    images_per_class: int | None = key("training images of each class; null: all", None, at_least=1)
+    subset_seed: int = key("which images a subset holds", 0, at_least=0)
+    verify: bool = key("refuse files whose checksum differs; false: warn and mark the record", True)
+
+
+@dataclass
+class AugmentConfig:
+    crop_padding_px: int | None = key(
+        "random crop after padding by this many pixels; null: an eighth of the image side", None, at_least=0
+    )
+    mirror: bool | None = key("mirror half of the images left to right; null: where it keeps the label", None)
+
+
+@dataclass
+class MixerConfig:
+    """What every token mixer has: a name, which is also its file's name in lkca_exp/models/mixers."""
+
+    name: str = MISSING
+
+
+@dataclass
+class AttentionConfig(MixerConfig):
+    name: str = "attention"
+    num_heads: int | None = key("heads; null: as model.size says", None, at_least=1)
+
+
+@dataclass
+class LkcaConfig(MixerConfig):
+    name: str = "lkca"
+    kernel_size: int | None = key(
+        "kernel side in tokens, odd; null: 2n-1, every token sees every other", None, at_least=1
+    )
+    sharing: str = key("one kernel per channel, per head, or for all", "channel", choices=("channel", "head", "all"))
+    num_heads: int | None = key("heads, read with sharing=head; null: as model.size says", None, at_least=1)
+    view: str = key(
+        "compute as a convolution, as the N x N matrix of attention, or as whatever is faster",
+        "auto",
+        choices=("auto", "convolution", "attention"),
+    )
+    projections: bool = key("value and output projections around the kernel", False)
+    init: str = key(
+        "kernel at the start: uniform in +-1/K (as torch's convolution), or normal with std 0.02",
+        "uniform",
+        choices=("uniform", "normal"),
+    )
+
+
+@dataclass
+class ModelConfig:
+    name: str = key("skeleton", "vit", choices=("vit",))
+    size: str = key("named width, depth, heads and MLP ratio", "xs", choices=("xs", "lee2021", "tiny", "small", "base"))
+    width: int | None = key("channels of a token; null: as size says", None, at_least=1)
+    depth: int | None = key("blocks; null: as size says", None, at_least=1)
+    mlp_ratio: float | None = key("hidden channels of the MLP over width; null: as size says", None, above=0)
+    patch_size: int | None = key("side of a patch in pixels; null: the usual one for the data set", None, at_least=1)
+    positions: str = key("position embedding", "learned", choices=("learned", "sincos", "none"))
+    pooling: str = key("what the classifier reads", "mean", choices=("mean", "class_token"))
+    drop_path: float = key(
+        "stochastic depth: chance to skip the last block, rising linearly from 0", 0.1, at_least=0, below=1
+    )
+    mixer: MixerConfig = part(MixerConfig, "the part under comparison")
+
+
+@dataclass
+class OptimConfig:
+    name: str = key("optimiser", "adamw", choices=("adamw",))
+    lr: float = key("peak learning rate", 1e-3, above=0)
+    weight_decay: float = key("on weight matrices only", 0.05, at_least=0)
+    beta1: float = key("decay of the gradient's mean", 0.9, at_least=0, below=1)
+    beta2: float = key("decay of the squared gradient's mean", 0.999, at_least=0, below=1)
+    warmup_epochs: float | None = key("linear warm-up; null: a tenth of epochs", None, at_least=0)
+    final_lr_ratio: float = key("learning rate at the end over lr, reached by a cosine", 0.0, at_least=0, at_most=1)
+    clip_norm: float | None = key("largest norm of the gradient; null: no clipping", 1.0, above=0)
+    label_smoothing: float = key("share of the target spread over all classes", 0.1, at_least=0, below=1)
+    ema_decay: float | None = key(
+        "evaluate the moving average of the weights, with this decay a step; null: off", None, above=0, below=1
+    )
+
+
+@dataclass
+class ProtocolConfig:
+    name: str = MISSING
+
+
+@dataclass
+class HoldoutConfig(ProtocolConfig):
+    """A stratified part of train is validation and chooses the epoch; test is read once, at the end."""
+
+    name: str = "holdout"
+    validation_fraction: float = key("share of the training images held out", 0.1, above=0, below=1)
+    split_seed: int = key("which images are held out", 0, at_least=0)
+
+
+@dataclass
+class FinalConfig(ProtocolConfig):
+    """Trains on all of train, selects nothing and reads test once, with the last weights."""
+
+    name: str = "final"
+
+
+@dataclass
+class BestOnTestConfig(ProtocolConfig):
+    """Reports the best test accuracy over the epochs, as much of the literature does; stamped so everywhere."""
+
+    name: str = "best_on_test"
+
+
+@dataclass
+class TrainerConfig:
+    accelerator: str = key("where to train", "auto", choices=("auto", "cpu", "gpu"), result=False)
+    devices: int = key("processes, one device each", 1, at_least=1, result=False)
+    strategy: str = key("how several devices share a batch", "auto", choices=("auto", "ddp"), result=False)
+    progress_bar: bool = key("show a bar on a terminal", True, result=False)
+    fast_run: bool = key("one epoch of two batches, to see that everything works", False)
+    overfit_batches: int = key("train and evaluate on this many batches only; 0: off", 0, at_least=0)
+
+
+@dataclass
+class LoggerConfig:
+    name: str = MISSING
+
+
+@dataclass
+class WandbConfig(LoggerConfig):
+    name: str = "wandb"
+    project: str = key("W&B project", "lkca_exp")
+    entity: str | None = key("W&B user or team; null: the account's own", None)
+    mode: str = key(
+        "auto goes online where credentials are found", "auto", choices=("auto", "online", "offline", "disabled")
+    )
+
+
+@dataclass
+class TensorboardConfig(LoggerConfig):
+    name: str = "tensorboard"
+
+
+@dataclass
+class NoLoggerConfig(LoggerConfig):
+    name: str = "none"
+
+
+@dataclass
+class PathsConfig:
+    runs: str = key("folder of the run records", "runs")
+
+
+@dataclass
+class Config:
+    study: str = key("folder of the run under paths.runs, and group in W&B", "default", result=False)
+    seed: int = key("initial weights, order of the images, augmentation, dropout", 0, at_least=0, at_most=2**31 - 1)
+    epochs: int = key("passes over the training images", 30, at_least=1)
+    batch_size: int = key("images a step, over all devices", 64, at_least=1)
+    precision: str = key("fp32, or bf16 autocast", "fp32", choices=("fp32", "bf16"))
+    keep: str = key(
+        "after success: the weights, also the optimiser's state, or neither",
+        "weights",
+        choices=("weights", "all", "none"),
+        result=False,
+    )
+    force: bool = key("train again although a result exists", False, result=False)
+    data: DataConfig = part(DataConfig, "data set and subset")
+    augment: AugmentConfig = part(AugmentConfig, "augmentation of training batches")
+    model: ModelConfig = part(ModelConfig, "model")
+    optim: OptimConfig = part(OptimConfig, "optimiser, schedule and loss")
+    protocol: ProtocolConfig = part(ProtocolConfig, "what is validated, selected and tested")
+    trainer: TrainerConfig = part(TrainerConfig, "where and how to run")
+    logger: LoggerConfig = part(LoggerConfig, "where curves go beside the local record", result=False)
+    paths: PathsConfig = part(PathsConfig, "folders", result=False)
+
+
+GROUP_SCHEMAS: dict[str, dict[str, type]] = {
+    "model/mixer": {"attention": AttentionConfig, "lkca": LkcaConfig},
+    "protocol": {"holdout": HoldoutConfig, "final": FinalConfig, "best_on_test": BestOnTestConfig},
+    "logger": {"wandb": WandbConfig, "tensorboard": TensorboardConfig, "none": NoLoggerConfig},
+}
+"""The groups whose options differ in their keys. The YAML of an option names its schema in its defaults list."""
+
+
+def register() -> None:
+    """Make the schemas known to Hydra, under the group `schema`."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    store.store(group="schema", name="config", node=Config, package="_global_")
+    for group, schemas in GROUP_SCHEMAS.items():
+        for name, schema in schemas.items():
+            store.store(group=f"schema/{group}", name=name, node=schema)
