@@ -1,0 +1,33 @@
+"""A data set in memory, and its splits.
+
+Shapes: N images, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, C, H, W) in uint8 and their labels (N,) in int64."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> Split:
+        return Split(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A whole data set; `warnings` say what of it was accepted although it differs from what its authors ship."""
+
+    train: Split
+    test: Split
+    warnings: tuple[str, ...] = ()

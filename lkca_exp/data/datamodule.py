@@ -1,0 +1,60 @@
+"""What Lightning asks for: loaders of a run's data, on the device it chose, each process with its share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lkca_exp.data.loader import EvalLoader, Share, TrainLoader
+from lkca_exp.data.prepare import RunData
+
+EVAL_BATCH_SIZE = 256
+
+
+class RunDataModule(pl.LightningDataModule):
+    """Loaders for one run. `max_batches` cuts every pass short, for a fast run."""
+
+    def __init__(
+        self,
+        data: RunData,
+        batch_size: int,
+        seed: int,
+        augment: Callable[[Tensor, torch.Generator], Tensor],
+        normalise: Callable[[Tensor], Tensor],
+        max_batches: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.data, self.batch_size, self.seed = data, batch_size, seed
+        self.augment, self.normalise = augment, normalise
+        self.max_batches = max_batches
+
+    def train_loader(self, epoch: Callable[[], int], **here: Any) -> TrainLoader:
+        """The training batches, for the epoch that `epoch` tells at the start of each pass."""
+        return TrainLoader(self.data.train, self.batch_size, self.seed, epoch, self.augment, self.normalise, **here)
+
+    def train_dataloader(self) -> TrainLoader:
+        return self.train_loader(lambda: self.trainer.current_epoch, **self._here())  # type: ignore[union-attr]
+
+    def val_dataloader(self) -> EvalLoader | list:
+        if self.data.watched is None:
+            return []
+        return EvalLoader(self.data.watched, EVAL_BATCH_SIZE, self.normalise, **self._here())
+
+    def test_dataloader(self) -> EvalLoader:
+        return EvalLoader(self.data.test, EVAL_BATCH_SIZE, self.normalise, **self._here())
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch  # it is there
+
+    def _here(self) -> dict[str, Any]:
+        trainer = self.trainer
+        assert trainer is not None
+        return {
+            "device": trainer.strategy.root_device,
+            "share": Share(trainer.global_rank, trainer.world_size),
+            "max_batches": self.max_batches,
+        }
