@@ -1,0 +1,92 @@
+"""From a checked configuration to a model, and the two prices of a model: parameters and operations.
+
+Adding a mixer: a file and a row in `mixers/`, its settings in `config/schema.py`, a case in `build_mixer`.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.schema import AttentionConfig, LkcaConfig, MixerConfig, ModelConfig
+from lkca_exp.models.mixers import MIXERS
+from lkca_exp.models.mixers.attention import Attention
+from lkca_exp.models.mixers.lkca import Lkca
+from lkca_exp.models.vit import VisionTransformer
+
+
+def build_model(model: ModelConfig, derived: Derived) -> nn.Module:
+    """A model with fresh weights from the global generator."""
+    if model.name != "vit":
+        raise ValueError(f"model.name={model.name}: no such skeleton. There is: vit.")
+    return VisionTransformer(
+        grid=derived.grid,
+        patch_size=derived.patch_size,
+        channels=derived.channels,
+        num_classes=derived.num_classes,
+        width=derived.width,
+        depth=derived.depth,
+        mlp_ratio=derived.mlp_ratio,
+        positions=model.positions,
+        pooling=model.pooling,
+        drop_path=model.drop_path,
+        make_mixer=lambda: build_mixer(model.mixer, derived),
+    )
+
+
+def build_mixer(mixer: MixerConfig, derived: Derived) -> nn.Module:
+    match mixer:
+        case AttentionConfig():
+            assert derived.num_heads is not None
+            return Attention(derived.width, derived.grid, derived.num_heads)
+        case LkcaConfig():
+            assert derived.kernel_size is not None
+            return Lkca(
+                derived.width,
+                derived.grid,
+                kernel_size=derived.kernel_size,
+                sharing=mixer.sharing,
+                num_heads=derived.num_heads,
+                view=mixer.view,
+                projections=mixer.projections,
+                init=mixer.init,
+            )
+    raise ValueError(f"model.mixer.name={mixer.name}: no such mixer. There is: {', '.join(MIXERS)}.")
+
+
+def view_used(model: nn.Module) -> str | None:
+    """How this machine computes LKCA's kernel, for the record; None for a model without one."""
+    return next((module.view_used for module in model.modules() if isinstance(module, Lkca)), None)
+
+
+def count_parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def flops_per_image(model: nn.Module, derived: Derived) -> int:
+    """Operations of one image's forward pass in evaluation mode; a multiplication with its addition counts as two.
+
+    Counted are matrix products and convolutions as they are run, those with padding included. So LKCA's count depends
+    on its view: 2*N*N*C as a matrix, 2*N*K*K*C as a convolution. Neither the model nor a random generator is touched.
+    """
+    # Shapes without numbers. Nothing is computed, and attention is taken as plain products: the fused one of a CPU is
+    # unknown to the counter, which would have it for free.
+    replica = copy.deepcopy(model).to("meta").eval()
+    image = torch.empty(1, derived.channels, derived.image_size, derived.image_size, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        replica(image)
+    return counter.get_total_flops()
+
+
+def no_weight_decay(model: nn.Module) -> set[str]:
+    """Names of the parameters that weight decay leaves alone: biases, norms, positions and the class token.
+
+    Everything else is a weight, LKCA's kernel included.
+    """
+    return {
+        name for name, parameter in model.named_parameters() if parameter.ndim <= 1 or name == "positions.embedding"
+    }

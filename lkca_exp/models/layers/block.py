@@ -1,0 +1,30 @@
+"""A pre-norm transformer block around any token mixer.
+
+    x + drop_path(mixer(norm(x))), then x + drop_path(mlp(norm(x)))
+
+Dosovitskiy et al., arXiv 2010.11929; the epsilon of its LayerNorms is 1e-6 as there.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from lkca_exp.models.layers.drop_path import DropPath
+from lkca_exp.models.layers.mlp import Mlp
+
+NORM_EPSILON = 1e-6
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, mixer: nn.Module, mlp_width: int, drop_path: float) -> None:
+        super().__init__()
+        self.mixer_norm = nn.LayerNorm(width, eps=NORM_EPSILON)
+        self.mixer = mixer
+        self.mlp_norm = nn.LayerNorm(width, eps=NORM_EPSILON)
+        self.mlp = Mlp(width, mlp_width)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, C) -> (B, N, C)."""
+        tokens = tokens + self.drop_path(self.mixer(self.mixer_norm(tokens)))
+        return tokens + self.drop_path(self.mlp(self.mlp_norm(tokens)))

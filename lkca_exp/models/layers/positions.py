@@ -1,0 +1,63 @@
+"""Where a token lies: a learned vector per position, fixed sines and cosines, or nothing.
+
+Learned: Dosovitskiy et al., arXiv 2010.11929. Sincos: the 2-D variant of Chen et al. (MoCo v3, arXiv 2104.02057), as in
+Beyer et al., "Better plain ViT baselines", arXiv 2205.01580: half of the channels tell the column, half the row, in
+sines and cosines of wavelengths from 2 pi to 2 pi * 10,000 tokens. A class token lies nowhere: its row is zero.
+
+Shapes: B batch, N tokens (a class token, if any, in front), C channels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+POSITIONS = ("learned", "sincos", "none")
+
+
+def make_positions(kind: str, grid: tuple[int, int], width: int, class_token: bool) -> nn.Module:
+    """A module (B, N, C) -> (B, N, C) that adds positions of the given kind."""
+    match kind:
+        case "learned":
+            return LearnedPositions(grid[0] * grid[1] + class_token, width)
+        case "sincos":
+            return SincosPositions(grid, width, class_token)
+        case "none":
+            return nn.Identity()
+    raise ValueError(f"positions={kind!r}: no such choice. Choose one of: {', '.join(POSITIONS)}.")
+
+
+class LearnedPositions(nn.Module):
+    def __init__(self, num_tokens: int, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(torch.empty(num_tokens, width))
+        nn.init.trunc_normal_(self.embedding, std=0.02)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens + self.embedding
+
+
+class SincosPositions(nn.Module):
+    embedding: Tensor
+
+    def __init__(self, grid: tuple[int, int], width: int, class_token: bool) -> None:
+        super().__init__()
+        embedding = sincos_2d(grid, width)
+        if class_token:
+            embedding = torch.cat([torch.zeros(1, width), embedding])
+        self.register_buffer("embedding", embedding, persistent=False)  # fixed: no part of a checkpoint
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens + self.embedding
+
+
+def sincos_2d(grid: tuple[int, int], width: int) -> Tensor:
+    """(N, C): sin(column f), cos(column f), sin(row f), cos(row f), a quarter of the channels each."""
+    if width % 4:
+        raise ValueError(f"width={width}: sincos positions need a multiple of 4 channels. Or use learned positions.")
+    quarter = width // 4
+    frequencies = 10_000.0 ** -(torch.arange(quarter, dtype=torch.float64) / max(quarter - 1, 1))
+    rows, columns = torch.meshgrid(*(torch.arange(length) for length in grid), indexing="ij")
+    across = columns.flatten()[:, None] * frequencies
+    down = rows.flatten()[:, None] * frequencies
+    return torch.cat([across.sin(), across.cos(), down.sin(), down.cos()], dim=1).float()

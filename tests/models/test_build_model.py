@@ -1,0 +1,126 @@
+"""From settings to a model, and what it is said to cost, against counts by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.schema import MixerConfig, ModelConfig
+from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
+from lkca_exp.models.mixers.attention import Attention
+from lkca_exp.models.mixers.lkca import Lkca
+from lkca_exp.models.vit import VisionTransformer
+
+Describe = Callable[..., tuple[ModelConfig, Derived]]
+WIDTH, MLP_WIDTH, DEPTH, PATCH, CLASSES = 24, 48, 2, 4, 10
+
+
+def flops_outside_mixers(num_tokens: int) -> int:
+    """Two for each multiplication with its addition. The 16 patches have 4 pixels; the head reads one token."""
+    mlp = 2 * 2 * num_tokens * WIDTH * MLP_WIDTH
+    return 2 * 16 * PATCH * WIDTH + DEPTH * mlp + 2 * WIDTH * CLASSES
+
+
+def last_mixer(settings: ModelConfig, derived: Derived) -> nn.Module:
+    model = build_model(settings, derived)
+    assert isinstance(model, VisionTransformer)
+    return model.blocks[-1].get_submodule("mixer")
+
+
+@pytest.mark.parametrize(
+    ("mixer", "options", "model", "num_tokens", "mixing"),
+    [
+        # qkv and output projections, then Q K^T and its product with V
+        ("attention", {}, {}, 16, 2 * 4 * 16 * WIDTH**2 + 2 * 2 * 16 * 16 * WIDTH),
+        ("attention", {}, {"pooling": "class_token"}, 17, 2 * 4 * 17 * WIDTH**2 + 2 * 2 * 17 * 17 * WIDTH),
+        ("lkca", {"view": "attention"}, {}, 16, 2 * 16 * 16 * WIDTH),
+        ("lkca", {"view": "convolution"}, {}, 16, 2 * 16 * 49 * WIDTH),
+        ("lkca", {"view": "convolution", "kernel_size": 3}, {}, 16, 2 * 16 * 9 * WIDTH),
+        ("lkca", {"view": "attention", "sharing": "all"}, {}, 16, 2 * 16 * 16 * WIDTH),
+        ("lkca", {"view": "attention", "sharing": "head"}, {}, 16, 2 * 16 * 16 * WIDTH),
+        ("lkca", {"view": "attention", "projections": True}, {}, 16, 2 * 2 * 16 * WIDTH**2 + 2 * 16 * 16 * WIDTH),
+    ],
+)
+def test_flops_by_hand(
+    mixer: str, options: dict[str, Any], model: dict[str, Any], num_tokens: int, mixing: int, describe: Describe
+) -> None:
+    settings, derived = describe(mixer, options, **model)
+    counted = flops_per_image(build_model(settings, derived), derived)
+    assert counted == flops_outside_mixers(num_tokens) + DEPTH * mixing
+
+
+@pytest.mark.parametrize("mixer", ["attention", "lkca"])
+def test_counting_flops_leaves_no_trace(mixer: str, describe: Describe) -> None:
+    settings, derived = describe(mixer, drop_path=0.5)
+    model = build_model(settings, derived).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = torch.get_rng_state()
+    flops_per_image(model, derived)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    model(torch.zeros(1, 1, 8, 8)).sum().backward()
+
+
+def test_attention_is_built_as_configured(describe: Describe) -> None:
+    mixer = last_mixer(*describe("attention", {"num_heads": 6}))
+    assert isinstance(mixer, Attention)
+    assert (mixer.num_heads, mixer.grid) == (6, (4, 4))
+
+
+@pytest.mark.parametrize(
+    ("options", "kernel_shape", "view", "projected"),
+    [
+        ({}, (24, 7, 7), "auto", False),
+        ({"kernel_size": 3, "view": "attention"}, (24, 3, 3), "attention", False),
+        ({"sharing": "head", "num_heads": 6, "projections": True}, (6, 7, 7), "auto", True),
+        ({"sharing": "all", "view": "convolution"}, (1, 7, 7), "convolution", False),
+    ],
+)
+def test_lkca_is_built_as_configured(
+    options: dict[str, Any], kernel_shape: tuple[int, ...], view: str, projected: bool, describe: Describe
+) -> None:
+    mixer = last_mixer(*describe("lkca", options))
+    assert isinstance(mixer, Lkca)
+    assert (mixer.kernel.shape, mixer.view, mixer.grid) == (kernel_shape, view, (4, 4))
+    assert isinstance(mixer.value, torch.nn.Linear) is isinstance(mixer.output, torch.nn.Linear) is projected
+
+
+@pytest.mark.parametrize(("init", "low", "high"), [("uniform", 0.14, 1 / 7), ("normal", 0.06, 0.12)])
+def test_lkcas_init_is_built_as_configured(init: str, low: float, high: float, describe: Describe) -> None:
+    mixer = last_mixer(*describe("lkca", {"init": init}))
+    assert isinstance(mixer, Lkca)
+    assert low < mixer.kernel.abs().max() <= high
+
+
+def test_weight_decay_spares_all_but_weights(describe: Describe) -> None:
+    model = build_model(*describe("lkca", {"projections": True}, depth=1))
+    decayed = {name for name, _ in model.named_parameters()} - no_weight_decay(model)
+    assert decayed == {
+        "patch_embed.projection.weight",
+        "blocks.0.mixer.kernel",
+        "blocks.0.mixer.value.weight",
+        "blocks.0.mixer.output.weight",
+        "blocks.0.mlp.expand.weight",
+        "blocks.0.mlp.reduce.weight",
+        "head.weight",
+    }
+
+
+def test_weight_decay_spares_positions_and_class_token(describe: Describe) -> None:
+    model = build_model(*describe("attention", pooling="class_token"))
+    assert {"positions.embedding", "class_token", "blocks.1.mixer.qkv.bias", "norm.weight"} <= no_weight_decay(model)
+    assert no_weight_decay(model) <= {name for name, _ in model.named_parameters()}
+
+
+def test_unknown_names_are_refused(describe: Describe) -> None:
+    settings, derived = describe("lkca")
+    with pytest.raises(ValueError, match=r"model.name=cnn.*vit"):
+        build_model(ModelConfig(name="cnn", mixer=settings.mixer), derived)
+    with pytest.raises(ValueError, match=r"model.mixer.name=pool.*attention, lkca"):
+        build_model(ModelConfig(mixer=MixerConfig(name="pool")), derived)

@@ -1,0 +1,249 @@
+"""The operator against slow and independent ones: scipy's correlation forward, a loop over pairs of tokens backward.
+
+Shapes: B batch, N = h*w tokens, C channels, K kernel side, G kernels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import correlate2d
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from lkca_exp.models.large_kernel import faster_view, large_kernel_mix, toeplitz_matrix
+
+COMPUTED_VIEWS = ("convolution", "attention")
+
+
+class Case(NamedTuple):
+    tokens: Tensor
+    kernel: Tensor
+    upstream: Tensor
+    grid: tuple[int, int]
+
+
+def make_case(batch: int, grid: tuple[int, int], channels: int, num_kernels: int, side: int, seed: int = 0) -> Case:
+    """Normal numbers in float64; `upstream` is the gradient that reaches the output."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+    shape = (batch, grid[0] * grid[1], channels)
+    return Case(normal(*shape), normal(num_kernels, side, side), normal(*shape), grid)
+
+
+def mix_by_scipy(case: Case) -> np.ndarray:
+    batch, _, channels = case.tokens.shape
+    num_kernels, side, _ = case.kernel.shape
+    image = case.tokens.numpy().reshape(batch, *case.grid, channels)
+    mixed = np.empty_like(image)
+    for b in range(batch):
+        for c in range(channels):
+            padded = np.pad(image[b, :, :, c], side // 2)
+            mixed[b, :, :, c] = correlate2d(padded, case.kernel[c // (channels // num_kernels)].numpy(), mode="valid")
+    return mixed.reshape(batch, -1, channels)
+
+
+def gradients_by_loops(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    tokens, kernel, upstream = (tensor.numpy() for tensor in case[:3])
+    channels, (num_kernels, side, _), columns = tokens.shape[2], kernel.shape, case.grid[1]
+    head = np.arange(channels) // (channels // num_kernels)
+    to_tokens, to_kernel = np.zeros_like(tokens), np.zeros_like(kernel)
+    for i in range(tokens.shape[1]):
+        for j in range(tokens.shape[1]):
+            row = j // columns - i // columns + side // 2
+            column = j % columns - i % columns + side // 2
+            if 0 <= row < side and 0 <= column < side:
+                to_tokens[:, j] += upstream[:, i] * kernel[head, row, column]
+                np.add.at(to_kernel[:, row, column], head, (upstream[:, i] * tokens[:, j]).sum(axis=0))
+    return to_tokens, to_kernel
+
+
+def run(case: Case, view: str, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
+    """Output, gradient to the tokens, gradient to the kernel."""
+    tokens, kernel = (tensor.detach().to(dtype).requires_grad_() for tensor in case[:2])
+    mixed = large_kernel_mix(tokens, kernel, case.grid, view)
+    to_tokens, to_kernel = torch.autograd.grad(mixed, (tokens, kernel), case.upstream.to(mixed.dtype))
+    return mixed.detach(), to_tokens, to_kernel
+
+
+def assert_close(results: tuple[Tensor, ...], references: tuple[Tensor | np.ndarray, ...], tolerance: float) -> None:
+    """Errors are measured against the largest value of the reference."""
+    for result, reference in zip(results, references, strict=True):
+        wanted = torch.as_tensor(reference, dtype=torch.float64)
+        assert result.shape == wanted.shape
+        error = (result.double() - wanted).abs().max() / wanted.abs().max().clamp(min=1)
+        assert error <= tolerance
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    grid = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    num_kernels = draw(st.integers(1, 3))
+    channels = num_kernels * draw(st.integers(1, 3))
+    side = 2 * draw(st.integers(0, max(grid) - 1)) + 1
+    return make_case(draw(st.integers(1, 3)), grid, channels, num_kernels, side, seed=draw(st.integers(0, 1000)))
+
+
+@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@settings(max_examples=60, deadline=None)
+@given(case=cases())
+def test_output_and_gradients_match_scipy_and_loops(view: str, case: Case) -> None:
+    assert_close(run(case, view), (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
+
+
+@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("num_kernels", [6, 3, 1])
+def test_a_full_kernel_of_a_real_size(view: str, num_kernels: int) -> None:
+    case = make_case(batch=3, grid=(7, 7), channels=6, num_kernels=num_kernels, side=13)
+    assert_close(run(case, view), (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
+
+
+@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("num_kernels", [8, 4, 1])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 1e-2)])
+def test_lower_precision_errs_by_its_rounding(
+    view: str, num_kernels: int, dtype: torch.dtype, tolerance: float
+) -> None:
+    case = make_case(batch=4, grid=(6, 6), channels=8, num_kernels=num_kernels, side=11)
+    results = run(case, view, dtype)
+    assert {result.dtype for result in results} == {dtype}
+    assert_close(results, run(case, "attention"), tolerance)
+
+
+@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("num_kernels", [8, 4, 1])
+def test_autocast_computes_in_bfloat16_and_keeps_float32_gradients(view: str, num_kernels: int) -> None:
+    case = make_case(batch=4, grid=(6, 6), channels=8, num_kernels=num_kernels, side=11)
+    with torch.autocast("cpu", torch.bfloat16):
+        results = run(case, view, torch.float32)
+    assert [result.dtype for result in results] == [torch.bfloat16, torch.float32, torch.float32]
+    assert_close(results, run(case, "attention"), tolerance=1e-2)
+
+
+@pytest.mark.parametrize("num_kernels", [4, 2, 1])
+def test_views_agree_in_second_derivatives(num_kernels: int) -> None:
+    case = make_case(batch=2, grid=(3, 3), channels=4, num_kernels=num_kernels, side=5)
+    second = []
+    for view in COMPUTED_VIEWS:
+        tokens, kernel = (tensor.detach().requires_grad_() for tensor in case[:2])
+        energy = large_kernel_mix(tokens, kernel, case.grid, view).square().sum()
+        to_tokens, to_kernel = torch.autograd.grad(energy, (tokens, kernel), create_graph=True)
+        second.append(torch.autograd.grad(to_tokens.square().sum() + to_kernel.square().sum(), (tokens, kernel)))
+    assert_close(second[1], second[0], tolerance=1e-12)
+
+
+@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("num_kernels", [16, 4, 1])
+def test_same_inputs_give_the_same_bits(view: str, num_kernels: int) -> None:
+    case = make_case(batch=32, grid=(8, 8), channels=16, num_kernels=num_kernels, side=15)
+    first = run(case, view, torch.float32)
+    for _ in range(5):
+        assert all(map(torch.equal, run(case, view, torch.float32), first))
+
+
+@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+def test_strided_tokens_and_kernels_are_welcome(view: str) -> None:
+    case = make_case(batch=2, grid=(3, 4), channels=6, num_kernels=3, side=5)
+    strided = Case(case.tokens.transpose(1, 2).contiguous().transpose(1, 2), case.kernel.mT.contiguous().mT, *case[2:])
+    assert_close(run(strided, view), run(case, view), tolerance=1e-14)
+
+
+@pytest.mark.parametrize("side", [1, 3, 5, 7])
+def test_toeplitz_matrix_is_the_papers_construction(side: int) -> None:
+    """Slide an n x n window over the (2n-1) x (2n-1) matrix from the bottom-right corner to the top-left."""
+    n = (side + 1) // 2
+    weights = np.random.RandomState(0).standard_normal((2, side, side))
+    stops = [(row, column) for row in reversed(range(n)) for column in reversed(range(n))]
+    expected = [[kernel[row : row + n, column : column + n].ravel() for row, column in stops] for kernel in weights]
+    np.testing.assert_array_equal(toeplitz_matrix(torch.from_numpy(weights), (n, n)).numpy(), np.array(expected))
+
+
+@pytest.mark.parametrize("grid", [(3, 3), (2, 5)])
+def test_toeplitz_matrix_is_zero_beyond_the_reach_of_a_small_kernel(grid: tuple[int, int]) -> None:
+    matrix = toeplitz_matrix(torch.ones(1, 3, 3), grid)[0]
+    rows, columns = np.divmod(np.arange(grid[0] * grid[1]), grid[1])
+    near = (abs(rows[:, None] - rows) <= 1) & (abs(columns[:, None] - columns) <= 1)
+    np.testing.assert_array_equal(matrix.numpy(), near)
+
+
+@pytest.mark.parametrize(
+    ("view", "operation"), [("convolution", torch.ops.aten.convolution), ("attention", torch.ops.aten.bmm)]
+)
+@pytest.mark.parametrize("num_kernels", [4, 2, 1])
+def test_a_view_really_computes_what_it_is_called(view: str, operation: object, num_kernels: int) -> None:
+    case = make_case(batch=2, grid=(3, 3), channels=4, num_kernels=num_kernels, side=5)
+    with FlopCounterMode(display=False) as counter:
+        large_kernel_mix(case.tokens, case.kernel, case.grid, view)
+    assert set(counter.get_flop_counts()["Global"]) == {operation}
+
+
+@pytest.mark.parametrize(
+    ("num_kernels", "side", "grid", "view"),
+    [
+        (64, 3, (8, 8), "convolution"),
+        (64, 5, (8, 8), "attention"),
+        (64, 13, (16, 16), "convolution"),
+        (64, 15, (16, 16), "attention"),
+        (64, 63, (32, 32), "convolution"),
+        (4, 3, (16, 16), "convolution"),
+        (4, 5, (16, 16), "attention"),
+        (1, 63, (32, 32), "attention"),
+    ],
+)
+def test_auto_chooses(num_kernels: int, side: int, grid: tuple[int, int], view: str) -> None:
+    assert faster_view(64, num_kernels, side, grid) == view
+
+
+def test_auto_is_one_of_the_two_views() -> None:
+    case = make_case(batch=2, grid=(4, 4), channels=4, num_kernels=4, side=7)
+    assert all(map(torch.equal, run(case, "auto", torch.float32), run(case, "attention", torch.float32)))
+
+
+def test_training_works_after_a_first_use_in_inference_mode() -> None:
+    case = make_case(batch=2, grid=(5, 9), channels=4, num_kernels=4, side=17)  # a grid that no other test uses
+    with torch.inference_mode():
+        large_kernel_mix(case.tokens, case.kernel, case.grid, "attention")
+    assert_close(run(case, "attention"), run(case, "convolution"), tolerance=1e-12)
+
+
+@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("num_kernels", [4, 1])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_compiles_into_one_graph(view: str, num_kernels: int, backend: str) -> None:
+    case = make_case(batch=2, grid=(4, 4), channels=4, num_kernels=num_kernels, side=7)
+    tokens, kernel = (tensor.detach().requires_grad_() for tensor in case[:2])
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda x, k: large_kernel_mix(x, k, case.grid, view), backend=backend, fullgraph=True)
+    mixed = compiled(tokens, kernel)
+    results = (mixed.detach(), *torch.autograd.grad(mixed, (tokens, kernel), case.upstream))
+    assert_close(results, (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "kernel", "grid", "view", "message"),
+    [
+        ((2, 17, 4), (4, 3, 3), (4, 4), "auto", r"needs \(B, 16, C\).*class token"),
+        ((16, 4), (4, 3, 3), (4, 4), "auto", r"\(16, 4\)"),
+        ((2, 16, 4), (4, 3, 5), (4, 4), "auto", "square kernels"),
+        ((2, 16, 4), (3, 3), (4, 4), "auto", "square kernels"),
+        ((2, 16, 4), (3, 3, 3), (4, 4), "auto", "3 kernels for 4 channels"),
+        ((2, 16, 4), (8, 3, 3), (4, 4), "auto", "8 kernels for 4 channels"),
+        ((2, 16, 4), (4, 4, 4), (4, 4), "auto", "kernel side 4.*odd"),
+        ((2, 16, 4), (4, 9, 9), (4, 4), "auto", "kernel side 9.*from 1 to 7"),
+        ((2, 8, 4), (4, 9, 9), (2, 4), "auto", "kernel side 9.*from 1 to 7"),
+        ((2, 16, 4), (4, 3, 3), (4, 4), "fft", "view='fft'.*auto, convolution, attention"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    tokens: tuple[int, ...], kernel: tuple[int, ...], grid: tuple[int, int], view: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        large_kernel_mix(torch.zeros(tokens), torch.zeros(kernel), grid, view)

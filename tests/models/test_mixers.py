@@ -1,0 +1,176 @@
+"""Every mixer against a slow twin or a stated property.
+
+Shapes: B batch, N = h*w tokens, C channels, K kernel side.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lkca_exp.config.schema import GROUP_SCHEMAS
+from lkca_exp.models.mixers import MIXERS
+from lkca_exp.models.mixers.attention import Attention
+from lkca_exp.models.mixers.lkca import Lkca
+
+WIDTH, GRID = 12, (3, 5)
+
+
+def make_lkca(**changed: Any) -> Lkca:
+    options: dict[str, Any] = {
+        "kernel_size": 9,
+        "sharing": "channel",
+        "num_heads": None,
+        "view": "auto",
+        "projections": False,
+        "init": "uniform",
+    }
+    return Lkca(WIDTH, GRID, **(options | changed))
+
+
+MADE: dict[str, Callable[[], nn.Module]] = {
+    "attention": lambda: Attention(WIDTH, GRID, num_heads=3),
+    "lkca": make_lkca,
+    "lkca with projections": lambda: make_lkca(projections=True),
+    "lkca per head": lambda: make_lkca(sharing="head", num_heads=4),
+    "lkca for all": lambda: make_lkca(sharing="all", init="normal"),
+    "lkca as a convolution": lambda: make_lkca(view="convolution", kernel_size=3),
+    "lkca as attention": lambda: make_lkca(view="attention", kernel_size=5),
+}
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def influence(mixer: nn.Module, output_token: int) -> Tensor:
+    """Which of the N tokens the given output token depends on."""
+    tokens = normal(1, GRID[0] * GRID[1], WIDTH).requires_grad_()
+    mixer(tokens)[0, output_token].sum().backward()
+    assert tokens.grad is not None
+    return tokens.grad[0].abs().sum(dim=1) > 0
+
+
+def test_the_table_names_every_mixer_of_the_configuration() -> None:
+    assert set(MIXERS) == set(GROUP_SCHEMAS["model/mixer"])
+    for name, mixer in MIXERS.items():
+        assert mixer.__module__ == f"lkca_exp.models.mixers.{name}"
+
+
+@pytest.mark.parametrize("mixer", MIXERS.values())
+def test_constructors_name_all_their_arguments(mixer: type[nn.Module]) -> None:
+    kinds = {parameter.kind for parameter in inspect.signature(mixer).parameters.values()}
+    assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_shape_dtype_and_gradients(made: str) -> None:
+    mixer = MADE[made]()
+    tokens = torch.randn(2, GRID[0] * GRID[1], WIDTH)
+    mixed = mixer(tokens)
+    assert mixed.shape == tokens.shape
+    assert mixed.dtype == tokens.dtype
+    assert mixed.isfinite().all()
+    mixed.square().sum().backward()
+    for name, parameter in mixer.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_images_of_a_batch_do_not_mix(made: str) -> None:
+    mixer = MADE[made]().double()
+    tokens = normal(3, GRID[0] * GRID[1], WIDTH)
+    torch.testing.assert_close(mixer(tokens)[1:2], mixer(tokens[1:2]), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("class_token", [0, 1])
+@pytest.mark.parametrize("num_heads", [1, 3, 12])
+def test_attention_is_softmax_of_queries_and_keys(num_heads: int, class_token: int) -> None:
+    mixer = Attention(WIDTH, GRID, num_heads).double()
+    tokens = normal(2, GRID[0] * GRID[1] + class_token, WIDTH)
+    queries, keys, values = (tokens @ mixer.qkv.weight.T + mixer.qkv.bias).chunk(3, dim=-1)
+    heads = []
+    for head in range(num_heads):
+        own = slice(head * WIDTH // num_heads, (head + 1) * WIDTH // num_heads)
+        logits = queries[..., own] @ keys[..., own].mT / (WIDTH / num_heads) ** 0.5
+        weights = logits.exp() / logits.exp().sum(dim=-1, keepdim=True)
+        heads.append(weights @ values[..., own])
+    expected = torch.cat(heads, dim=-1) @ mixer.output.weight.T + mixer.output.bias
+    torch.testing.assert_close(mixer(tokens), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sharing", "num_heads", "num_kernels"), [("channel", None, WIDTH), ("head", 4, 4), ("all", None, 1)]
+)
+def test_lkca_has_one_kernel_per(sharing: str, num_heads: int | None, num_kernels: int) -> None:
+    mixer = make_lkca(sharing=sharing, num_heads=num_heads)
+    assert {name: tuple(p.shape) for name, p in mixer.named_parameters()} == {"kernel": (num_kernels, 9, 9)}
+
+
+def test_lkca_projects_before_and_after_the_kernel() -> None:
+    mixer, bare = make_lkca(projections=True).double(), make_lkca().double()
+    bare.kernel = mixer.kernel
+    tokens = normal(2, GRID[0] * GRID[1], WIDTH)
+    value, output = mixer.value.state_dict(), mixer.output.state_dict()
+    expected = bare(tokens @ value["weight"].T + value["bias"]) @ output["weight"].T + output["bias"]
+    torch.testing.assert_close(mixer(tokens), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("view", ["auto", "convolution", "attention"])
+@pytest.mark.parametrize("output_token", [0, 7, 14])
+def test_a_full_kernel_sees_every_token(view: str, output_token: int) -> None:
+    assert influence(make_lkca(view=view).double(), output_token).all()
+
+
+@pytest.mark.parametrize("view", ["auto", "convolution", "attention"])
+def test_a_small_kernel_sees_its_neighbours_only(view: str) -> None:
+    seen = influence(make_lkca(kernel_size=3, view=view).double(), output_token=6)  # row 1, column 1
+    assert seen.view(GRID).tolist() == [[True] * 3 + [False] * 2] * 3
+
+
+def test_uniform_kernels_start_like_torchs_depthwise_convolution() -> None:
+    kernel = Lkca(256, (8, 8), 15, "channel", None, "auto", False, "uniform").kernel.detach()
+    depthwise = nn.Conv2d(256, 256, 15, groups=256).weight
+    assert 0.99 / 15 < kernel.abs().max() <= 1 / 15
+    assert kernel.std().item() == pytest.approx(depthwise.std().item(), rel=0.02)
+    assert kernel.mean().item() == pytest.approx(0, abs=1e-3)
+
+
+def test_normal_kernels_start_with_their_std() -> None:
+    kernel = Lkca(256, (8, 8), 15, "channel", None, "auto", False, "normal").kernel
+    assert kernel.std().item() == pytest.approx(0.02, rel=0.02)
+    assert kernel.abs().max() > 0.06  # no uniform distribution of this std reaches that far
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"kernel_size": 4}, "kernel side 4.*odd"),
+        ({"kernel_size": 11}, "kernel side 11.*from 1 to 9"),
+        ({"sharing": "group"}, "sharing='group'.*channel, head, all"),
+        ({"sharing": "head"}, "num_heads=None.*divide the 12"),
+        ({"sharing": "head", "num_heads": 5}, "num_heads=5.*divide the 12"),
+        ({"view": "fft"}, "view='fft'.*auto, convolution, attention"),
+        ({"init": "zeros"}, "init='zeros'.*uniform, normal"),
+    ],
+)
+def test_lkca_refuses(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_lkca(**changed)
+
+
+def test_attention_refuses_heads_that_do_not_divide_the_channels() -> None:
+    with pytest.raises(ValueError, match=r"num_heads=5.*divide the 12"):
+        Attention(WIDTH, GRID, num_heads=5)
+
+
+@pytest.mark.parametrize("made", ["attention", "lkca"])
+def test_tokens_of_another_grid_are_refused(made: str) -> None:
+    with pytest.raises(ValueError, match="grid of 3 x 5"):
+        MADE[made]()(torch.zeros(1, GRID[0] * GRID[1] + 2, WIDTH))
