@@ -109,12 +109,13 @@ def _patches(config: Config, derived: Derived, facts: DataFacts) -> None:
 
 
 def _heads(config: Config, derived: Derived, facts: DataFacts) -> None:
-    if derived.num_heads is not None and derived.width % derived.num_heads:
+    num_heads = derived.num_heads
+    if num_heads is not None and derived.width % num_heads:
         fitting = [heads for heads in range(1, derived.width + 1) if derived.width % heads == 0]
-        near = sorted(sorted(fitting, key=lambda heads: abs(heads - derived.num_heads))[:3])
+        near = sorted(sorted(fitting, key=lambda heads: abs(heads - num_heads))[:3])
         raise ConfigError(
             "model.mixer.num_heads",
-            derived.num_heads,
+            num_heads,
             f"The heads must divide model.width, which is {derived.width}.",
             f"Nearest: {', '.join(map(str, near))}.",
         )

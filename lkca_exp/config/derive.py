@@ -15,16 +15,26 @@ from lkca_exp.config.schema import AttentionConfig, Config, LkcaConfig
 class DataFacts(Protocol):
     """What the configuration needs to know of a data set (see lkca_exp.data.specs.DataSpec)."""
 
-    name: str
-    image_size: int
-    channels: int
-    num_train: int
-    min_images_per_class: int
-    may_mirror: bool
-    patch_size: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def image_size(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
 
     @property
     def num_classes(self) -> int: ...
+
+    @property
+    def min_images_per_class(self) -> int: ...
+
+    @property
+    def may_mirror(self) -> bool: ...
+
+    @property
+    def patch_size(self) -> int: ...
 
 
 T = TypeVar("T")
@@ -38,11 +48,11 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "xs": Size(64, 6, 4, 2),
-    "lee2021": Size(192, 9, 12, 2),  # Lee et al. 2021, arXiv 2112.13492
-    "tiny": Size(192, 12, 3, 4),  # Touvron et al. 2021, arXiv 2012.12877: DeiT-Ti, -S and -B
-    "small": Size(384, 12, 6, 4),
-    "base": Size(768, 12, 12, 4),
+    "xs": Size(64, 6, 4, 2.0),
+    "lee2021": Size(192, 9, 12, 2.0),  # Lee et al. 2021, arXiv 2112.13492
+    "tiny": Size(192, 12, 3, 4.0),  # Touvron et al. 2021, arXiv 2012.12877: DeiT-Ti, -S and -B
+    "small": Size(384, 12, 6, 4.0),
+    "base": Size(768, 12, 12, 4.0),
 }
 
 

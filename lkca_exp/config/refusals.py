@@ -76,7 +76,7 @@ def unknown_key(name: str, value: object) -> ConfigError:
     """The answer to a key that does not exist, or not with the options chosen."""
     for group, schemas in GROUP_SCHEMAS.items():
         prefix = group.replace("/", ".") + "."
-        owners = [option for option, schema in schemas.items() if name in dict(_fields(schema, prefix))]
+        owners: list[str] = [option for option, schema in schemas.items() if name in dict(_fields(schema, prefix))]
         if owners:
             rule = f"With the options chosen nothing reads it: only {group}={' or '.join(owners)} has this key."
             return ConfigError(name, value, rule)

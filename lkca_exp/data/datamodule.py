@@ -39,9 +39,8 @@ class RunDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> TrainLoader:
         return self.train_loader(lambda: self.trainer.current_epoch, **self._here())  # type: ignore[union-attr]
 
-    def val_dataloader(self) -> EvalLoader | list:
-        if self.data.watched is None:
-            return []
+    def val_dataloader(self) -> EvalLoader:
+        assert self.data.watched is not None, "nothing is watched under this protocol"
         return EvalLoader(self.data.watched, EVAL_BATCH_SIZE, self.normalise, **self._here())
 
     def test_dataloader(self) -> EvalLoader:

@@ -1,0 +1,59 @@
+"""`python -m lkca_exp`: compose a configuration, check it, hand it over.
+
+A mistake is answered from here, before torch is imported: in a few words and with exit status 2. HYDRA_FULL_ERROR=1
+shows the traceback too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from lkca_exp.config.errors import ConfigError, RunFailedError, refuse
+from lkca_exp.config.job import checked, conf_dir
+from lkca_exp.config.refusals import explain, is_refusal
+from lkca_exp.config.schema import register
+from lkca_exp.data.specs import SPECS
+from lkca_exp.runs.ledger import finished_before
+from lkca_exp.runs.record import check_writable
+
+
+def run(cfg: DictConfig) -> float | None:
+    """One job: check it and train. Returns the metric to be tuned, None where another process holds the run."""
+    try:
+        job = checked(cfg, SPECS)
+        check_writable(job.config)
+        done = finished_before(job.config, job.derived)
+        if done is not None:
+            return done
+        from lkca_exp.train import train
+
+        return train(job.config, job.derived)
+    except ConfigError as error:
+        refuse(error)
+
+
+def main() -> None:
+    """The console script `lkca-exp`."""
+    register()
+    # Hydra tells errors in its own way and exits with 1, unless this is set: then it raises them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()
+    except KeyboardInterrupt:
+        print("\nlkca_exp: interrupted; the same command continues.", file=sys.stderr)
+        sys.exit(130)
+    except RunFailedError as error:
+        print(f"lkca_exp: {error}; the same command tries again.", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        refuse(explain(error, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

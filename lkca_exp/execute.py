@@ -1,0 +1,204 @@
+"""What a run computes and leaves behind: where data, augmentation, model, training and record meet."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from lkca_exp.augment.pipeline import Augmentation, normalise
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.schema import Config
+from lkca_exp.data.datamodule import RunDataModule
+from lkca_exp.data.prepare import RunData
+from lkca_exp.data.specs import SPECS
+from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, view_used
+from lkca_exp.runs import record as records
+from lkca_exp.runs.files import read_rows, write_atomically, write_rows
+from lkca_exp.runs.identity import group, identity, label
+from lkca_exp.training.callbacks import AtomicCheckpointIO, EpochEnd, ProgressBar
+from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
+from lkca_exp.training.module import Classifier
+from lkca_exp.training.sinks import NoSink, RunFacts, Sink, open_sink
+
+epoch_log = logging.getLogger("lkca_exp.epochs")
+epoch_log.propagate = False  # for train.log; the console has the bar
+for name in ("pytorch_lightning", "lightning_fabric", "lightning", "lightning.pytorch"):
+    logging.getLogger(name).setLevel(logging.WARNING)
+warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+
+FAST_RUN_BATCHES = 2
+SELECT = {"validation": "val/top1", "test": "test/top1", None: None}
+
+
+def execute(
+    config: Config, derived: Derived, directory: Path, data: RunData, callbacks: Sequence[pl.Callback] = ()
+) -> dict[str, Any]:
+    """Train, test and write the results into `directory`; returns the fields of the record that are known now.
+
+    Every process of a distributed run comes through here; the first one writes.
+    """
+    torch.manual_seed(config.seed)
+    reset_peak_memory()
+    model = build_model(config.model, derived)
+    facts = {
+        "parameters": count_parameters(model),
+        "flops_per_image": flops_per_image(model, derived),
+        "view": view_used(model),
+    }
+    module = build_module(config, derived, model, data.watched_name)
+    checkpoint = directory / "checkpoints" / "last.ckpt"
+    trainer = build_trainer(config, directory.name)
+    first = trainer.is_global_zero
+    with _sink(config, derived, directory, enabled=first) as sink:
+        on_row = functools.partial(_record_row, directory, read_rows(directory / "metrics.jsonl"), sink)
+        epoch_end = EpochEnd(on_row, checkpoint, SELECT[records.selected_on(config)])
+        trainer.callbacks[:0] = [epoch_end, *callbacks]  # type: ignore[attr-defined]
+        datamodule = build_datamodule(config, derived, data)
+        trainer.fit(module, datamodule, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+        epoch_end.load_best(module)
+        trainer.test(module, datamodule, verbose=False)
+        labels, predictions = gather_predictions(module, trainer)
+        chosen = {key: value for key, value in epoch_end.best_row.items() if key != "lr"}
+        outcome = {
+            "metrics": chosen | module.tested,
+            "model": facts,
+            "speed": _speed(module, trainer, config.batch_size),
+            "memory": peak_memory(config.trainer),
+        }
+        if first:
+            _write_results(config, directory, module, labels, predictions)
+            sink.finish(outcome["metrics"] | facts | outcome["speed"], succeeded=True)
+    return outcome
+
+
+def build_module(config: Config, derived: Derived, model: nn.Module, watched_name: str) -> Classifier:
+    """The training of `model` as configured."""
+    return Classifier(
+        model,
+        config.optim,
+        no_decay=no_weight_decay(model),
+        num_classes=derived.num_classes,
+        seed=config.seed,
+        warmup_epochs=derived.warmup_epochs,
+        watched_name=watched_name,
+    )
+
+
+def build_trainer(config: Config, title: str) -> pl.Trainer:
+    """Lightning's trainer with nothing on a step's path that we do not use."""
+    return pl.Trainer(
+        accelerator="gpu" if uses_gpu(config.trainer) else "cpu",
+        devices=config.trainer.devices,
+        strategy=config.trainer.strategy,
+        precision="bf16-mixed" if config.precision == "bf16" else "32-true",
+        max_epochs=1 if config.trainer.fast_run else config.epochs,
+        callbacks=[ProgressBar(title)] if config.trainer.progress_bar else [],
+        plugins=[AtomicCheckpointIO(write_atomically)],
+        limit_val_batches=None if records.selected_on(config) else 0,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def build_datamodule(config: Config, derived: Derived, data: RunData) -> RunDataModule:
+    """The loaders of a run, with its augmentation and the data set's normalisation."""
+    spec = SPECS[config.data.name]
+    return RunDataModule(
+        data,
+        config.batch_size,
+        config.seed,
+        augment=Augmentation(derived.crop_padding_px, derived.mirror),
+        normalise=functools.partial(normalise, mean=spec.mean, std=spec.std),
+        max_batches=FAST_RUN_BATCHES if config.trainer.fast_run else None,
+    )
+
+
+def gather_predictions(module: Classifier, trainer: pl.Trainer) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and top-1 predictions of all test images in their order, from the shares of all processes."""
+    mine = torch.cat(module.predictions, dim=1).cpu()
+    shares = [mine]
+    if trainer.world_size > 1:
+        shares = [torch.empty(0)] * trainer.world_size
+        torch.distributed.all_gather_object(shares, mine)
+    everything = torch.empty(2, sum(share.shape[1] for share in shares), dtype=torch.long)
+    for rank, share in enumerate(shares):
+        everything[:, rank :: len(shares)] = share
+    labels, predictions = everything.numpy()
+    return labels, predictions
+
+
+@contextmanager
+def _sink(config: Config, derived: Derived, directory: Path, enabled: bool) -> Iterator[Sink]:
+    """The sink of the first process, told if the run fails."""
+    sink: Sink = NoSink()
+    if enabled:
+        facts = RunFacts(
+            id=identity(config, derived),
+            group=group(config, derived),
+            study=config.study,
+            name=directory.name,
+            directory=directory,
+            tags=[config.data.name, label(config, derived)]
+            + (["selected on test"] if records.selected_on(config) == "test" else []),
+            config=asdict(config) | {"derived": asdict(derived)},
+        )
+        sink = open_sink(config.logger, facts)
+    try:
+        yield sink
+    except BaseException:
+        sink.finish({}, succeeded=False)
+        raise
+
+
+def _record_row(directory: Path, rows: list[dict[str, Any]], sink: Sink, row: dict[str, Any]) -> None:
+    """Write an epoch's row; rows of epochs that are now repeated give way."""
+    rows[:] = [*(old for old in rows if old["epoch"] < row["epoch"]), row]
+    write_rows(directory / "metrics.jsonl", rows)
+    progress = records.read(directory)["progress"]  # type: ignore[index]
+    records.update(directory, progress=progress | {"epoch": row["epoch"] + 1})
+    epoch_log.info("  ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step"))
+    sink.log(row)
+
+
+def _speed(module: Classifier, trainer: pl.Trainer, batch_size: int) -> dict[str, float]:
+    """Images per second over all processes; training by the median epoch, the first left out where there are more."""
+    seconds = module.train_seconds[1:] or module.train_seconds
+    speed = {"test_images_per_s": round(module.test_images_per_s, 1)}
+    if seconds:  # none if a continued run had only its test to do
+        images = int(trainer.num_training_batches) * module.images_in_step * trainer.world_size
+        speed["train_images_per_s"] = round(images / float(np.median(seconds)), 1)
+    return speed
+
+
+def _write_results(
+    config: Config, directory: Path, module: Classifier, labels: np.ndarray, predictions: np.ndarray
+) -> None:
+    small = np.uint8 if labels.max() < 256 else np.uint16
+
+    def write_predictions(file: Path) -> None:
+        with file.open("wb") as stream:
+            np.savez_compressed(stream, labels=labels.astype(small), predictions=predictions.astype(small))
+
+    write_atomically(directory / "predictions.npz", write_predictions)
+    if config.keep != "none":
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.evaluated.state_dict().items()}
+        write_atomically(directory / "weights.safetensors", functools.partial(save_file, weights))
+    if config.keep != "all":
+        shutil.rmtree(directory / "checkpoints", ignore_errors=True)

@@ -1,0 +1,80 @@
+"""What a run is called: a name made of all that can change its result, and of nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.schema import Config, LkcaConfig
+
+NUMERICS = 1
+"""Raised whenever the same configuration would train to other weights than before."""
+
+DERIVED_KEYS = {
+    "model.patch_size": "patch_size",
+    "model.width": "width",
+    "model.depth": "depth",
+    "model.mlp_ratio": "mlp_ratio",
+    "model.mixer.num_heads": "num_heads",
+    "model.mixer.kernel_size": "kernel_size",
+    "augment.crop_padding_px": "crop_padding_px",
+    "augment.mirror": "mirror",
+    "optim.warmup_epochs": "warmup_epochs",
+}
+
+
+def result_keys(config: Config, derived: Derived) -> dict[str, Any]:
+    """The keys that can change the result, with what follows in place of `null`: writing out what a key left open comes
+    to is the same run. `model.size` only names values that stand here themselves."""
+    settings = {"numerics": NUMERICS, **dict(_result_keys(config))}
+    del settings["model.size"]
+    for name, attribute in DERIVED_KEYS.items():
+        if name in settings:
+            settings[name] = getattr(derived, attribute)
+    return settings
+
+
+def _result_keys(settings: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+        value, name = getattr(settings, field.name), prefix + field.name
+        if not field.metadata.get("result", True):
+            continue
+        if dataclasses.is_dataclass(value):
+            yield from _result_keys(value, name + ".")
+        else:
+            yield name, value
+
+
+def identity(config: Config, derived: Derived) -> str:
+    """SHA-256 of the canonical configuration, in hexadecimal."""
+    return _digest(result_keys(config, derived))
+
+
+def group(config: Config, derived: Derived) -> str:
+    """The identity without the seed: the runs that are averaged share it."""
+    settings = result_keys(config, derived)
+    del settings["seed"]
+    return _digest(settings)
+
+
+def label(config: Config, derived: Derived) -> str:
+    """A short name for people: data set, mixer and, for a kernel, its side."""
+    mixer = config.model.mixer
+    parts = [config.data.name, mixer.name]
+    if isinstance(mixer, LkcaConfig):
+        parts.append(f"k{derived.kernel_size}")
+    return re.sub(r"[^\w.-]", "_", "-".join(parts))
+
+
+def directory_name(config: Config, derived: Derived) -> str:
+    """`<label>-s<seed>-<id8>`, the run's folder under its study."""
+    return f"{label(config, derived)}-s{config.seed}-{identity(config, derived)[:8]}"
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""What has been run already, under any study."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.schema import Config
+from lkca_exp.runs import record as records
+from lkca_exp.runs.files import write_json
+from lkca_exp.runs.identity import identity
+
+log = logging.getLogger(__name__)
+
+RESULT_FILES = ("config.yaml", "metrics.jsonl", "predictions.npz", "weights.safetensors", "train.log")
+
+
+def finished(directory: Path, id: str) -> dict[str, Any] | None:
+    """The record in `directory` if it has this identity and finished."""
+    record = records.read(directory)
+    return record if record and record["id"] == id and record["status"] == "finished" else None
+
+
+def finished_before(config: Config, derived: Derived) -> float | None:
+    """The metric of a run that finished before, here or in another study, from where it is taken over; None if it has
+    to be trained."""
+    directory, id = records.run_directory(config, derived), identity(config, derived)
+    if config.force:
+        return None
+    record, told = finished(directory, id), "finished before"
+    if record is None and (twin := find_twin(directory, id)):
+        record, told = reuse(twin, directory), f"taken over from {'/'.join(twin.parts[-2:])}"
+    if record is None:
+        return None
+    log.info("%s: %s, test top-1 %.2f %%", directory.name, told, 100 * record["metrics"]["test/top1"])
+    return records.objective(record)
+
+
+def find_twin(directory: Path, id: str) -> Path | None:
+    """A finished run of the same identity in another study under the same root."""
+    root, study = directory.parents[1], directory.parent.name
+    for candidate in sorted(root.glob(f"*/*-{id[:8]}")):
+        if candidate.parent.name != study and finished(candidate, id):
+            return candidate
+    return None
+
+
+def reuse(twin: Path, directory: Path) -> dict[str, Any]:
+    """Take over a finished run from another study: its files are linked, or copied where the disk has no links."""
+    record = records.read(twin)
+    assert record is not None
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in RESULT_FILES:
+        if (twin / name).exists():
+            _link(twin / name, directory / name)
+    record |= {"study": directory.parent.name, "reused_from": record["reused_from"] or "/".join(twin.parts[-2:])}
+    write_json(directory / "run.json", record)
+    return record
+
+
+def set_aside(directory: Path) -> None:
+    """Move a finished result into `previous/`, so that training again does not destroy it."""
+    previous = directory / "previous"
+    shutil.rmtree(previous, ignore_errors=True)
+    previous.mkdir()
+    for path in directory.iterdir():
+        if path != previous and path.name != ".lock":
+            path.rename(previous / path.name)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

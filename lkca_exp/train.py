@@ -1,0 +1,135 @@
+"""The life of one run: found finished, or begun, continued, trained, recorded."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.errors import RunFailedError
+from lkca_exp.config.schema import Config
+from lkca_exp.data.prepare import prepare
+from lkca_exp.execute import epoch_log, execute
+from lkca_exp.runs import ledger
+from lkca_exp.runs import record as records
+from lkca_exp.runs.files import write_atomically
+from lkca_exp.runs.identity import identity
+from lkca_exp.runs.lock import hold
+from lkca_exp.training.device import available_cpus, check_device, describe_device, uses_gpu
+
+log = logging.getLogger(__name__)
+
+
+def train(config: Config, derived: Derived) -> float | None:
+    """Train and test one run, or continue it, or return what it came to before.
+
+    Returns:
+        The metric that a sweeper may tune; None if another process holds the run.
+
+    Raises:
+        ConfigError: if data, device or folders are not to be had; nothing has been written then.
+        RunFailedError: if training raised; the record has the traceback.
+    """
+    check_device(config.trainer)
+    data = prepare(config)
+    directory = records.run_directory(config, derived)
+    directory.mkdir(parents=True, exist_ok=True)
+    with hold(directory) as mine:
+        if not mine:
+            log.info("%s: another process is at it", directory.name)
+            return None
+        done = ledger.finished_before(config, derived)
+        if done is not None:
+            return done
+        begin(config, derived, directory, data.warnings)
+        with _recorded(directory):
+            run = _launch if config.trainer.devices > 1 else functools.partial(execute, data=data)
+            outcome = run(config, derived, directory)
+            record = records.end_attempt(directory, "finished", **outcome)
+    log.info(
+        "%s: test top-1 %.2f %% in %.1f s -> %s",
+        directory.name,
+        100 * record["metrics"]["test/top1"],
+        record["timings"]["seconds"],
+        directory,
+    )
+    return records.objective(record)
+
+
+def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ...]) -> None:
+    """Open the record, or the one that an interrupted or failed attempt left, and take up its way of computing."""
+    record = records.read(directory)
+    if record is not None and record["status"] == "finished":
+        ledger.set_aside(directory)
+        record = None
+    if record is None or record["id"] != identity(config, derived):
+        record = records.new_record(config, derived)
+        record["device"] = describe_device(config.trainer)
+        record["warnings"] = list(told)
+        write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
+    elif record["device"]["accelerator"] == "cpu":
+        torch.set_num_threads(record["device"]["threads"])  # another number sums in another order
+    from_epoch = record["progress"]["epoch"] if (directory / "checkpoints" / "last.ckpt").exists() else 0
+    records.begin_attempt(directory, record, from_epoch)
+    (directory / "checkpoints").mkdir(exist_ok=True)
+
+
+@contextmanager
+def _recorded(directory: Path) -> Iterator[None]:
+    """Keep train.log, and note in the record how it ended if it did not end well."""
+    handler = logging.FileHandler(directory / "train.log")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.getLogger(), epoch_log]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    except (
+        KeyboardInterrupt,
+        SystemExit,
+    ) as error:  # Lightning answers Ctrl-C with an exit, and ignores it from then on
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        records.end_attempt(directory, "interrupted")
+        raise KeyboardInterrupt from error
+    except Exception as error:
+        records.end_attempt(directory, "failed", error)
+        log.exception("%s failed", directory.name)
+        raise RunFailedError(f"{directory.name} failed: {type(error).__name__}: {error}") from error
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
+
+
+def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:
+    """Train in several processes of this machine and return what the first one did."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    settings = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=config.trainer.devices,
+        run_id=directory.name,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.2,
+        start_method="spawn",
+    )
+    return elastic_launch(settings, _worker)(config, derived, directory)[0]
+
+
+def _worker(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:
+    """One process of a distributed run."""
+    if not uses_gpu(config.trainer):
+        torch.set_num_threads(max(available_cpus() // config.trainer.devices, 1))
+    return execute(config, derived, directory, prepare(config))

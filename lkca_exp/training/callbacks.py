@@ -1,0 +1,111 @@
+"""What happens at the end of an epoch, and the bar that shows it coming."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch import Tensor
+from tqdm import tqdm
+
+from lkca_exp.training.module import Classifier
+
+
+class EpochEnd(pl.Callback):
+    """After every epoch, in this order: hand over its row, remember the best weights so far, write a checkpoint.
+
+    A process killed in between repeats this epoch and comes to the same. `select` names the metric of the row whose
+    largest value chooses the epoch (the latest of equals); None keeps the last weights. The best weights travel inside
+    the one checkpoint file, so that no two files can disagree.
+    """
+
+    def __init__(self, on_row: Callable[[dict[str, Any]], None], checkpoint: Path, select: str | None) -> None:
+        self.on_row, self.checkpoint, self.select = on_row, checkpoint, select
+        self.best_score = float("-inf")
+        self.best_row: dict[str, Any] = {}
+        self.best_weights: dict[str, Tensor] | None = None
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
+        pl_module.end_training_part()  # where nothing is watched, nobody has asked for it yet
+        row = pl_module.row
+        if trainer.is_global_zero:
+            self.on_row(row)
+        if self.select is None or row[self.select] >= self.best_score:
+            self.best_row = dict(row)
+        if self.select is not None and row[self.select] >= self.best_score:
+            self.best_score = row[self.select]
+            self.best_weights = {k: v.detach().cpu().clone() for k, v in pl_module.evaluated.state_dict().items()}
+        trainer.save_checkpoint(self.checkpoint)
+
+    def load_best(self, module: Classifier) -> None:
+        """Put the weights of the chosen epoch into `module`."""
+        if self.best_weights is not None:
+            module.evaluated.load_state_dict(self.best_weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"score": self.best_score, "row": self.best_row, "weights": self.best_weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best_score, self.best_row = state_dict["score"], state_dict["row"]
+        self.best_weights = state_dict["weights"]
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Checkpoints that are never half there: `write_atomically(path, write)` has the file made and moved into place."""
+
+    def __init__(self, write_atomically: Callable[[Path, Callable[[Path], object]], None]) -> None:
+        super().__init__()
+        self.write_atomically = write_atomically
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        self.write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+
+
+class ProgressBar(pl.Callback):
+    """One bar for the whole run, on a terminal only; it is drawn a few times a second, whatever a step takes."""
+
+    SECONDS_BETWEEN = 0.2
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.drawn = 0.0
+        self.bar: tqdm | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        total = int(trainer.estimated_stepping_batches)
+        self.bar = tqdm(
+            total=total, initial=trainer.global_step, desc=self.title, unit="step", disable=None, dynamic_ncols=True
+        )
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        now = time.monotonic()
+        if self.bar is not None and now - self.drawn > self.SECONDS_BETWEEN:
+            self.drawn = now
+            self.bar.update(trainer.global_step - self.bar.n)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.bar is None or self.bar.disable:
+            return
+        assert isinstance(pl_module, Classifier)
+        shown = {key: value for key, value in pl_module.row.items() if key.endswith(("loss", "top1"))}
+        self.bar.set_postfix({key: f"{value:.3f}" for key, value in shown.items()}, refresh=False)
+        self.bar.update(trainer.global_step - self.bar.n)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

@@ -1,0 +1,153 @@
+"""One training step, one evaluation step, and the row that an epoch leaves behind."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchmetrics import MeanMetric
+
+from lkca_exp.config.schema import OptimConfig
+from lkca_exp.data.loader import Batch
+from lkca_exp.data.randomness import generator
+from lkca_exp.training.metrics import build_metrics
+from lkca_exp.training.optim import build_optimizer
+from lkca_exp.training.schedule import warmup_cosine
+
+
+class Classifier(pl.LightningModule):
+    """Trains `model` (images (B, C, H, W) -> logits (B, classes)) as `optim` says.
+
+    `watched_name` prefixes the metrics of the set that is evaluated after every epoch. Nothing is read from the device
+    within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optim: OptimConfig,
+        no_decay: set[str],
+        num_classes: int,
+        seed: int,
+        warmup_epochs: float,
+        watched_name: str,
+    ) -> None:
+        super().__init__()
+        self.model, self.optim_config, self.no_decay = model, optim, no_decay
+        self.seed, self.warmup_epochs = seed, warmup_epochs
+        self.ema = None
+        if optim.ema_decay is not None:
+            self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay), use_buffers=True)
+            self.ema.requires_grad_(False)
+        self.watched_name = watched_name
+        self.metrics = build_metrics(num_classes)
+        self.eval_loss = MeanMetric()
+        self.losses, self.num_correct = torch.empty(0), torch.empty(0)
+        self.row: dict[str, Any] = {}
+        self.tested: dict[str, float] = {}
+        self.predictions: list[Tensor] = []
+        self.train_seconds: list[float] = []
+        self.test_images_per_s = math.nan
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The weights that are evaluated and kept: the moving average, where there is one."""
+        return self.model if self.ema is None else self.ema.module
+
+    def configure_optimizers(self) -> Any:
+        optimizer = build_optimizer(self.model, self.optim_config, self.no_decay)
+        num_steps = int(self.trainer.estimated_stepping_batches)
+        num_warmup_steps = round(self.warmup_epochs * self.trainer.num_training_batches)
+        ratio = self.optim_config.final_lr_ratio
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup_steps, ratio)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout draws from the global generator: seeded anew for each epoch, a continued run needs no memory of it.
+        draws = generator("dropout", self.seed, self.current_epoch, self.global_rank)
+        torch.manual_seed(draws.initial_seed())
+        self.losses = torch.zeros(int(self.trainer.num_training_batches), device=self.device)
+        self.num_correct = torch.zeros((), dtype=torch.long, device=self.device)
+        self.row = {}
+        self.epoch_started = time.perf_counter()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        images, labels = batch
+        logits = self.model(images)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.optim_config.label_smoothing)
+        self.losses[index] = loss.detach()
+        self.num_correct += (logits.detach().argmax(1) == labels).sum()
+        self.images_in_step = len(labels)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        if self.optim_config.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.optim_config.clip_norm)
+
+    def end_training_part(self) -> None:
+        """Read the epoch's training numbers, once, before anything is evaluated."""
+        if self.row:
+            return
+        losses = self.losses.cpu()
+        self.train_seconds.append(time.perf_counter() - self.epoch_started)
+        bad = (~losses.isfinite()).nonzero()
+        if len(bad):
+            step = int(bad[0])
+            first = self.global_step - len(losses) + step
+            raise FloatingPointError(f"the loss is {losses[step].item()} at step {first} (epoch {self.current_epoch})")
+        share = self.num_correct.double() / (len(losses) * self.images_in_step)
+        mean = self.trainer.strategy.reduce(torch.stack([losses.double().mean(), share.cpu()]), reduce_op="mean")
+        self.row |= {
+            "epoch": self.current_epoch,
+            "step": self.global_step,
+            "lr": self.trainer.optimizers[0].param_groups[0]["lr"],
+            "train/loss": float(mean[0]),
+            "train/top1": float(mean[1]),
+        }
+
+    def on_validation_epoch_start(self) -> None:
+        self.end_training_part()
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        self._evaluate(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self.row |= self._read(self.watched_name)
+
+    def on_test_start(self) -> None:
+        self.predictions = []
+        self.test_started = time.perf_counter()
+
+    def test_step(self, batch: Batch, index: int) -> None:
+        logits = self._evaluate(batch)
+        self.predictions.append(torch.stack([batch[1], logits.argmax(1)]))
+
+    def on_test_epoch_end(self) -> None:
+        num_images = sum(part.shape[1] for part in self.predictions)
+        self.tested = self._read("test")
+        self.test_images_per_s = num_images * self.trainer.world_size / (time.perf_counter() - self.test_started)
+
+    def _evaluate(self, batch: Batch) -> Tensor:
+        images, labels = batch
+        logits = self.evaluated(images).float()
+        self.metrics.update(logits, labels)
+        self.eval_loss.update(F.cross_entropy(logits, labels), weight=len(labels))
+        return logits
+
+    def _read(self, name: str) -> dict[str, float]:
+        values = {"loss": self.eval_loss.compute(), **self.metrics.compute()}
+        self.eval_loss.reset()
+        self.metrics.reset()
+        return {f"{name}/{key}": float(value) for key, value in values.items()}

@@ -1,0 +1,20 @@
+"""AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) with weight decay on matrices only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch import nn
+
+from lkca_exp.config.schema import OptimConfig
+
+
+def build_optimizer(model: nn.Module, optim: OptimConfig, no_decay: Collection[str]) -> torch.optim.Optimizer:
+    """The optimiser of `model`, the parameters named in `no_decay` without weight decay."""
+    named = dict(model.named_parameters())
+    groups = [
+        {"params": [p for name, p in named.items() if name not in no_decay], "weight_decay": optim.weight_decay},
+        {"params": [p for name, p in named.items() if name in no_decay], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=optim.lr, betas=(optim.beta1, optim.beta2), fused=True)

@@ -1,0 +1,68 @@
+"""What a run is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from lkca_exp.runs.identity import directory_name, group, identity
+
+
+def name(job, *overrides: str) -> str:
+    made = job(*overrides)
+    return identity(made.config, made.derived)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["study=other", "paths.runs=elsewhere", "data.root=elsewhere", "logger=wandb", "trainer=cpu", "keep=all",
+     "force=true", "trainer.progress_bar=true", "trainer=ddp"],
+)  # fmt: skip
+def test_what_cannot_change_the_result_is_no_part_of_it(job, override):
+    assert name(job, override) == name(job)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=1", "epochs=4", "batch_size=32", "precision=bf16", "data=fashion_mnist", "data.fraction=0.5",
+     "data.subset_seed=1", "augment=none", "model.width=32", "model.mixer.kernel_size=5", "model.mixer.view=attention",
+     "model/mixer=attention", "optim.lr=0.1", "protocol=final", "protocol.split_seed=1", "trainer=debug",
+     "trainer=debug_overfit"],
+)  # fmt: skip
+def test_what_can_change_the_result_is_part_of_it(job, override):
+    assert name(job, override) != name(job)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["model.mixer.kernel_size=7", "model.patch_size=2", "augment.mirror=false", "augment.crop_padding_px=1",
+     "optim.warmup_epochs=0.3", "model.mlp_ratio=2"],
+)  # fmt: skip
+def test_writing_out_what_follows_is_the_same_run(job, override):
+    assert name(job, override) == name(job)
+
+
+def test_a_size_is_its_values(job):
+    values = ["model.width=192", "model.depth=9", "model.mlp_ratio=2", "model.mixer.num_heads=12"]
+    attention = "model/mixer=attention"
+    assert name(job, attention, *values) == name(job, attention, "model.size=lee2021", *values[:2])
+
+
+def test_seeds_share_a_group_and_nothing_else_does(job):
+    def group_of(*overrides: str) -> str:
+        made = job(*overrides)
+        return group(made.config, made.derived)
+
+    assert group_of("seed=0") == group_of("seed=5")
+    assert group_of("optim.lr=0.1") != group_of()
+
+
+def test_a_directory_can_be_read(job):
+    made = job("seed=3")
+    assert directory_name(made.config, made.derived) == f"digits-lkca-k7-s3-{name(job, 'seed=3')[:8]}"
+    made = job("model/mixer=attention")
+    assert directory_name(made.config, made.derived).startswith("digits-attention-s0-")
+
+
+def test_the_name_of_the_default_run_is_stable(job):
+    """Identities must not move by accident: results that exist would be trained again."""
+    assert name(job) == "0" * 64

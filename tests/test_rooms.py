@@ -1,0 +1,64 @@
+"""The rooms import only what lies upstream of them, and no import is hidden in a function to get round that."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import lkca_exp
+
+PACKAGE = Path(lkca_exp.__file__).parent
+ORDER = ["config", "data", "augment", "models", "training", "runs"]
+ALLOWED = {room: set(ORDER[:place]) for place, room in enumerate(ORDER)} | {"report": {"runs"}}
+WIRING = {"execute", "train", "sweep", "__main__"}
+"""Modules at the top, where rooms meet; `bench` may use them and every room but `report`."""
+
+
+def imports(file: Path) -> list[tuple[str, bool]]:
+    """(top-level name below lkca_exp, whether it stands inside a function) of every import of the package."""
+    tree = ast.parse(file.read_text())
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    found = []
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module] if node.module != "lkca_exp" else [f"lkca_exp.{a.name}" for a in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{file}: relative import"
+        found += [(n.split(".")[1], id(node) in inside) for n in names if n.startswith("lkca_exp.")]
+    return found
+
+
+def files(room: str) -> list[Path]:
+    return sorted((PACKAGE / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", [*ORDER, "report"])
+def test_a_room_imports_only_rooms_upstream(room):
+    assert files(room)
+    for file in files(room):
+        for target, hidden in imports(file):
+            assert target == room or target in ALLOWED[room], f"{file.relative_to(PACKAGE)} imports {target}"
+            assert not hidden, f"{file.relative_to(PACKAGE)} imports {target} inside a function"
+
+
+def test_bench_does_not_import_report():
+    for file in files("bench"):
+        for target, hidden in imports(file):
+            assert target in {*ORDER, *WIRING, "bench"}, f"{file.name} imports {target}"
+            assert not hidden
+
+
+def test_every_room_is_known():
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name not in ("__pycache__", "conf")}
+    assert rooms == {*ORDER, "report", "bench"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {*WIRING, "__init__"}
+
+
+def test_the_wiring_hides_only_what_is_heavy():
+    """`train` brings torch, `report` pandas: the front door answers without them."""
+    hidden = {(name, target) for name in WIRING for target, inside in imports(PACKAGE / f"{name}.py") if inside}
+    assert hidden == {("__main__", "train"), ("sweep", "report")}

@@ -1,0 +1,155 @@
+"""Runs trained for real, in this process."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lkca_exp.config.errors import RunFailedError
+from lkca_exp.data.prepare import prepare
+from lkca_exp.execute import build_datamodule
+from lkca_exp.models.build import build_model
+from lkca_exp.runs import record as records
+from lkca_exp.train import train
+from lkca_exp.training.module import Classifier
+
+
+def trained(job, *overrides: str) -> tuple[Path, dict]:
+    made = job(*overrides)
+    train(made.config, made.derived)
+    directory = records.run_directory(made.config, made.derived)
+    return directory, json.loads((directory / "run.json").read_text())
+
+
+def rows(directory: Path) -> list[dict]:
+    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def rebuilt_accuracy(made, directory: Path) -> float:
+    """Test accuracy of the stored weights, computed without any of the training code."""
+    model = build_model(made.config.model, made.derived)
+    model.load_state_dict(load_file(directory / "weights.safetensors"))
+    model.eval()
+    data = prepare(made.config)
+    images = build_datamodule(made.config, made.derived, data).normalise(torch.tensor(data.test.images))
+    with torch.no_grad():
+        predictions = model(images).argmax(1).numpy()
+    return float((predictions == data.test.labels).mean())
+
+
+@pytest.mark.parametrize("protocol", ["holdout", "final", "best_on_test"])
+def test_the_record_of_a_run_is_whole_and_true(job, protocol):
+    made = job(f"protocol={protocol}")
+    directory, record = trained(job, f"protocol={protocol}")
+    assert record["status"] == "finished"
+    assert record["error"] is None
+    files = {path.name for path in directory.iterdir()} - {".lock"}
+    assert files == {"run.json", "config.yaml", "metrics.jsonl", "predictions.npz", "train.log", "weights.safetensors"}
+    stored = np.load(directory / "predictions.npz")
+    assert stored["labels"].tolist() == prepare(made.config).test.labels.tolist()
+    assert stored["predictions"].dtype == np.uint8
+    accuracy = float((stored["labels"] == stored["predictions"]).mean())
+    assert record["metrics"]["test/top1"] == pytest.approx(accuracy, abs=1e-6)
+    assert rebuilt_accuracy(made, directory) == pytest.approx(accuracy, abs=1e-6)
+    assert record["model"]["parameters"] == sum(
+        t.numel() for t in load_file(directory / "weights.safetensors").values()
+    )
+    assert record["model"]["flops_per_image"] > 0
+    assert record["speed"]["train_images_per_s"] > 0
+    assert record["speed"]["test_images_per_s"] > 0
+    assert record["memory"]["peak_bytes"] > 1e8
+    assert record["device"]["threads"] == torch.get_num_threads()
+    assert [attempt["status"] for attempt in record["attempts"]] == ["finished"]
+
+
+def test_protocols_watch_what_they_say_and_no_more(job):
+    for protocol, name, selected in (
+        ("holdout", "val", "validation"),
+        ("final", None, None),
+        ("best_on_test", "test", "test"),
+    ):
+        directory, record = trained(job, f"protocol={protocol}")
+        watched = {key.split("/")[0] for row in rows(directory) for key in row if "/" in key} - {"train"}
+        assert watched == ({name} if name else set())
+        assert record["selected_on"] == selected
+
+
+def test_the_best_epoch_is_chosen(job):
+    directory, record = trained(job, "protocol=best_on_test", "epochs=6", "optim.lr=0.01")
+    best = max(row["test/top1"] for row in rows(directory))
+    assert record["metrics"]["test/top1"] == pytest.approx(best)
+    assert record["metrics"]["epoch"] == max(row["epoch"] for row in rows(directory) if row["test/top1"] == best)
+
+
+def test_top5_only_where_it_says_something():
+    assert "top5" in Classifier.__init__.__globals__["build_metrics"](6)
+    assert "top5" not in Classifier.__init__.__globals__["build_metrics"](5)
+
+
+def test_same_seed_same_run_other_seed_other_run(job, tmp_path):
+    first, _ = trained(job)
+    again, _ = trained(job, f"paths.runs={tmp_path / 'again'}")
+    other, _ = trained(job, "seed=1")
+    assert (first / "metrics.jsonl").read_bytes() == (again / "metrics.jsonl").read_bytes()
+    assert (first / "weights.safetensors").read_bytes() == (again / "weights.safetensors").read_bytes()
+    assert rows(first) != rows(other)
+
+
+@pytest.mark.parametrize("mixer", ["attention", "lkca"])
+def test_one_batch_can_be_learnt_by_heart(job, mixer):
+    overrides = ["trainer=debug_overfit", "augment=none", "epochs=80", "optim.lr=0.01", "model.drop_path=0"]
+    _, record = trained(job, f"model/mixer={mixer}", *overrides)
+    assert record["metrics"]["test/top1"] == 1
+    assert record["metrics"]["train/loss"] < 0.7  # 0.5 is what label smoothing leaves
+
+
+def test_a_fast_run_is_two_batches_of_one_epoch(job):
+    directory, record = trained(job, "trainer=debug")
+    assert [(row["epoch"], row["step"]) for row in rows(directory)] == [(0, 2)]
+    assert record["status"] == "finished"
+    assert record["id"] != trained(job)[1]["id"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_it_learns(job, precision):
+    _, record = trained(
+        job, "data.fraction=1", "epochs=8", "optim.lr=0.005", f"precision={precision}", "protocol=final"
+    )
+    assert record["metrics"]["test/top1"] > 0.75
+
+
+def test_the_moving_average_is_what_is_tested_and_kept(job):
+    overrides = ["optim.ema_decay=0.9", "protocol=final"]
+    made = job(*overrides)
+    directory, record = trained(job, *overrides)
+    plain, _ = trained(job, "protocol=final")
+    assert rebuilt_accuracy(made, directory) == pytest.approx(record["metrics"]["test/top1"], abs=1e-6)
+    ours, others = load_file(directory / "weights.safetensors"), load_file(plain / "weights.safetensors")
+    assert ours.keys() == others.keys()
+    assert any(not torch.equal(ours[name], others[name]) for name in ours)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(job, caplog):
+    made = job("optim.lr=1e30", "optim.clip_norm=null", "optim.warmup_epochs=0")
+    with caplog.at_level(logging.ERROR), pytest.raises(RunFailedError, match=r"the loss is (nan|inf) at step \d+"):
+        train(made.config, made.derived)
+    record = records.read(records.run_directory(made.config, made.derived))
+    assert record["status"] == "failed"
+    assert record["error"]["type"] == "FloatingPointError"
+    assert "Traceback" in record["error"]["traceback"]
+    assert "Traceback" in caplog.text
+    assert "Traceback" in (records.run_directory(made.config, made.derived) / "train.log").read_text()
+
+
+@pytest.mark.parametrize(("keep", "left"), [("weights", "weights.safetensors"), ("all", "checkpoints"), ("none", None)])
+def test_keep(job, keep, left):
+    directory, _ = trained(job, f"keep={keep}", "epochs=1")
+    assert (directory / "weights.safetensors").exists() == (keep != "none")
+    assert (directory / "checkpoints" / "last.ckpt").exists() == (keep == "all")
+    assert left is None or (directory / left).exists()
