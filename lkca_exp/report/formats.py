@@ -1,0 +1,93 @@
+"""How numbers are written, once for the terminal, the page and Markdown.
+
+Minus signs are ASCII here, so that a pipe in an old encoding keeps them. Accuracies come as fractions.
+"""
+
+from __future__ import annotations
+
+from lkca_exp.report.load import Run
+from lkca_exp.report.statistics import Difference, Estimate
+
+STAMP = "selected on test"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f}"
+
+
+def points(fraction: float) -> str:
+    """A difference of two accuracies, in percentage points, with its sign."""
+    return f"{100 * fraction:+.2f}"
+
+
+def mean_and_sd(found: Estimate) -> str:
+    """Mean and sample standard deviation, in percent."""
+    return percent(found.mean) + ("" if found.sd is None else f" ± {percent(found.sd)}")
+
+
+def accuracy_interval(found: Estimate) -> str:
+    """Confidence interval of an accuracy in percent, cut to 0 ... 100, which costs it no coverage."""
+    if found.low is None or found.high is None:
+        return ""
+    return f"{percent(max(found.low, 0))} to {percent(min(found.high, 1))}"
+
+
+def difference_interval(found: Difference) -> str:
+    if found.low is None or found.high is None:
+        return ""
+    return f"{points(found.low)} to {points(found.high)}"
+
+
+def p_value(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def thousands(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def per_second(value: float) -> str:
+    """A rate, with a decimal only where it is small."""
+    return f"{value:,.1f}" if value < 10 else thousands(value)
+
+
+def mega(value: float) -> str:
+    """Bytes, operations: in millions, three digits."""
+    return f"{value / 1e6:,.0f}" if value >= 1e8 else f"{value / 1e6:.3g}"
+
+
+def ratio(value: float) -> str:
+    return f"{value:.2f}{TIMES}" if value < 10 else f"{value:,.0f}{TIMES}"
+
+
+def duration(seconds: float) -> str:
+    """22.1 s, 3 min 20 s, 5 h 02 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def count(number: int, noun: str) -> str:
+    """1 seed, 3 seeds."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def device(run: Run) -> str:
+    """The machine's name, how many of it, and threads where they are known."""
+    name = str(run.device.get("name") or run.device.get("accelerator") or "")
+    number, threads = run.device.get("count"), run.device.get("threads")
+    many = f"{number} {TIMES} " if isinstance(number, int) and number > 1 else ""
+    return f"{many}{name}" + (f", {threads} threads" if threads and run.device.get("accelerator") == "cpu" else "")
+
+
+def commit(run: Run) -> str:
+    """Short commit, with a + where the tree had changes that the commit does not hold."""
+    name = str(run.git.get("commit") or "")[:9]
+    return name + ("+" if name and run.git.get("dirty") else "")
+
+
+def printable(text: str) -> str:
+    """On one line, without the control characters that could steer a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
