@@ -1,0 +1,31 @@
+"""`python -m lkca_exp.bench`: the speed of this project on your machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from lkca_exp.bench import train
+from lkca_exp.config.errors import ConfigError, refuse
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m lkca_exp.bench", description=__doc__)
+    benches = parser.add_subparsers(required=True, metavar="BENCH")
+    bench = benches.add_parser("train", help="our training against a bare PyTorch loop and the machine's peak")
+    bench.add_argument("--rounds", type=int, default=5, metavar="N", help="times that each pair is measured (5)")
+    bench.set_defaults(run=lambda args: train.run(args.rounds))
+    for each in benches.choices.values():
+        each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    args = parser.parse_args()
+    try:
+        figures = args.run(args)
+    except ConfigError as error:
+        refuse(error)
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

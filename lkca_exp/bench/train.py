@@ -1,0 +1,135 @@
+"""Our training against a bare PyTorch loop of the same model, batches, optimiser and schedule.
+
+Both run from the first step of an epoch to the end of the last one, turn by turn in one process. Ours includes all
+that a run does meanwhile: metrics, the epoch's row, the record, the checkpoint. The bare loop does none of it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from lkca_exp.bench.machine import matmul_peak
+from lkca_exp.config.job import Job, compose
+from lkca_exp.data.prepare import RunData, prepare
+from lkca_exp.data.specs import SPECS
+from lkca_exp.execute import build_datamodule, execute
+from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
+from lkca_exp.train import begin
+from lkca_exp.training.optim import build_optimizer
+from lkca_exp.training.schedule import warmup_cosine
+
+CASES = {
+    "digits": ["+experiment=digits_compare", "epochs=4"],
+    "Fashion-MNIST": ["+experiment=fashion_mnist_scarce", "epochs=2"],
+}
+"""Name -> overrides of what is trained. A round of each is `epochs` long."""
+
+
+class Stopwatch(pl.Callback):
+    """Seconds from the first step of training to the end of the last epoch."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.start = time.perf_counter()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.seconds = time.perf_counter() - self.start
+        self.num_steps = trainer.global_step
+
+
+def run(rounds: int) -> dict[str, Any]:
+    """Measure all cases, print the table, return the figures."""
+    peak = matmul_peak()
+    cases = {}
+    for data_set, overrides in CASES.items():
+        for mixer in ("attention", "lkca"):
+            job = compose([*overrides, f"model/mixer={mixer}", "logger=none"], SPECS)
+            cases[f"{data_set}, {mixer}"] = measure(job, rounds, peak)
+    _print(cases, peak, rounds)
+    return {"peak_fp32_flops": peak, "threads": torch.get_num_threads(), "rounds": rounds, "cases": cases}
+
+
+def measure(job: Job, rounds: int, peak: float) -> dict[str, float]:
+    """Medians over `rounds` of both loops, run turn by turn."""
+    data = prepare(job.config)
+    pairs = []
+    for number in range(rounds + 1):
+        bare, ours = bare_loop(job, data), lightning_loop(job, data)
+        if number:  # the first pair warms up
+            pairs.append((bare, ours))
+    bare_ms, ours_ms = (1000 * statistics.median(seconds) for seconds in zip(*pairs, strict=True))
+    model = build_model(job.config.model, job.derived)
+    step_flops = 3 * flops_per_image(model, job.derived) * job.config.batch_size  # backward is two forward passes
+    return {
+        "bare_ms_per_step": bare_ms,
+        "ours_ms_per_step": ours_ms,
+        "overhead_ms_per_step": 1000 * statistics.median(ours - bare for bare, ours in pairs),
+        "overhead_percent": 100 * (statistics.median(ours / bare for bare, ours in pairs) - 1),
+        "bare_images_per_s": 1000 * job.config.batch_size / bare_ms,
+        "ours_images_per_s": 1000 * job.config.batch_size / ours_ms,
+        "ours_share_of_peak_percent": 100 * step_flops / (ours_ms / 1000) / peak,
+    }
+
+
+def lightning_loop(job: Job, data: RunData) -> float:
+    """Seconds a step of a real run, in a folder that is thrown away."""
+    watch = Stopwatch()
+    with tempfile.TemporaryDirectory() as folder:
+        begin(job.config, job.derived, Path(folder), ())
+        execute(job.config, job.derived, Path(folder), data, callbacks=[watch])
+    return watch.seconds / watch.num_steps
+
+
+def bare_loop(job: Job, data: RunData) -> float:
+    """Seconds a step of the same training, written out."""
+    config = job.config
+    torch.manual_seed(config.seed)
+    model = build_model(config.model, job.derived)
+    optimizer = build_optimizer(model, config.optim, no_weight_decay(model))
+    epoch = 0
+    loader = build_datamodule(config, job.derived, data).train_loader(lambda: epoch)
+    num_steps, num_warmup = config.epochs * len(loader), round(job.derived.warmup_epochs * len(loader))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup, config.optim.final_lr_ratio)
+    )
+    model.train()
+    start = time.perf_counter()
+    for epoch in range(config.epochs):  # noqa: B007 - the loader asks for it
+        for images, labels in loader:
+            loss = F.cross_entropy(model(images), labels, label_smoothing=config.optim.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()
+            if config.optim.clip_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), config.optim.clip_norm)
+            optimizer.step()
+            schedule.step()
+    return (time.perf_counter() - start) / num_steps
+
+
+def _print(cases: dict[str, dict[str, float]], peak: float, rounds: int) -> None:
+    table = Table(title=f"Training, {torch.get_num_threads()} CPU threads, median of {rounds} rounds")
+    for heading in ("", "bare ms/step", "ours ms/step", "overhead ms", "overhead %", "ours images/s", "% of peak"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, case in cases.items():
+        table.add_row(
+            name,
+            f"{case['bare_ms_per_step']:.2f}",
+            f"{case['ours_ms_per_step']:.2f}",
+            f"{case['overhead_ms_per_step']:.2f}",
+            f"{case['overhead_percent']:.1f}",
+            f"{case['ours_images_per_s']:,.0f}",
+            f"{case['ours_share_of_peak_percent']:.1f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"Peak of the fp32 matrix product: {peak / 1e9:.0f} GFLOP/s.")
