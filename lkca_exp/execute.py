@@ -171,8 +171,6 @@ def _record_row(directory: Path, rows: list[dict[str, Any]], sink: Sink, row: di
     """Write an epoch's row; rows of epochs that are now repeated give way."""
     rows[:] = [*(old for old in rows if old["epoch"] < row["epoch"]), row]
     write_rows(directory / "metrics.jsonl", rows)
-    progress = records.read(directory)["progress"]  # type: ignore[index]
-    records.update(directory, progress=progress | {"epoch": row["epoch"] + 1})
     epoch_log.info("  ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step"))
     sink.log(row)
 

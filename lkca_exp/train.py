@@ -21,7 +21,7 @@ from lkca_exp.data.prepare import prepare
 from lkca_exp.execute import epoch_log, execute
 from lkca_exp.runs import ledger
 from lkca_exp.runs import record as records
-from lkca_exp.runs.files import write_atomically
+from lkca_exp.runs.files import read_rows, write_atomically
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.lock import hold
 from lkca_exp.training.device import available_cpus, check_device, describe_device, uses_gpu
@@ -78,8 +78,8 @@ def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ..
         write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
     elif record["device"]["accelerator"] == "cpu":
         torch.set_num_threads(record["device"]["threads"])  # another number sums in another order
-    from_epoch = record["progress"]["epoch"] if (directory / "checkpoints" / "last.ckpt").exists() else 0
-    records.begin_attempt(directory, record, from_epoch)
+    rows = read_rows(directory / "metrics.jsonl") if (directory / "checkpoints" / "last.ckpt").exists() else []
+    records.begin_attempt(directory, record, from_epoch=rows[-1]["epoch"] + 1 if rows else 0)
     (directory / "checkpoints").mkdir(exist_ok=True)
 
 

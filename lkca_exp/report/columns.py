@@ -107,8 +107,8 @@ def remarks(row: RunRow) -> str:
     run, found = row.run, []
     if run.error:
         found.append(run.error)
-    if run.status != "finished" and {"epoch", "epochs"} <= run.progress.keys():
-        found.append(f"epoch {run.progress['epoch']:.0f} of {run.progress['epochs']:.0f}")
+    if run.status != "finished" and run.curve and "epochs" in run.config:
+        found.append(f"epoch {max(run.curve) + 1} of {run.config['epochs']}")
     if run.reused_from:
         found.append(f"reused from {run.reused_from}")
     return "; ".join([*found, *run.warnings, *run.notes])

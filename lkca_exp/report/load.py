@@ -45,7 +45,6 @@ class Run:
     model: dict[str, float]
     speed: dict[str, float]
     memory: dict[str, float]
-    progress: dict[str, float]
     seconds: float | None
     started: str
     ended: str
@@ -125,7 +124,6 @@ def read_run(folder: Path) -> Run:
         model=numbers(_mapping(record, "model")),
         speed=numbers(_mapping(record, "speed")),
         memory=numbers(_mapping(record, "memory")),
-        progress=numbers(_mapping(record, "progress")),
         seconds=numbers(timings).get("seconds"),
         started=_text(timings.get("started")),
         ended=_text(timings.get("ended")),

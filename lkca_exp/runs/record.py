@@ -94,7 +94,6 @@ def new_record(config: Config, derived: Derived) -> dict[str, Any]:
         "model": {},
         "speed": {},
         "memory": {},
-        "progress": {"epoch": 0, "epochs": config.epochs},
         "timings": {"started": now(), "ended": None, "seconds": 0.0},
         "versions": versions(),
         "git": git_state(),

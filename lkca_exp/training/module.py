@@ -62,6 +62,7 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = build_optimizer(self.model, self.optim_config, self.no_decay)
+        self.clipped = list(self.model.parameters())
         num_steps = int(self.trainer.estimated_stepping_batches)
         num_warmup_steps = round(self.warmup_epochs * self.trainer.num_training_batches)
         ratio = self.optim_config.final_lr_ratio
@@ -94,7 +95,7 @@ class Classifier(pl.LightningModule):
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
         if self.optim_config.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.optim_config.clip_norm)
+            nn.utils.clip_grad_norm_(self.clipped, self.optim_config.clip_norm)
 
     def end_training_part(self) -> None:
         """Read the epoch's training numbers, once, before anything is evaluated."""

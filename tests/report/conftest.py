@@ -41,7 +41,6 @@ RECORD: dict[str, Any] = {
     "model": {"parameters": 93322, "flops_per_image": 1234567},
     "speed": {"train_images_per_s": 2500.0, "test_images_per_s": 9000.0},
     "memory": {"peak_bytes": 812345678, "of": "process"},
-    "progress": {"epoch": 3, "epochs": 3},
     "timings": {"started": "2026-01-02T03:04:05Z", "ended": "2026-01-02T03:04:27Z", "seconds": 22.1},
     "versions": {"python": "3.11.7", "torch": "2.14.1"},
     "git": {"commit": "0123456789abcdef", "dirty": False},

@@ -1,0 +1,37 @@
+# `make` or `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/installed  ## make .venv and install the package with its development tools
+
+# Done again only when pyproject.toml has changed.
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+run: install  ## compare LKCA with attention on scikit-learn's digits, in about three minutes
+	$(BIN)/python -m lkca_exp -m +experiment=digits_compare
+
+test: install  ## check style and types, run the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy lkca_exp
+	$(BIN)/python -m pytest
+
+test-slow: install  ## run the tests that take long
+	$(BIN)/python -m pytest -m slow
+
+bench: install  ## measure the training loop on this machine, which should be idle
+	$(BIN)/python -m lkca_exp.bench train
+
+clean:  ## remove .venv and caches; runs and data stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+.PHONY: help install run test test-slow bench clean

@@ -1,0 +1,119 @@
+"""What the command line answers, as a user sees it: in words, in exit status, in what it leaves behind."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conftest import TINY
+
+REFUSED = {
+    "unknown key": (["optim.lrr=1"], ["optim.lrr=1", "no such key", "optim.lr"]),
+    "unknown key, added": (["+new.key=1"], ["new.key=1", "no such key"]),
+    "unknown key, forced": (["++optim.momentum=0.9"], ["optim.momentum=0.9", "no such key"]),
+    "key of another mixer": (["model/mixer=attention", "model.mixer.kernel_size=3"], ["kernel_size=3", "lkca"]),
+    "plus before a known key": (["+optim.lr=1"], ["+optim.lr=1", "Write optim.lr=1"]),
+    "key taken out": (["~seed"], ["~seed", "cannot be taken out"]),
+    "unknown experiment": (["+experiment=digits_compair"], ["experiment=digits_compair", "digits_compare"]),
+    "experiment without plus": (["experiment=digits_compare"], ["Write +experiment=digits_compare"]),
+    "unknown option": (["data=cifar"], ["data=cifar", "fashion_mnist"]),
+    "no option": (["data=null"], ["data=null", "conf/data"]),
+    "value for a group": (["model.mixer=lkca"], ["model.mixer=lkca", "model/mixer=lkca"]),
+    "wrong type": (["epochs=abc"], ["epochs=abc", "whole number"]),
+    "fraction of an integer": (["epochs=1.5"], ["epochs=1.5", "whole number"]),
+    "null where none may be": (["data.fraction=null"], ["data.fraction=null", "number"]),
+    "unknown choice": (["precision=fp61"], ["precision=fp61", "fp32, bf16", "bf16"]),
+    "unresolved": (["optim.lr=${nothing}"], ["optim.lr=${nothing}", "nothing"]),
+    "sweep without -m": (["seed=range(3)"], ["seed=range(3)", "Add -m"]),
+    "not an override": (["model.mixer.kernel_size=[3"], ["model.mixer.kernel_size=[3", "key=value"]),
+    "even kernel": (["model.mixer.kernel_size=4"], ["model.mixer.kernel_size=4", "odd", "3 or 5"]),
+    "kernel too large": (["model.mixer.kernel_size=9"], ["model.mixer.kernel_size=9", "4 x 4", "up to 7"]),
+    "heads do not divide": (
+        ["model/mixer=attention", "model.mixer.num_heads=5"],
+        ["model.mixer.num_heads=5", "model.width", "64", "4"],
+    ),
+    "heads nobody reads": (["model.mixer.num_heads=4"], ["model.mixer.num_heads=4", "sharing=head"]),
+    "patch does not tile": (["model.patch_size=3"], ["model.patch_size=3", "8 x 8", "1, 2, 4, 8"]),
+    "class token with LKCA": (["model.pooling=class_token"], ["model.pooling=class_token", "mean"]),
+    "fraction too large": (["data.fraction=1.5"], ["data.fraction=1.5", "above 0 and at most 1"]),
+    "fraction zero": (["data.fraction=0"], ["data.fraction=0", "above 0 and at most 1"]),
+    "fraction of nothing": (["data.fraction=0.001"], ["data.fraction=0.001", "rarest class", "at least"]),
+    "too many a class": (["data.images_per_class=500"], ["data.images_per_class=500", "139"]),
+    "two amounts": (["data.images_per_class=5", "data.fraction=0.5"], ["data.fraction=0.5", "one of the two"]),
+    "not a number": (["optim.lr=nan"], ["optim.lr=nan", "above 0"]),
+    "not finite": (["optim.lr=inf"], ["optim.lr=inf", "above 0"]),
+    "warm-up too long": (["epochs=5", "optim.warmup_epochs=5"], ["optim.warmup_epochs=5", "epochs=5"]),
+    "study outside": (["study=../elsewhere"], ["study=../elsewhere", "one folder", "study=elsewhere"]),
+    "batch not shared": (["trainer=ddp", "batch_size=65"], ["batch_size=65", "2 devices", "66"]),
+    "devices not joined": (["trainer.devices=2"], ["trainer.devices=2", "trainer=ddp"]),
+    "one job of a sweep": (["-m", "model.mixer.kernel_size=3,5,8"], ["kernel_size=8", "odd", "job #2 of 3"]),
+    "type in a sweep": (["-m", "optim.lr=1e-3,abc"], ["optim.lr=abc", "number", "job #1 of 2"]),
+    "option in a sweep": (["-m", "model/mixer=lkca,lkac"], ["lkac", "lkca", "job #1 of 2"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_mistake_gets_a_short_answer(cli, tmp_path, name):
+    args, told = REFUSED[name]
+    done = cli(*args, PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    answer = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("import time:"))
+    assert done.returncode == 2, answer
+    for words in told:
+        assert words in answer
+    assert "hydra" in imported  # the list of imports is really one
+    assert "torch" not in imported
+    assert "Traceback" not in answer
+    assert len(answer.splitlines()) <= 5, answer
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hydra_full_error_shows_the_traceback(cli):
+    done = cli("optim.lr=-1", HYDRA_FULL_ERROR="1")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert "checks.py" in done.stderr
+
+
+@pytest.mark.parametrize("args", [["--cfg", "job"], ["--cfg", "job", "--resolve"], ["--help"]])
+def test_questions_are_answered_without_torch(cli, tmp_path, args):
+    done = cli(*args, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
+    assert "kernel_size: null" in done.stdout
+    assert not re.search(r"\|\s+torch$", done.stderr, re.MULTILINE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_groups_and_commands(cli):
+    answer = cli("--help").stdout
+    for words in ("+experiment=digits_compare", "model/mixer: attention, lkca", "data: digits, fashion_mnist"):
+        assert words in answer
+
+
+def test_gpu_without_one(cli, tmp_path):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = cli(*TINY, "trainer=gpu")
+    assert done.returncode == 2
+    assert "trainer.accelerator=gpu" in done.stderr
+    assert "trainer=cpu" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_folder_that_cannot_be_written(cli, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = cli(*TINY, "paths.runs=file/runs")
+    assert done.returncode == 2
+    assert "paths.runs=file/runs" in done.stderr
+    assert "paths.runs=DIR" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_sweep_into_a_folder_that_cannot_be_written(cli, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = cli("-m", *TINY, "seed=0,1", "paths.runs=file/runs")
+    assert done.returncode == 2
+    assert "paths.runs=file/runs" in done.stderr
+    assert "Traceback" not in done.stderr

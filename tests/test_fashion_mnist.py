@@ -1,0 +1,43 @@
+"""Training on real images, to the accuracy that the records of this project know."""
+
+from __future__ import annotations
+
+import pytest
+
+from lkca_exp.config.job import compose
+from lkca_exp.data.sources import fashion_mnist
+from lkca_exp.data.specs import SPECS
+from lkca_exp.runs.record import read, run_directory
+from lkca_exp.train import train
+
+needs_fashion_mnist = pytest.mark.skipif(
+    fashion_mnist.find(fashion_mnist.DEBIAN) is None, reason="needs Debian's package dataset-fashion-mnist"
+)
+
+
+def accuracy(tmp_path, *overrides: str) -> float:
+    job = compose([*overrides, "logger=none", f"paths.runs={tmp_path}"], SPECS)
+    train(job.config, job.derived)
+    return read(run_directory(job.config, job.derived))["metrics"]["test/top1"]
+
+
+@needs_fashion_mnist
+def test_a_few_images_go_a_long_way(tmp_path):
+    assert accuracy(tmp_path, "+experiment=fashion_mnist_scarce", "epochs=5") > 0.65
+
+
+@pytest.mark.slow
+@needs_fashion_mnist
+def test_lkca_beats_attention_where_data_is_scarce(tmp_path):
+    """The committed study, its first seed: experiments/fashion_mnist_scarce."""
+    lkca, attention = (
+        accuracy(tmp_path, "+experiment=fashion_mnist_scarce", f"model/mixer={mixer}")
+        for mixer in ("lkca", "attention")
+    )
+    assert lkca > attention + 0.02
+
+
+@pytest.mark.slow
+@needs_fashion_mnist
+def test_an_epoch_of_all_images(tmp_path):
+    assert accuracy(tmp_path, "+experiment=fashion_mnist_lkca", "epochs=1") > 0.75
