@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -75,7 +74,7 @@ def execute(
         outcome = {
             "metrics": chosen | module.tested,
             "model": facts,
-            "speed": _speed(module, trainer, config.batch_size),
+            "speed": _speed(module, trainer),
             "memory": peak_memory(config.trainer),
         }
         if first:
@@ -175,7 +174,7 @@ def _record_row(directory: Path, rows: list[dict[str, Any]], sink: Sink, row: di
     sink.log(row)
 
 
-def _speed(module: Classifier, trainer: pl.Trainer, batch_size: int) -> dict[str, float]:
+def _speed(module: Classifier, trainer: pl.Trainer) -> dict[str, float]:
     """Images per second over all processes; training by the median epoch, the first left out where there are more."""
     seconds = module.train_seconds[1:] or module.train_seconds
     speed = {"test_images_per_s": round(module.test_images_per_s, 1)}
@@ -198,5 +197,3 @@ def _write_results(
     if config.keep != "none":
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.evaluated.state_dict().items()}
         write_atomically(directory / "weights.safetensors", functools.partial(save_file, weights))
-    if config.keep != "all":
-        shutil.rmtree(directory / "checkpoints", ignore_errors=True)

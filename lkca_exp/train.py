@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def train(config: Config, derived: Derived) -> float | None:
     data = prepare(config)
     directory = records.run_directory(config, derived)
     directory.mkdir(parents=True, exist_ok=True)
-    with hold(directory) as mine:
+    with hold(directory) as mine, _threads_restored():
         if not mine:
             log.info("%s: another process is at it", directory.name)
             return None
@@ -55,6 +56,8 @@ def train(config: Config, derived: Derived) -> float | None:
             run = _launch if config.trainer.devices > 1 else functools.partial(execute, data=data)
             outcome = run(config, derived, directory)
             record = records.end_attempt(directory, "finished", **outcome)
+        if config.keep != "all":
+            shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     log.info(
         "%s: test top-1 %.2f %% in %.1f s -> %s",
         directory.name,
@@ -84,6 +87,16 @@ def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ..
 
 
 @contextmanager
+def _threads_restored() -> Iterator[None]:
+    """Give the next run of this process the threads that this one found."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def _recorded(directory: Path) -> Iterator[None]:
     """Keep train.log, and note in the record how it ended if it did not end well."""
     handler = logging.FileHandler(directory / "train.log")
@@ -93,10 +106,8 @@ def _recorded(directory: Path) -> Iterator[None]:
         logger.addHandler(handler)
     try:
         yield
-    except (
-        KeyboardInterrupt,
-        SystemExit,
-    ) as error:  # Lightning answers Ctrl-C with an exit, and ignores it from then on
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Lightning answers Ctrl-C with an exit, and has the process ignore it from then on.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         records.end_attempt(directory, "interrupted")
         raise KeyboardInterrupt from error

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import re
 from collections.abc import Iterator
 
 from lkca_exp.config.derive import DataFacts, Derived, derive
 from lkca_exp.config.errors import ConfigError, did_you_mean
-from lkca_exp.config.schema import Config, LkcaConfig
+from lkca_exp.config.schema import GROUP_SCHEMAS, Config, LkcaConfig
 
 
 def check(config: Config, facts: DataFacts) -> Derived:
@@ -22,7 +23,7 @@ def check(config: Config, facts: DataFacts) -> Derived:
     for name, field, value in keys(config):
         check_key(name, field, value)
     derived = derive(config, facts)
-    for relation in (_study, _data, _patches, _heads, _kernel, _positions, _schedule, _devices):
+    for relation in (_options, _study, _data, _patches, _heads, _kernel, _positions, _schedule, _devices):
         relation(config, derived, facts)
     return derived
 
@@ -60,6 +61,18 @@ def check_key(name: str, field: dataclasses.Field, value: object) -> None:
     if not math.isfinite(value) or not all(BOUNDS[bound][1](value, limit) for bound, limit in bounds.items()):
         stated = " and ".join(f"{BOUNDS[bound][0]} {limit:g}" for bound, limit in bounds.items())
         raise ConfigError(name, value, f"{name} ({rule['help']}) must be {stated}.")
+
+
+def _options(config: Config, derived: Derived, facts: DataFacts) -> None:
+    """The name of an option is what its group was chosen by, and cannot be changed alone."""
+    for group, schemas in GROUP_SCHEMAS.items():
+        option = operator.attrgetter(group.replace("/", "."))(config)
+        if type(option) is not schemas.get(option.name):
+            key = group.replace("/", ".") + ".name"
+            chosen = next(name for name, schema in schemas.items() if schema is type(option))
+            rule = f"{group}={chosen} was chosen, which has other keys."
+            wish = option.name if option.name in schemas else "|".join(schemas)
+            raise ConfigError(key, option.name, rule, f"Choose with {group}={wish}.")
 
 
 def _study(config: Config, derived: Derived, facts: DataFacts) -> None:

@@ -97,7 +97,7 @@ def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _names(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
-    for name in cfg:
+    for name in map(str, cfg):
         node = cfg._get_node(name)
         if isinstance(node, DictConfig) and not node._is_none():
             yield from _names(node, f"{prefix}{name}.")

@@ -1,7 +1,4 @@
-"""From a checked configuration to a model, and the two prices of a model: parameters and operations.
-
-Adding a mixer: a file and a row in `mixers/`, its settings in `config/schema.py`, a case in `build_mixer`.
-"""
+"""From a checked configuration to a model, and the two prices of a model: parameters and operations."""
 
 from __future__ import annotations
 
@@ -12,9 +9,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lkca_exp.config.derive import Derived
-from lkca_exp.config.schema import AttentionConfig, LkcaConfig, MixerConfig, ModelConfig
+from lkca_exp.config.schema import ModelConfig
 from lkca_exp.models.mixers import MIXERS
-from lkca_exp.models.mixers.attention import Attention
 from lkca_exp.models.mixers.lkca import Lkca
 from lkca_exp.models.vit import VisionTransformer
 
@@ -34,28 +30,8 @@ def build_model(model: ModelConfig, derived: Derived) -> nn.Module:
         positions=model.positions,
         pooling=model.pooling,
         drop_path=model.drop_path,
-        make_mixer=lambda: build_mixer(model.mixer, derived),
+        make_mixer=lambda: MIXERS[model.mixer.name].from_config(model.mixer, derived),
     )
-
-
-def build_mixer(mixer: MixerConfig, derived: Derived) -> nn.Module:
-    match mixer:
-        case AttentionConfig():
-            assert derived.num_heads is not None
-            return Attention(derived.width, derived.grid, derived.num_heads)
-        case LkcaConfig():
-            assert derived.kernel_size is not None
-            return Lkca(
-                derived.width,
-                derived.grid,
-                kernel_size=derived.kernel_size,
-                sharing=mixer.sharing,
-                num_heads=derived.num_heads,
-                view=mixer.view,
-                projections=mixer.projections,
-                init=mixer.init,
-            )
-    raise ValueError(f"model.mixer.name={mixer.name}: no such mixer. There is: {', '.join(MIXERS)}.")
 
 
 def view_used(model: nn.Module) -> str | None:

@@ -19,6 +19,8 @@ REFUSED = {
     "experiment without plus": (["experiment=digits_compare"], ["Write +experiment=digits_compare"]),
     "unknown option": (["data=cifar"], ["data=cifar", "fashion_mnist"]),
     "no option": (["data=null"], ["data=null", "conf/data"]),
+    "name of an option": (["model.mixer.name=attention"], ["model.mixer.name=attention", "model/mixer=attention"]),
+    "no such option's name": (["protocol.name=best"], ["protocol.name=best", "holdout", "best_on_test"]),
     "value for a group": (["model.mixer=lkca"], ["model.mixer=lkca", "model/mixer=lkca"]),
     "wrong type": (["epochs=abc"], ["epochs=abc", "whole number"]),
     "fraction of an integer": (["epochs=1.5"], ["epochs=1.5", "whole number"]),

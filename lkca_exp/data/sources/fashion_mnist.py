@@ -71,6 +71,7 @@ def download(root: Path) -> Path:
         for name, md5 in FashionMNIST.resources:
             download_url(url + name, str(folder), md5=md5)
     except (OSError, RuntimeError) as error:
+        _remove_empty(folder, root)
         raise ConfigError(
             "data.root",
             root,
@@ -78,6 +79,12 @@ def download(root: Path) -> Path:
             f"Put {', '.join(MD5_OF_CONTENTS)} into {folder}, or: apt-get install dataset-fashion-mnist.",
         ) from error
     return folder
+
+
+def _remove_empty(*folders: Path) -> None:
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _unzip(file: Path) -> bytes:

@@ -11,6 +11,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.schema import AttentionConfig
+
 
 class Attention(nn.Module):
     def __init__(self, width: int, grid: tuple[int, int], num_heads: int) -> None:
@@ -21,6 +24,11 @@ class Attention(nn.Module):
         self.num_heads = num_heads
         self.qkv = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
+
+    @classmethod
+    def from_config(cls, config: AttentionConfig, derived: Derived) -> Attention:
+        assert derived.num_heads is not None
+        return cls(derived.width, derived.grid, derived.num_heads)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""

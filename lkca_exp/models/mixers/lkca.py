@@ -13,6 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.schema import LkcaConfig
 from lkca_exp.models.large_kernel import VIEWS, check_kernel_size, faster_view, large_kernel_mix
 
 SHARINGS = ("channel", "head", "all")
@@ -43,6 +45,20 @@ class Lkca(nn.Module):
         self.value: nn.Module = nn.Linear(width, width) if projections else nn.Identity()
         self.output: nn.Module = nn.Linear(width, width) if projections else nn.Identity()
         _fill(self.kernel, init)
+
+    @classmethod
+    def from_config(cls, config: LkcaConfig, derived: Derived) -> Lkca:
+        assert derived.kernel_size is not None
+        return cls(
+            derived.width,
+            derived.grid,
+            kernel_size=derived.kernel_size,
+            sharing=config.sharing,
+            num_heads=derived.num_heads,
+            view=config.view,
+            projections=config.projections,
+            init=config.init,
+        )
 
     @property
     def view_used(self) -> str:

@@ -1,0 +1,58 @@
+"""Every command of the README works. Training is cut to two batches; CI runs `make run` and `make test` as they are."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lkca_exp.data.sources import fashion_mnist
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+FAST = ["trainer=debug", "logger=none"]
+
+
+def commands() -> list[list[str]]:
+    """The words of every `python -m lkca_exp` in a shell block, without the comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("python -m lkca_exp")]
+    return [shlex.split(line, comments=True)[2:] for line in lines]
+
+
+def test_there_are_commands():
+    assert len(commands()) >= 5
+
+
+def test_the_commands_work_one_after_the_other(cli, tmp_path):
+    if fashion_mnist.find(tmp_path) is None:
+        pytest.skip("needs Debian's package dataset-fashion-mnist")
+    for module, *args in commands():
+        trains = module == "lkca_exp" and "--cfg" not in args
+        done = cli(*args, *(FAST if trains else []), module=module)
+        assert done.returncode == 0, f"{module} {args}: {done.stderr}"
+    assert (tmp_path / "runs" / "kernel_size" / "report" / "index.html").exists()
+
+
+def test_the_refusal_shown_is_the_one_given(cli):
+    shown = re.search(r"\$ python -m lkca_exp (\S+)\n(lkca_exp: .*?)```", README, re.DOTALL)
+    done = cli(shown[1])
+    assert done.stderr == shown[2]
+
+
+@pytest.mark.parametrize("override", ["trainer=debug", "trainer=debug_overfit", "trainer=cpu", "trainer=gpu",
+    "trainer=ddp", "precision=bf16", "optim.ema_decay=0.999", "protocol=holdout", "protocol=final",
+    "protocol=best_on_test", "logger=wandb", "logger=tensorboard", "logger=none", "paths.runs=elsewhere",
+    "data.root=elsewhere", "force=true"])  # fmt: skip
+def test_the_overrides_of_the_tables_exist(job, override):
+    key, _, value = override.partition("=")
+    assert key in README
+    assert value in README or value == "elsewhere"
+    job(override)
+
+
+def test_links_lead_somewhere():
+    root = Path(__file__).parents[1]
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (root / target).exists(), target
