@@ -82,7 +82,14 @@ class ProgressBar(pl.Callback):
             return
         total = int(trainer.estimated_stepping_batches)
         self.bar = tqdm(
-            total=total, initial=trainer.global_step, desc=self.title, unit="step", disable=None, dynamic_ncols=True
+            total=total,
+            initial=trainer.global_step,
+            desc=self.title,
+            unit="step",
+            disable=None,  # where there is no terminal
+            dynamic_ncols=True,
+            leave=False,
+            bar_format="{desc} {percentage:3.0f}% |{bar:12}| {remaining} left, {rate_fmt}{postfix}",
         )
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
@@ -95,8 +102,9 @@ class ProgressBar(pl.Callback):
         if self.bar is None or self.bar.disable:
             return
         assert isinstance(pl_module, Classifier)
-        shown = {key: value for key, value in pl_module.row.items() if key.endswith(("loss", "top1"))}
-        self.bar.set_postfix({key: f"{value:.3f}" for key, value in shown.items()}, refresh=False)
+        row = pl_module.row
+        shown = [f"{key} {value:.3f}" for key, value in row.items() if key.endswith("top1") or key == "train/loss"]
+        self.bar.set_postfix_str(f"epoch {row['epoch'] + 1}/{trainer.max_epochs}, {', '.join(shown)}", refresh=False)
         self.bar.update(trainer.global_step - self.bar.n)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
