@@ -37,19 +37,15 @@ class RunFacts:
 
 def open_sink(logger: LoggerConfig, run: RunFacts) -> Sink:
     """The sink that the configuration chooses; one that does nothing where it cannot be opened."""
-    opener: Callable[[], Sink]
-    match logger:
-        case WandbConfig():
-            opener = lambda: WandbSink(logger, run)  # noqa: E731
-        case TensorboardConfig():
-            opener = lambda: TensorboardSink(run)  # noqa: E731
-        case _:
-            return NoSink()
     try:
-        return Safe(opener())
+        match logger:
+            case WandbConfig():
+                return Safe(WandbSink(logger, run))
+            case TensorboardConfig():
+                return Safe(TensorboardSink(run))
     except Exception as error:
         log.warning("%s: not logging there (%s); the local record is complete", logger.name, _first_line(error))
-        return NoSink()
+    return NoSink()
 
 
 class NoSink:
