@@ -79,7 +79,9 @@ def device(run: Run) -> str:
     name = str(run.device.get("name") or run.device.get("accelerator") or "")
     number, threads = run.device.get("count"), run.device.get("threads")
     many = f"{number} {TIMES} " if isinstance(number, int) and number > 1 else ""
-    return f"{many}{name}" + (f", {count(threads, 'thread')}" if threads and run.device.get("accelerator") == "cpu" else "")
+    return f"{many}{name}" + (
+        f", {count(threads, 'thread')}" if threads and run.device.get("accelerator") == "cpu" else ""
+    )
 
 
 def commit(run: Run) -> str:
