@@ -7,7 +7,7 @@ import re
 import pytest
 
 from lkca_exp.config.job import compose, conf_dir
-from lkca_exp.data.sources import fashion_mnist
+from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import read, run_directory
 from lkca_exp.train import train
@@ -40,7 +40,7 @@ def test_the_header_states_question_command_expectation_time_and_machine(name):
 def test_an_experiment_trains_a_batch(name, mixer, tmp_path):
     fast = ["trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"model/mixer={mixer}"]
     job = compose([f"+experiment={name}", *fast], SPECS)
-    if job.config.data.name == "fashion_mnist" and fashion_mnist.find(tmp_path) is None:
+    if job.config.data.name == "fashion_mnist" and SOURCES["fashion_mnist"].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
     train(job.config, job.derived)
     assert read(run_directory(job.config, job.derived))["status"] == "finished"
