@@ -89,7 +89,11 @@ def test_questions_are_answered_without_torch(cli, tmp_path, args):
 
 def test_help_names_groups_and_commands(cli):
     answer = cli("--help").stdout
-    for words in ("+experiment=digits_compare", "model/mixer: attention, lkca", "data: cifar10, cifar100, digits, fashion_mnist"):
+    for words in (
+        "+experiment=digits_compare",
+        "model/mixer: attention, lkca",
+        "data: cifar10, cifar100, digits, fashion_mnist",
+    ):
         assert words in answer
 
 
