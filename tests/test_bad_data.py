@@ -15,6 +15,7 @@ def test_missing_data_without_a_network(monkeypatch, tmp_path, capsys):
     from torchvision.datasets import FashionMNIST
 
     monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "no" / "package")
+    monkeypatch.setattr(fashion_mnist, "MIRRORS", ())
     monkeypatch.setattr(FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
     monkeypatch.setattr(sys, "argv", ["lkca-exp", *TINY, "data=fashion_mnist"])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from lkca_exp.config.job import compose
-from lkca_exp.data.sources import fashion_mnist
+from lkca_exp.data.sources import SOURCES, fashion_mnist
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import read, run_directory
 from lkca_exp.train import train
 
 needs_fashion_mnist = pytest.mark.skipif(
-    fashion_mnist.find(fashion_mnist.DEBIAN) is None, reason="needs Debian's package dataset-fashion-mnist"
+    not SOURCES["fashion_mnist"].is_at(fashion_mnist.DEBIAN), reason="needs Debian's package dataset-fashion-mnist"
 )
 
 

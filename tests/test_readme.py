@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lkca_exp.data.sources import fashion_mnist
+from lkca_exp.data.sources import SOURCES
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 FAST = ["trainer=debug", "logger=none"]
@@ -26,7 +26,7 @@ def test_there_are_commands():
 
 
 def test_the_commands_work_one_after_the_other(cli, tmp_path):
-    if fashion_mnist.find(tmp_path) is None:
+    if SOURCES["fashion_mnist"].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
     for module, *args in commands():
         trains = module == "lkca_exp" and "--cfg" not in args

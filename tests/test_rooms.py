@@ -1,4 +1,6 @@
-"""The rooms import only what lies upstream of them, and no import is hidden in a function to get round that."""
+"""The rooms import only what lies upstream of them, and no import is hidden in a function to get round that.
+
+A room's `__main__.py` is a command, where rooms meet: it is wiring, as the modules at the top are."""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ def imports(file: Path) -> list[tuple[str, bool]]:
 
 
 def files(room: str) -> list[Path]:
-    return sorted((PACKAGE / room).rglob("*.py"))
+    return [file for file in sorted((PACKAGE / room).rglob("*.py")) if file != PACKAGE / room / "__main__.py"]
 
 
 @pytest.mark.parametrize("room", [*ORDER, "report"])
@@ -50,6 +52,14 @@ def test_bench_does_not_import_report():
         for target, hidden in imports(file):
             assert target in {*ORDER, *WIRING, "bench"}, f"{file.name} imports {target}"
             assert not hidden
+
+
+def test_a_command_imports_rooms_and_wiring():
+    """What is heavy may be hidden in a function, so that a mistake is answered without it."""
+    commands = {file.parent.name: {target for target, _ in imports(file)} for file in PACKAGE.glob("*/__main__.py")}
+    assert {"data", "report", "bench"} <= commands.keys()
+    assert commands["data"] <= {*ORDER, *WIRING}
+    assert commands["report"] <= {"report"}
 
 
 def test_every_room_is_known():

@@ -87,6 +87,13 @@ def _study(config: Config, derived: Derived, facts: DataFacts) -> None:
 
 def _data(config: Config, derived: Derived, facts: DataFacts) -> None:
     data, most = config.data, facts.min_images_per_class
+    if data.archive is not None and facts.part_of:
+        raise ConfigError(
+            "data.archive",
+            data.archive,
+            f"{facts.name} comes with {facts.part_of}, so that nothing would read it.",
+            "Leave it at null.",
+        )
     if data.images_per_class is not None and data.fraction != 1:
         raise ConfigError(
             "data.fraction",

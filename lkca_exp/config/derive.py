@@ -36,6 +36,9 @@ class DataFacts(Protocol):
     @property
     def patch_size(self) -> int: ...
 
+    @property
+    def part_of(self) -> str: ...
+
 
 T = TypeVar("T")
 

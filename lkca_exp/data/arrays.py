@@ -26,8 +26,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Arrays:
-    """A whole data set; `warnings` say what of it was accepted although it differs from what its authors ship."""
+    """A whole data set.
+
+    `warnings` say what of it was accepted although it differs from what its authors ship, or cannot be compared with
+    that; without any, it is the published one. `origin` says what it was read from.
+    """
 
     train: Split
     test: Split
+    class_names: tuple[str, ...]
+    origin: str
     warnings: tuple[str, ...] = ()

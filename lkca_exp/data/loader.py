@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -101,6 +102,7 @@ class EvalLoader:
 
 
 def to_device(split: Split, device: torch.device | str) -> Batch:
-    """The images as they are, in uint8, and the labels, moved once."""
-    images = torch.tensor(split.images, device=device)
-    return images, torch.tensor(split.labels, device=device)
+    """The images as they are, in uint8, and the labels, moved once; on the CPU they stay where they are, be it a mapped
+    file that several processes share. torch wants what it takes over to be writable."""
+    images, labels = (torch.from_numpy(np.require(array, requirements="W")) for array in (split.images, split.labels))
+    return images.to(device), labels.to(device)

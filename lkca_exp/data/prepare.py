@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from lkca_exp.config.schema import BestOnTestConfig, Config, HoldoutConfig
+import numpy as np
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.schema import BestOnTestConfig, Config, DataConfig, HoldoutConfig
 from lkca_exp.data.arrays import Split
-from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.splits import split_off, subset
+from lkca_exp.data.store import load
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class RunData:
     watched: Split | None
     watched_name: str
     test: Split
+    class_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -28,11 +31,9 @@ def prepare(config: Config) -> RunData:
     Raises:
         ConfigError: if files are missing or damaged.
     """
-    arrays = SOURCES[config.data.name](Path(config.data.root), config.data.verify)
-    data, protocol = config.data, config.protocol
-    kept = subset(arrays.train.labels, data.subset_seed, fraction=data.fraction, images_per_class=data.images_per_class)
-    train, test = arrays.train.take(kept), arrays.test
-    run_data = RunData(train, None, "", test, arrays.warnings)
+    arrays, protocol = load(config.data), config.protocol
+    train, test = _subset(arrays.train, config.data), arrays.test
+    run_data = RunData(train, None, "", test, arrays.class_names, arrays.warnings)
     if isinstance(protocol, HoldoutConfig):
         count = max(round(protocol.validation_fraction * len(train)), 1)
         rest, held_out = split_off(train.labels, count, protocol.split_seed)
@@ -40,6 +41,23 @@ def prepare(config: Config) -> RunData:
     elif isinstance(protocol, BestOnTestConfig):
         run_data = replace(run_data, watched=test, watched_name="test")
     return _overfit(run_data, config) if config.trainer.overfit_batches else run_data
+
+
+def _subset(train: Split, data: DataConfig) -> Split:
+    """The share of `train` that is asked for; all of it stays where it is, in pages that processes share."""
+    if data.fraction == 1 and data.images_per_class is None:
+        return train
+    rarest = int(np.unique(train.labels, return_counts=True)[1].min())
+    if data.images_per_class is not None and data.images_per_class > rarest:  # fewer than the published files have
+        raise ConfigError(
+            "data.images_per_class",
+            data.images_per_class,
+            f"The rarest class of these files has {rarest} training images.",
+            f"Give at most {rarest}.",
+        )
+    return train.take(
+        subset(train.labels, data.subset_seed, fraction=data.fraction, images_per_class=data.images_per_class)
+    )
 
 
 def _overfit(data: RunData, config: Config) -> RunData:

@@ -12,15 +12,20 @@ from dataclasses import dataclass
 class DataSpec:
     """One data set.
 
-    `mean` and `std` are of the training images, per channel, on pixel values scaled to [0, 1].
+    `class_names` is empty where the files name the classes (Tiny-ImageNet's words.txt).
+    `min_images_per_class` counts training images of the rarest class.
+    `mean` and `std` are of the training images, per channel, on pixel values scaled to [0, 1]; those of the colour sets
+    are the ones of Lee et al. 2021 (code aanna0701/SPT_LSA_ViT).
     `may_mirror`: whether an image mirrored left to right keeps its label.
     `patch_size`: side in pixels of the patch that the literature uses for images of this kind (Lee et al. 2021:
     8 x 8 tokens), or that suits a set too small for that.
+    `part_of`: the library that the data set comes with, so that there are no files to be had; empty for the others.
     """
 
     name: str
     image_size: int
     channels: int
+    num_classes: int
     class_names: tuple[str, ...]
     num_train: int
     num_test: int
@@ -29,11 +34,26 @@ class DataSpec:
     std: tuple[float, ...]
     may_mirror: bool
     patch_size: int
+    part_of: str = ""
 
-    @property
-    def num_classes(self) -> int:
-        return len(self.class_names)
 
+DIGITS = tuple("0123456789")
+FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+# fmt: off
+CIFAR100 = (
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
+    "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock",
+    "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish", "forest",
+    "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion", "lizard",
+    "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange", "orchid",
+    "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine", "possum",
+    "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper",
+    "snail", "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone",
+    "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf",
+    "woman", "worm",
+)
+# fmt: on
 
 SPECS: dict[str, DataSpec] = {
     spec.name: spec
@@ -42,7 +62,8 @@ SPECS: dict[str, DataSpec] = {
             name="digits",
             image_size=8,
             channels=1,
-            class_names=tuple("0123456789"),
+            num_classes=10,
+            class_names=DIGITS,
             num_train=1_437,
             num_test=360,
             min_images_per_class=139,
@@ -50,23 +71,14 @@ SPECS: dict[str, DataSpec] = {
             std=(0.3759,),
             may_mirror=False,
             patch_size=2,
+            part_of="scikit-learn",
         ),
         DataSpec(
             name="fashion_mnist",
             image_size=28,
             channels=1,
-            class_names=(
-                "T-shirt/top",
-                "Trouser",
-                "Pullover",
-                "Dress",
-                "Coat",
-                "Sandal",
-                "Shirt",
-                "Sneaker",
-                "Bag",
-                "Ankle boot",
-            ),
+            num_classes=10,
+            class_names=FASHION,
             num_train=60_000,
             num_test=10_000,
             min_images_per_class=6_000,
@@ -74,6 +86,63 @@ SPECS: dict[str, DataSpec] = {
             std=(0.3530,),
             may_mirror=True,
             patch_size=4,
+        ),
+        DataSpec(
+            name="cifar10",
+            image_size=32,
+            channels=3,
+            num_classes=10,
+            class_names=CIFAR10,
+            num_train=50_000,
+            num_test=10_000,
+            min_images_per_class=5_000,
+            mean=(0.4914, 0.4822, 0.4465),
+            std=(0.2470, 0.2435, 0.2616),
+            may_mirror=True,
+            patch_size=4,
+        ),
+        DataSpec(
+            name="cifar100",
+            image_size=32,
+            channels=3,
+            num_classes=100,
+            class_names=CIFAR100,
+            num_train=50_000,
+            num_test=10_000,
+            min_images_per_class=500,
+            mean=(0.5070, 0.4865, 0.4409),
+            std=(0.2673, 0.2564, 0.2762),
+            may_mirror=True,
+            patch_size=4,
+        ),
+        DataSpec(
+            name="svhn",
+            image_size=32,
+            channels=3,
+            num_classes=10,
+            class_names=DIGITS,
+            num_train=73_257,
+            num_test=26_032,
+            # of 4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045 and 4659, as many papers' code counts them
+            min_images_per_class=4_659,
+            mean=(0.4377, 0.4438, 0.4728),
+            std=(0.1980, 0.2010, 0.1970),
+            may_mirror=False,
+            patch_size=4,
+        ),
+        DataSpec(
+            name="tiny_imagenet",
+            image_size=64,
+            channels=3,
+            num_classes=200,
+            class_names=(),
+            num_train=100_000,
+            num_test=10_000,
+            min_images_per_class=500,
+            mean=(0.4802, 0.4481, 0.3975),
+            std=(0.2770, 0.2691, 0.2821),
+            may_mirror=True,
+            patch_size=8,
         ),
     )
 }

@@ -30,9 +30,12 @@ DERIVED_KEYS = {
 
 def result_keys(config: Config, derived: Derived) -> dict[str, Any]:
     """The keys that can change the result, with what follows in place of `null`: writing out what a key left open comes
-    to is the same run. `model.size` only names values that stand here themselves."""
+    to is the same run. `model.size` only names values that stand here themselves, and an archive that is verified is
+    the one that would have been read without being named."""
     settings = {"numerics": NUMERICS, **dict(_result_keys(config))}
     del settings["model.size"]
+    if config.data.verify or config.data.archive is None:
+        del settings["data.archive"]
     for name, attribute in DERIVED_KEYS.items():
         if name in settings:
             settings[name] = getattr(derived, attribute)

@@ -17,7 +17,7 @@ REFUSED = {
     "key taken out": (["~seed"], ["~seed", "cannot be taken out"]),
     "unknown experiment": (["+experiment=digits_compair"], ["experiment=digits_compair", "digits_compare"]),
     "experiment without plus": (["experiment=digits_compare"], ["Write +experiment=digits_compare"]),
-    "unknown option": (["data=cifar"], ["data=cifar", "fashion_mnist"]),
+    "unknown option": (["data=cifar"], ["data=cifar", "cifar10 or cifar100"]),
     "no option": (["data=null"], ["data=null", "conf/data"]),
     "name of an option": (["model.mixer.name=attention"], ["model.mixer.name=attention", "model/mixer=attention"]),
     "no such option's name": (["protocol.name=best"], ["protocol.name=best", "holdout", "best_on_test"]),
@@ -89,7 +89,11 @@ def test_questions_are_answered_without_torch(cli, tmp_path, args):
 
 def test_help_names_groups_and_commands(cli):
     answer = cli("--help").stdout
-    for words in ("+experiment=digits_compare", "model/mixer: attention, lkca", "data: digits, fashion_mnist"):
+    for words in (
+        "+experiment=digits_compare",
+        "model/mixer: attention, lkca",
+        "data: cifar10, cifar100, digits, fashion_mnist",
+    ):
         assert words in answer
 
 

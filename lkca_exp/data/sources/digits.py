@@ -8,18 +8,30 @@ from pathlib import Path
 import numpy as np
 
 from lkca_exp.data.arrays import Arrays, Split
+from lkca_exp.data.download import RemoteFile
+from lkca_exp.data.sources.base import Source
 from lkca_exp.data.splits import split_off
 
-NUM_TEST = 360
 DARKEST = 16
 
 
-def load(root: Path, verify: bool) -> Arrays:
-    """The digits; they are part of scikit-learn, so neither argument matters."""
-    from sklearn.datasets import load_digits
+class Digits(Source):
+    """Part of scikit-learn: there is nothing to be found or fetched, and nothing to be verified."""
 
-    images, labels = load_digits(return_X_y=True)
-    pixels = np.rint(images * (255 / DARKEST)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    everything = Split(pixels, labels.astype(np.int64))
-    train, test = split_off(everything.labels, NUM_TEST, seed=0)
-    return Arrays(everything.take(train), everything.take(test))
+    def remote_files(self) -> tuple[RemoteFile, ...]:
+        return ()
+
+    def places(self, root: Path) -> list[Path]:
+        return []
+
+    def files(self, place: Path) -> list[Path]:
+        return []
+
+    def read(self, place: Path, verify: bool) -> Arrays:
+        from sklearn.datasets import load_digits
+
+        images, labels = load_digits(return_X_y=True)
+        pixels = np.rint(images * (255 / DARKEST)).astype(np.uint8).reshape(-1, 1, 8, 8)
+        everything = Split(pixels, labels.astype(np.int64))
+        train, test = split_off(everything.labels, self.spec.num_test, seed=0)
+        return Arrays(everything.take(train), everything.take(test), self.spec.class_names, "scikit-learn")

@@ -1,0 +1,75 @@
+"""Which data sets are on this machine, and in which state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from lkca_exp.data.pack import is_sound, read_manifest
+from lkca_exp.data.sources import SOURCES
+from lkca_exp.data.sources.base import Source
+from lkca_exp.data.store import published_pack
+
+WIDTH_WITH_COUNTS = 70
+
+
+class Found(NamedTuple):
+    """State of a data set: packed; ready (its files are here, and verified when they are read); missing; damaged."""
+
+    name: str
+    state: str
+    num_train: int
+    num_test: int
+    num_bytes: int
+    where: str
+
+
+def table(root: Path, *, check: bool = False) -> None:
+    """Print what there is below `root`; `check` computes the checksums of all packs."""
+    console = Console()
+    counted = console.width >= WIDTH_WITH_COUNTS
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("data set", "state"):
+        shown.add_column(title, no_wrap=True)
+    for title in ("train", "test", "MB") if counted else ():
+        shown.add_column(title, justify="right", no_wrap=True)
+    shown.add_column("where", overflow="fold")
+    found = [each for source in SOURCES.values() for each in look(source, root, check)]
+    for each in found:
+        counts = (each.num_train, each.num_test, round(each.num_bytes / 1e6))
+        told = [f"{count:,}" if count else "" for count in counts] if counted else []
+        shown.add_row(each.name, each.state, *told, each.where)
+    console.print(shown)
+    if any(each.state == "missing" for each in found):
+        console.print("What is missing: python -m lkca_exp.data fetch NAME", soft_wrap=True)
+
+
+def look(source: Source, root: Path, check: bool) -> Iterator[Found]:
+    """The data set as published, then every other that was packed in its name."""
+    spec, published = source.spec, published_pack(root, source.spec.name)
+    place = source.find(root)
+    if published.exists():
+        yield _packed(spec.name, published, check)
+    elif spec.part_of:
+        yield Found(spec.name, "ready", spec.num_train, spec.num_test, 0, f"part of {spec.part_of}")
+    elif place is not None:
+        num_bytes = sum(file.stat().st_size for file in source.files(place) if file.is_file())
+        yield Found(spec.name, "ready", spec.num_train, spec.num_test, num_bytes, str(place))
+    else:
+        yield Found(spec.name, "missing", spec.num_train, spec.num_test, 0, "")
+    for other in sorted(published.parent.glob(f"{spec.name}-unverified-*")):
+        yield _packed(f"{spec.name} (unverified)", other, check)
+
+
+def _packed(name: str, folder: Path, check: bool) -> Found:
+    manifest = read_manifest(folder)
+    if manifest is None or not is_sound(folder, thoroughly=check):
+        return Found(name, "damaged", 0, 0, 0, f"{folder}; packed again when it is next used")
+    files = manifest["files"]
+    num_train, num_test = (files[f"{part}_labels.npy"]["shape"][0] for part in ("train", "test"))
+    return Found(name, "packed", num_train, num_test, sum(told["bytes"] for told in files.values()), str(folder))

