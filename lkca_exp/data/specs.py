@@ -16,6 +16,7 @@ class DataSpec:
     `may_mirror`: whether an image mirrored left to right keeps its label.
     `patch_size`: side in pixels of the patch that the literature uses for images of this kind (Lee et al. 2021:
     8 x 8 tokens), or that suits a set too small for that.
+    `auto_augment`: the data set whose AutoAugment policy suits this one: cifar10, svhn or imagenet.
     """
 
     name: str
@@ -29,6 +30,7 @@ class DataSpec:
     std: tuple[float, ...]
     may_mirror: bool
     patch_size: int
+    auto_augment: str = "cifar10"
 
     @property
     def num_classes(self) -> int:
