@@ -24,7 +24,7 @@ class Boxes(NamedTuple):
         """True inside: (B, 1, H, W)."""
         rows, columns = torch.arange(height).view(-1, 1), torch.arange(width)
         top, bottom, left, right = (side.view(-1, 1, 1, 1) for side in self)
-        return (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+        return ((rows >= top) & (rows < bottom)) & ((columns >= left) & (columns < right))
 
 
 def around(rows: Tensor, columns: Tensor, heights: Tensor, widths: Tensor, size: tuple[int, int]) -> Boxes:

@@ -41,10 +41,14 @@ def crop(images: Tensor, padding_px: int, corners: Crop) -> Tensor:
         (padded.numel() - window + 1, channels, height, width), (1, plane, padded_width, 1)
     )  # overlapping: one begins at every pixel
     first = torch.arange(batch, device=images.device) * (channels * plane)
-    return windows[first + corners.rows * padded_width + corners.columns]
+    # index_select copies whole rows, which gather and indexing do not.
+    return windows.index_select(0, first + corners.rows * padded_width + corners.columns)
 
 
 def mirror(images: Tensor, mirrored: Tensor) -> Tensor:
     """`images` (B, C, H, W), those turned left to right that `mirrored` (B,), which lies on the CPU, is true for."""
-    places = mirrored.nonzero()[:, 0].to(images.device)
-    return images.index_copy(0, places, images.index_select(0, places).flip(-1))
+    places = mirrored.nonzero()[:, 0]
+    origins = torch.arange(len(images))
+    origins[places] = torch.arange(len(images), len(images) + len(places))
+    both = torch.cat([images, images.index_select(0, places.to(images.device)).flip(-1)])
+    return both.index_select(0, origins.to(images.device))

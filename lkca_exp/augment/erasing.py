@@ -82,6 +82,6 @@ def blank(images: Tensor, boxes: Boxes, values: Tensor) -> Tensor:
     """Write `values`, broadcast over those N of `images` (B, C, H, W) whose box is not empty, inside their boxes.
     Writes into `images`."""
     places = boxes.areas().nonzero()[:, 0]
-    masks = boxes.masks(*images.shape[-2:])[places].to(images.device)
+    masks = Boxes(*(side[places] for side in boxes)).masks(*images.shape[-2:]).to(images.device)
     here = places.to(images.device)
     return images.index_copy_(0, here, torch.where(masks, values.to(images.device), images.index_select(0, here)))
