@@ -17,7 +17,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lkca_exp.augment.pipeline import Augmentation, normalise
+from lkca_exp.augment.build import build_augmentation
+from lkca_exp.augment.normalise import normalise
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.schema import Config
 from lkca_exp.data.datamodule import RunDataModule
@@ -123,7 +124,7 @@ def build_datamodule(config: Config, derived: Derived, data: RunData) -> RunData
         data,
         config.batch_size,
         config.seed,
-        augment=Augmentation(derived.crop_padding_px, derived.mirror),
+        augment=build_augmentation(config.augment, derived, spec.mean),
         normalise=functools.partial(normalise, mean=spec.mean, std=spec.std),
         max_batches=FAST_RUN_BATCHES if config.trainer.fast_run else None,
     )
@@ -175,12 +176,15 @@ def _record_row(directory: Path, rows: list[dict[str, Any]], sink: Sink, row: di
 
 
 def _speed(module: Classifier, trainer: pl.Trainer) -> dict[str, float]:
-    """Images per second over all processes; training by the median epoch, the first left out where there are more."""
+    """Images per second over all processes; training by the median epoch, the first left out where there are more;
+    and the share of the training time that this process waited for batches."""
     seconds = module.train_seconds[1:] or module.train_seconds
     speed = {"test_images_per_s": round(module.test_images_per_s, 1)}
     if seconds:  # none if a continued run had only its test to do
         images = int(trainer.num_training_batches) * module.images_in_step * trainer.world_size
         speed["train_images_per_s"] = round(images / float(np.median(seconds)), 1)
+        waited = trainer.train_dataloader.waited  # type: ignore[union-attr]
+        speed["data_wait_share"] = round(sum(waited) / sum(module.train_seconds), 4)
     return speed
 
 

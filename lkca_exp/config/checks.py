@@ -23,7 +23,19 @@ def check(config: Config, facts: DataFacts) -> Derived:
     for name, field, value in keys(config):
         check_key(name, field, value)
     derived = derive(config, facts)
-    for relation in (_options, _study, _data, _patches, _heads, _kernel, _positions, _schedule, _devices):
+    for relation in (
+        _options,
+        _study,
+        _data,
+        _augment,
+        _unread,
+        _patches,
+        _heads,
+        _kernel,
+        _positions,
+        _schedule,
+        _devices,
+    ):
         relation(config, derived, facts)
     return derived
 
@@ -115,6 +127,57 @@ def _data(config: Config, derived: Derived, facts: DataFacts) -> None:
             f"Not one image of the rarest class of {facts.name} would be left.",
             f"Give at least {math.ceil(1e5 / most) / 1e5:g}.",
         )
+
+
+def _augment(config: Config, derived: Derived, facts: DataFacts) -> None:
+    augment = config.augment
+    if augment.erase_min_area > augment.erase_max_area:
+        raise ConfigError(
+            "augment.erase_min_area",
+            augment.erase_min_area,
+            f"The smallest area must not be above the largest, augment.erase_max_area={augment.erase_max_area:g}.",
+        )
+    if augment.mix_probability and not augment.cutmix_alpha and not augment.mixup_alpha:
+        raise ConfigError(
+            "augment.mix_probability",
+            augment.mix_probability,
+            "Both ways of mixing are off: augment.cutmix_alpha and augment.mixup_alpha are 0.",
+            "Set one of them to 1, or augment.mix_probability to 0.",
+        )
+    if augment.cutout_px > 2 * facts.image_size:
+        raise ConfigError(
+            "augment.cutout_px",
+            augment.cutout_px,
+            f"A square of twice the image side ({facts.image_size}) already blanks everything.",
+            f"Half the side is usual: {facts.image_size // 2}.",
+        )
+
+
+AUGMENT_SWITCHES = {
+    "policy_": ("policy=auto, rand or trivial", lambda augment: augment.policy != "none"),
+    "auto_": ("policy=auto", lambda augment: augment.policy == "auto"),
+    "rand_": ("policy=rand", lambda augment: augment.policy == "rand"),
+    "erase_": ("erase_probability above 0", lambda augment: augment.erase_probability > 0),
+    **dict.fromkeys(
+        ("cutmix_", "mixup_", "mix_per_"), ("mix_probability above 0", lambda augment: augment.mix_probability > 0)
+    ),
+}
+"""Prefix of keys in `augment` -> what must be chosen for them to be read, and whether it is."""
+
+
+def _unread(config: Config, derived: Derived, facts: DataFacts) -> None:
+    """A key of an augmentation that is off stays at its default: nothing would read another value."""
+    for field in dataclasses.fields(config.augment):
+        value = getattr(config.augment, field.name)
+        for prefix, (needed, is_on) in AUGMENT_SWITCHES.items():
+            if field.name.startswith(prefix) and value != field.default and not is_on(config.augment):
+                default = "null" if field.default is None else field.default
+                raise ConfigError(
+                    f"augment.{field.name}",
+                    value,
+                    f"Nothing would read it: it needs augment.{needed}.",
+                    f"Choose that, or leave augment.{field.name}={default}.",
+                )
 
 
 def _patches(config: Config, derived: Derived, facts: DataFacts) -> None:

@@ -39,6 +39,9 @@ class DataFacts(Protocol):
     @property
     def part_of(self) -> str: ...
 
+    @property
+    def auto_augment(self) -> str: ...
+
 
 T = TypeVar("T")
 
@@ -62,7 +65,7 @@ SIZES = {
 @dataclass(frozen=True)
 class Derived:
     """Lengths are in pixels or tokens, `grid` is (rows, columns) of tokens; `num_heads` and `kernel_size` are None for
-    a mixer that has none."""
+    a mixer that has none, `auto_policy` is where AutoAugment is off."""
 
     image_size: int
     channels: int
@@ -76,6 +79,7 @@ class Derived:
     kernel_size: int | None
     crop_padding_px: int
     mirror: bool
+    auto_policy: str | None
     warmup_epochs: float
 
 
@@ -105,6 +109,7 @@ def derive(config: Config, facts: DataFacts) -> Derived:
         kernel_size=kernel_size,
         crop_padding_px=_or(config.augment.crop_padding_px, facts.image_size // 8),
         mirror=_or(config.augment.mirror, facts.may_mirror),
+        auto_policy=_or(config.augment.auto_policy, facts.auto_augment) if config.augment.policy == "auto" else None,
         warmup_epochs=_or(config.optim.warmup_epochs, config.epochs / 10),
     )
 

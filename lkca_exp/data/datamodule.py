@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lkca_exp.data.loader import EvalLoader, Share, TrainLoader
+from lkca_exp.data.loader import BatchAugmentation, EvalLoader, Share, TrainLoader
 from lkca_exp.data.prepare import RunData
 
 EVAL_BATCH_SIZE = 256
@@ -23,7 +23,7 @@ class RunDataModule(pl.LightningDataModule):
         data: RunData,
         batch_size: int,
         seed: int,
-        augment: Callable[[Tensor, torch.Generator], Tensor],
+        augment: BatchAugmentation,
         normalise: Callable[[Tensor], Tensor],
         max_batches: int | None = None,
     ) -> None:

@@ -5,18 +5,40 @@ Shapes: B images a batch, C channels, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lkca_exp.data.arrays import Split
+from lkca_exp.data.order import epoch_order
 from lkca_exp.data.randomness import generator
 
 Batch = tuple[Tensor, Tensor]
-"""Images (B, C, H, W) in float32 and labels (B,)."""
+"""Images (B, C, H, W) in float32 and targets: labels (B,) or, from a training batch that is mixed, (B, classes)."""
+
+CHUNK_IMAGES = 1024
+"""About so many images are augmented together: large enough for groups by operation, small enough for the caches."""
+
+
+class BatchAugmentation(Protocol):
+    """What the loader asks of an augmentation (see lkca_exp.augment.pipeline.Augmentation)."""
+
+    @property
+    def repeats(self) -> int: ...
+
+    @property
+    def passes_per_epoch(self) -> int: ...
+
+    def draw(self, count: int, shape: tuple[int, int, int], generator: torch.Generator) -> Any: ...
+
+    def on_pixels(self, images: Tensor, draws: Sequence[Any]) -> Tensor: ...
+
+    def on_values(self, images: Tensor, labels: Tensor, draws: Any) -> Batch: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +57,11 @@ class TrainLoader:
 
     The last images of an epoch that fill no batch are left out; they are others in every epoch. `batch_size` counts
     the images of all processes: each draws for the whole batch and keeps its share, so that their number changes
-    nothing. `epoch` is asked for at the start of each pass.
+    nothing, and batches may be mixed. `epoch` is asked for at the start of each pass. The pixels of `chunk_images`
+    images, in whole batches, are augmented together, which changes nothing either.
+
+    `waited` has, for every pass, the seconds that its reader waited for batches; on a GPU, until the work was handed
+    over.
     """
 
     def __init__(
@@ -44,32 +70,58 @@ class TrainLoader:
         batch_size: int,
         seed: int,
         epoch: Callable[[], int],
-        augment: Callable[[Tensor, torch.Generator], Tensor],
+        augment: BatchAugmentation,
         normalise: Callable[[Tensor], Tensor],
         *,
         device: torch.device | str = "cpu",
         share: Share | None = None,
         max_batches: int | None = None,
+        chunk_images: int = CHUNK_IMAGES,
     ) -> None:
         self.images, self.labels = to_device(split, device)
         self.batch_size = min(batch_size, len(split))
         self.seed, self.epoch = seed, epoch
         self.augment, self.normalise = augment, normalise
         self.device, self.share = device, share or Share()
-        batches = len(split) // self.batch_size
+        batches = len(split) * augment.passes_per_epoch // self.batch_size
         self.num_batches = min(batches, max_batches or batches)
+        self.chunk_steps = max(chunk_images // self.batch_size, 1)
+        self.waited: list[float] = []
 
     def __len__(self) -> int:
         return self.num_batches
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch = self.epoch()
-        order = torch.randperm(len(self.labels), generator=generator("order", self.seed, epoch)).to(self.device)
-        for step in range(self.num_batches):
-            chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
-            draws = generator("augment", self.seed, epoch, step, device=self.device)
-            images = self.share.of(self.augment(self.images[chosen], draws))
-            yield self.normalise(images), self.labels[self.share.of(chosen)]
+        self.waited.append(0.0)
+        start = time.perf_counter()
+        for batch in self._batches(self.epoch()):
+            self.waited[-1] += time.perf_counter() - start
+            yield batch
+            start = time.perf_counter()
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        order = epoch_order(
+            len(self.labels),
+            generator("order", self.seed, epoch),
+            repeats=self.augment.repeats,
+            passes_per_epoch=self.augment.passes_per_epoch,
+        ).to(self.device)
+        for first in range(0, self.num_batches, self.chunk_steps):
+            steps = range(first, min(first + self.chunk_steps, self.num_batches))
+            yield from self._chunk(epoch, steps, order[first * self.batch_size : steps.stop * self.batch_size])
+
+    def _chunk(self, epoch: int, steps: range, chosen: Tensor) -> Iterator[Batch]:
+        """The batches of `steps`, whose images are `chosen`."""
+        channels, height, width = self.images.shape[1:]
+        draws = [
+            self.augment.draw(self.batch_size, (channels, height, width), generator("augment", self.seed, epoch, step))
+            for step in steps
+        ]
+        images = self.augment.on_pixels(self.images.index_select(0, chosen), draws)
+        labels = self.labels.index_select(0, chosen)
+        for part, names, drawn in zip(images.split(self.batch_size), labels.split(self.batch_size), draws, strict=True):
+            values, targets = self.augment.on_values(self.normalise(part), names, drawn)
+            yield self.share.of(values), self.share.of(targets)
 
 
 class EvalLoader:

@@ -20,6 +20,7 @@ class DataSpec:
     `patch_size`: side in pixels of the patch that the literature uses for images of this kind (Lee et al. 2021:
     8 x 8 tokens), or that suits a set too small for that.
     `part_of`: the library that the data set comes with, so that there are no files to be had; empty for the others.
+    `auto_augment`: the data set whose AutoAugment policy suits this one: cifar10, svhn or imagenet.
     """
 
     name: str
@@ -35,6 +36,7 @@ class DataSpec:
     may_mirror: bool
     patch_size: int
     part_of: str = ""
+    auto_augment: str = "cifar10"
 
 
 DIGITS = tuple("0123456789")
@@ -129,6 +131,7 @@ SPECS: dict[str, DataSpec] = {
             std=(0.1980, 0.2010, 0.1970),
             may_mirror=False,
             patch_size=4,
+            auto_augment="svhn",
         ),
         DataSpec(
             name="tiny_imagenet",
@@ -143,6 +146,7 @@ SPECS: dict[str, DataSpec] = {
             std=(0.2770, 0.2691, 0.2821),
             may_mirror=True,
             patch_size=8,
+            auto_augment="imagenet",
         ),
     )
 }

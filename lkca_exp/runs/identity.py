@@ -24,6 +24,7 @@ DERIVED_KEYS = {
     "model.mixer.kernel_size": "kernel_size",
     "augment.crop_padding_px": "crop_padding_px",
     "augment.mirror": "mirror",
+    "augment.auto_policy": "auto_policy",
     "optim.warmup_epochs": "warmup_epochs",
 }
 

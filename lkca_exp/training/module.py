@@ -81,10 +81,11 @@ class Classifier(pl.LightningModule):
         self.epoch_started = time.perf_counter()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        images, labels = batch
+        images, targets = batch
         logits = self.model(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.optim_config.label_smoothing)
+        loss = F.cross_entropy(logits, targets, label_smoothing=self.optim_config.label_smoothing)
         self.losses[index] = loss.detach()
+        labels = targets if targets.ndim == 1 else targets.argmax(1)  # of a mixed image, the larger part's
         self.num_correct += (logits.detach().argmax(1) == labels).sum()
         self.images_in_step = len(labels)
         return loss

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
 
+from lkca_exp.augment.erasing import Erasing
+from lkca_exp.augment.mixing import Mixing
 from lkca_exp.augment.pipeline import Augmentation
+from lkca_exp.augment.trivial_augment import draw_trivial_augment
 from lkca_exp.data.arrays import Split
 from lkca_exp.data.loader import EvalLoader, Share, TrainLoader
+from lkca_exp.data.order import epoch_order
+from lkca_exp.data.randomness import generator
 
 
 def split(count: int = 50) -> Split:
@@ -18,7 +25,7 @@ def split(count: int = 50) -> Split:
 
 
 def loader(epoch: int = 0, *, count: int = 50, batch_size: int = 8, seed: int = 0, augment=None, **more) -> TrainLoader:
-    augment = augment or (lambda images, generator: images)
+    augment = augment or Augmentation()
     return TrainLoader(split(count), batch_size, seed, lambda: epoch, augment, lambda x: x.float(), **more)
 
 
@@ -75,3 +82,76 @@ def test_evaluation_reads_every_image_once_in_order(world_size):
         part = EvalLoader(split(), 16, lambda x: x.float(), share=Share(rank, world_size))
         assert seen(part) == list(range(rank, 50, world_size))
         assert len(list(part)) == len(part)
+
+
+EVERYTHING = Augmentation(
+    crop_padding_px=2,
+    mirror=True,
+    policy=draw_trivial_augment,
+    erasing=Erasing(0.5, fill="noise"),
+    cutout_px=2,
+    mixing=Mixing(0.7, per_image=True),
+    num_classes=10,
+)
+
+
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_processes_change_nothing_where_images_are_mixed(world_size):
+    alone = list(loader(augment=EVERYTHING))
+    for rank in range(world_size):
+        shared = loader(augment=EVERYTHING, share=Share(rank, world_size))
+        for (images, targets), (mine, my_targets) in zip(alone, shared, strict=True):
+            assert torch.equal(mine, images[rank::world_size])
+            assert torch.equal(my_targets, targets[rank::world_size])
+
+
+@pytest.mark.parametrize("chunk_images", [1, 8, 20, 32, 1000])
+def test_how_many_batches_are_augmented_together_changes_nothing(chunk_images):
+    expected = list(loader(2, augment=EVERYTHING))
+    found = list(loader(2, augment=EVERYTHING, chunk_images=chunk_images))
+    assert len(found) == len(expected) == 6
+    for (images, targets), (same, same_targets) in zip(expected, found, strict=True):
+        assert torch.equal(same, images)
+        assert torch.equal(same_targets, targets)
+
+
+def test_repeats_bring_copies_in_a_row_in_an_epoch_of_the_same_length():
+    images = seen(loader(augment=Augmentation(repeats=3), batch_size=10))
+    assert len(images) == 50
+    assert images[0::3][:16] == images[1::3][:16] == images[2::3][:16]
+    assert len(set(images)) == 17
+
+
+def test_passes_make_an_epoch_longer():
+    long = loader(augment=Augmentation(passes_per_epoch=3), batch_size=8)
+    images = seen(long)
+    assert len(long) == 18  # 150 // 8: batches run over the end of a pass
+    assert len(images) == 144
+    for start in (0, 50):
+        assert sorted(images[start : start + 50]) == list(range(50))
+    assert images[:50] != images[50:100]
+    assert images[:48] == seen(loader(batch_size=8))
+
+
+def reference_order(permutations: list[list[int]], repeats: int, passes: int) -> list[int]:
+    """RASampler's loop (Lee et al. 2021, utils/sampler.py), one index at a time."""
+    row = iter([image for permutation in permutations for image in permutation for _ in range(repeats)])
+    return [next(row) for _ in range(len(permutations[0]) * passes)]
+
+
+@pytest.mark.parametrize(("repeats", "passes"), [(1, 1), (3, 1), (1, 3), (2, 3), (3, 2)])
+def test_the_order_is_that_of_the_repeating_sampler(repeats, passes):
+    draws = generator("order")
+    permutations = [torch.randperm(7, generator=draws).tolist() for _ in range(passes)]
+    found = epoch_order(7, generator("order"), repeats=repeats, passes_per_epoch=passes)
+    assert found.tolist() == reference_order(permutations, repeats, passes)
+
+
+def test_the_time_that_a_reader_waits_is_measured():
+    slow = loader()
+    slow.normalise = lambda images: (time.sleep(0.01), images.float())[1]
+    for _ in slow:
+        time.sleep(0.02)
+    assert 0.06 <= slow.waited[0] < 0.11  # 6 batches of 10 ms, and none of the reader's 120 ms
+    next(iter(slow))
+    assert 0.01 <= slow.waited[1] < 0.05

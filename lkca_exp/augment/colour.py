@@ -1,0 +1,101 @@
+"""Operations on colours, each image with its own strength.
+
+Every function gives, grey level for grey level, what its namesake of torchvision.transforms.v2.functional gives for one
+image: the same steps in the same precision, where a scalar there is a value per image here. Images are (B, C, H, W) in
+uint8, C is 1 or 3; strengths are (B,) in double precision.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def per_image(values: Tensor) -> Tensor:
+    """(B,) as single precision (B, 1, 1, 1)."""
+    return values.float().view(-1, 1, 1, 1)
+
+
+def brightness(images: Tensor, factors: Tensor) -> Tensor:
+    return to_uint8(images * per_image(factors))
+
+
+def color(images: Tensor, factors: Tensor) -> Tensor:
+    """Between grey (factor 0), the image (1) and beyond. A grey image stays what it is."""
+    return images if images.shape[1] == 1 else blend(images, luminance(images), factors)
+
+
+def contrast(images: Tensor, factors: Tensor) -> Tensor:
+    """Between the mean grey (factor 0), the image (1) and beyond."""
+    return blend(images, luminance(images).mean((1, 2, 3), keepdim=True), factors)
+
+
+def sharpness(images: Tensor, factors: Tensor) -> Tensor:
+    """Between the image smoothed by [[1, 1, 1], [1, 5, 1], [1, 1, 1]] / 13 (factor 0), the image (1) and beyond; the
+    border stays."""
+    if min(images.shape[-2:]) <= 2:
+        return images
+    values = images.float()
+    centre = values[..., 1:-1, 1:-1]
+    rows = values[..., :-2, :] + values[..., 1:-1, :] + values[..., 2:, :]
+    sums = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+    smooth = sums.add_(centre, alpha=4).div_(13).round_()  # thirteenths are never halves: no tie depends on rounding
+    centre.copy_(torch.addcmul(centre, smooth - centre, per_image(1 - factors)))
+    return to_uint8(values)
+
+
+def posterize(images: Tensor, bits: Tensor) -> Tensor:
+    """Keep the highest `bits`."""
+    masks = (256 - 2 ** (8 - bits)).to(torch.uint8)
+    return images & masks.view(-1, 1, 1, 1)
+
+
+def solarize(images: Tensor, thresholds: Tensor) -> Tensor:
+    """Invert what reaches the threshold, which is relative to the largest value."""
+    levels = (255 * thresholds).float().ceil().to(torch.uint8)
+    return images ^ (images >= levels.view(-1, 1, 1, 1)).to(torch.uint8).mul_(255)
+
+
+def autocontrast(images: Tensor) -> Tensor:
+    """Stretch each channel over all grey levels; a channel of one level stays."""
+    low, high = (side.float() for side in (images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)))
+    flat = low == high
+    scale = torch.where(flat, 1.0, (high - low) * (1 / 255))
+    return to_uint8((images - torch.where(flat, 0.0, low)).div_(scale))
+
+
+def equalize(images: Tensor) -> Tensor:
+    """Spread the grey levels of each channel evenly, by PIL's rule; a channel of too few pixels or levels stays."""
+    planes = images.shape[0] * images.shape[1]
+    first = torch.arange(0, planes * 256, 256, device=images.device).view(-1, 1)
+    places = images.view(planes, -1) + first
+    counts = torch.bincount(places.view(-1), minlength=planes * 256).view(planes, 256)
+    return equalizing_tables(counts).view(-1).index_select(0, places.view(-1)).view_as(images)
+
+
+def equalizing_tables(counts: Tensor) -> Tensor:
+    """Look-up tables (P, 256) in uint8 from histograms (P, 256): (pixels below + step // 2) // step."""
+    up_to = counts.cumsum(1)
+    highest = up_to.argmax(1, keepdim=True)  # the first place where all are counted
+    step = (up_to[:, -1:] - counts.gather(1, highest)) // 255
+    table = (up_to - counts + step // 2) // step.clamp(min=1)
+    levels = torch.arange(256, device=counts.device)
+    return torch.where(step > 0, table.clamp_(max=255), levels).to(torch.uint8)
+
+
+def luminance(images: Tensor) -> Tensor:
+    """Grey levels (B, 1, H, W), whole numbers in single precision."""
+    if images.shape[1] == 1:
+        return images.float()
+    red, green, blue = images.unbind(1)
+    return red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114).floor_().unsqueeze(1)
+
+
+def blend(images: Tensor, others: Tensor, factors: Tensor) -> Tensor:
+    """factor * image + (1 - factor) * other, rounded once after the sum as torchvision's addition rounds it."""
+    return to_uint8(torch.addcmul(images * per_image(factors), others, per_image(1 - factors)))
+
+
+def to_uint8(values: Tensor) -> Tensor:
+    """Cut to what fits, fractions dropped. Writes into `values`."""
+    return values.clamp_(0, 255).to(torch.uint8)

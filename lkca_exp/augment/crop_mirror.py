@@ -1,0 +1,54 @@
+"""Random crop after zero padding (He et al. 2016, arXiv 1512.03385, section 4.2) and mirroring left to right, place and
+side drawn per image.
+
+A crop is one gather of whole windows: every window of the padded images is a view of the same memory that begins at
+another pixel, so that its beginning is all there is to look up.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Crop(NamedTuple):
+    """Upper left corners in the padded images, each (B,)."""
+
+    rows: Tensor
+    columns: Tensor
+
+
+def draw_crop(count: int, padding_px: int, generator: torch.Generator) -> Crop:
+    rows, columns = torch.randint(0, 2 * padding_px + 1, (2, count, 1), generator=generator)[..., 0]
+    return Crop(rows, columns)
+
+
+def draw_mirror(count: int, generator: torch.Generator) -> Tensor:
+    """Which of `count` images are mirrored (B,): each with probability one half."""
+    return torch.rand(count, generator=generator) < 0.5
+
+
+def crop(images: Tensor, padding_px: int, corners: Crop) -> Tensor:
+    """Cut each of `images` (B, C, H, W) at its corner out of its padded self; what comes in from outside is zero."""
+    batch, channels, height, width = images.shape
+    padded = F.pad(images, (padding_px,) * 4)
+    padded_width, plane = padded.shape[3], padded.shape[2] * padded.shape[3]
+    window = (channels - 1) * plane + (height - 1) * padded_width + width
+    windows = padded.as_strided(
+        (padded.numel() - window + 1, channels, height, width), (1, plane, padded_width, 1)
+    )  # overlapping: one begins at every pixel
+    first = torch.arange(batch, device=images.device) * (channels * plane)
+    # index_select copies whole rows, which gather and indexing do not.
+    return windows.index_select(0, first + corners.rows * padded_width + corners.columns)
+
+
+def mirror(images: Tensor, mirrored: Tensor) -> Tensor:
+    """`images` (B, C, H, W), those turned left to right that `mirrored` (B,), which lies on the CPU, is true for."""
+    places = mirrored.nonzero()[:, 0]
+    origins = torch.arange(len(images))
+    origins[places] = torch.arange(len(images), len(images) + len(places))
+    both = torch.cat([images, images.index_select(0, places.to(images.device)).flip(-1)])
+    return both.index_select(0, origins.to(images.device))

@@ -1,0 +1,87 @@
+"""Random erasing (Zhong et al. 2020, arXiv 1708.04896) and cutout (DeVries and Taylor 2017, arXiv 1708.04552).
+
+Both blank a rectangle of the normalised image: erasing one of random area and shape in some of the images, cutout a
+square about a random pixel in all of them. Origin of erasing: the protocol of Lee et al. 2021 (SPT_LSA_ViT,
+utils/random_erasing.py), whose aspect ratios are even between `min_aspect` and its inverse, and which writes the
+channel means into the image that was normalised already: a little off its mean, which is zero. timm draws the logarithm
+of the aspect ratio evenly and writes noise. Both are choices here.
+Deviation: a shape that does not fit is drawn again up to 10 times, as in torchvision, not 100.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lkca_exp.augment.boxes import Boxes, around
+
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class Erasing:
+    """`fill`: "zero" (the data set's mean colour), "mean" (the figures of the channel means) or "noise" (normal)."""
+
+    probability: float
+    min_area: float = 0.02
+    max_area: float = 0.4
+    min_aspect: float = 0.3
+    aspect: str = "uniform"
+    fill: str = "mean"
+
+    def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> Boxes:
+        """A box for each of `count` images of `size` (H, W), empty where nothing is erased."""
+        erased = torch.rand(count, generator=generator) < self.probability
+        areas = size[0] * size[1] * self._between(self.min_area, self.max_area, count, generator)
+        aspects = self._aspects(count, generator)
+        heights, widths = (areas * aspects).sqrt().round().long(), (areas / aspects).sqrt().round().long()
+        fits = (heights < size[0]) & (widths < size[1])
+        first = fits.int().argmax(1, keepdim=True)  # the first attempt that fits
+        erased &= fits.any(1)
+        height, width = (sides.gather(1, first)[:, 0] * erased for sides in (heights, widths))
+        top = (torch.rand(count, generator=generator) * (size[0] - height + 1)).long()
+        left = (torch.rand(count, generator=generator) * (size[1] - width + 1)).long()
+        return Boxes(top, top + height, left, left + width)
+
+    def _aspects(self, count: int, generator: torch.Generator) -> Tensor:
+        if self.aspect == "uniform":
+            return self._between(self.min_aspect, 1 / self.min_aspect, count, generator)
+        widest = -math.log(self.min_aspect)
+        return self._between(-widest, widest, count, generator).exp()
+
+    def _between(self, low: float, high: float, count: int, generator: torch.Generator) -> Tensor:
+        return low + (high - low) * torch.rand(count, ATTEMPTS, generator=generator)
+
+
+def draw_cutout(count: int, side_px: int, size: tuple[int, int], generator: torch.Generator) -> Boxes:
+    """Squares about any pixel of images of `size` (H, W), cut at the border."""
+    rows = torch.randint(size[0], (count,), generator=generator)
+    columns = torch.randint(size[1], (count,), generator=generator)
+    sides = torch.full((count,), side_px)
+    return around(rows, columns, sides, sides, size)
+
+
+def draw_fill(
+    fill: str, erased: Boxes, mean: Sequence[float], shape: tuple[int, int, int], generator: torch.Generator
+) -> Tensor:
+    """What is written into the images (N, C, H, W) whose box is not empty, or what broadcasts to it."""
+    match fill:
+        case "zero":
+            return torch.zeros(1)
+        case "mean":
+            return torch.tensor(mean).view(-1, 1, 1)
+        case _:
+            return torch.randn(int(erased.areas().count_nonzero()), *shape, generator=generator)
+
+
+def blank(images: Tensor, boxes: Boxes, values: Tensor) -> Tensor:
+    """Write `values`, broadcast over those N of `images` (B, C, H, W) whose box is not empty, inside their boxes.
+    Writes into `images`."""
+    places = boxes.areas().nonzero()[:, 0]
+    masks = Boxes(*(side[places] for side in boxes)).masks(*images.shape[-2:]).to(images.device)
+    here = places.to(images.device)
+    return images.index_copy_(0, here, torch.where(masks, values.to(images.device), images.index_select(0, here)))

@@ -1,0 +1,156 @@
+"""Our input pipeline against torchvision's transforms with PyTorch's DataLoader, both to normalised float batches.
+
+The other side takes PIL images through torchvision's transforms, in the first version (what the protocol of Lee et al.
+is written with) and the second, with each number of worker processes, started before the clock; the best counts. All
+take turns. Images are synthetic, smoothed noise in uint8: their content hardly changes the work.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms as v1
+from torchvision.transforms import v2
+
+from lkca_exp.augment.build import build_augmentation
+from lkca_exp.augment.normalise import normalise
+from lkca_exp.config.job import compose
+from lkca_exp.data.arrays import Split
+from lkca_exp.data.loader import TrainLoader
+from lkca_exp.data.specs import SPECS
+
+BATCH_SIZE = 128
+NUM_IMAGES = 40 * BATCH_SIZE
+NUM_CLASSES = 10
+WORKERS = (0, 1, 2)
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+CASES = [(recipe, side) for recipe in ("light", "lee2021") for side in (32, 64)]
+
+Passes = Callable[[], Iterator[Any]]
+
+
+class PilImages(Dataset):
+    """What torchvision's data sets hold: arrays that become PIL images one by one."""
+
+    def __init__(self, split: Split, transform: Callable[[Image.Image], Tensor]) -> None:
+        self.images, self.labels = split.images.transpose(0, 2, 3, 1).copy(), split.labels
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
+
+
+def run(rounds: int) -> dict[str, Any]:
+    """Measure all cases, print the table, return the figures."""
+    cases = {f"{recipe}, {side}x{side}": measure(recipe, side, rounds) for recipe, side in CASES}
+    _print(cases, rounds)
+    return {"threads": torch.get_num_threads(), "batch_size": BATCH_SIZE, "rounds": rounds, "cases": cases}
+
+
+def measure(recipe: str, side: int, rounds: int) -> dict[str, Any]:
+    """Images per second of every pipeline, medians over `rounds`, and the ratio of ours to the best of the others."""
+    split = synthetic(side)
+    pipelines = {"ours": ours(recipe, split)}
+    for version in ("v1", "v2"):
+        for workers in WORKERS:
+            pipelines[f"torchvision {version}, {workers} workers"] = theirs(recipe, split, version, workers)
+    rates: dict[str, list[float]] = {name: [] for name in pipelines}
+    for number in range(rounds + 1):
+        for name, passes in pipelines.items():
+            rate = images_per_s(passes)
+            if number:  # the first round warms up and starts the workers
+                rates[name].append(rate)
+    figures = {name: round(statistics.median(each), 1) for name, each in rates.items()}
+    best = max((name for name in figures if name != "ours"), key=lambda name: figures[name])
+    return {"images_per_s": figures, "best_other": best, "ratio": round(figures["ours"] / figures[best], 2)}
+
+
+def images_per_s(passes: Passes) -> float:
+    """The rate of one pass, from asking for its first batch to holding its last."""
+    start, count = time.perf_counter(), 0
+    for images, _ in passes():
+        count += len(images)
+    return count / (time.perf_counter() - start)
+
+
+def synthetic(side: int) -> Split:
+    """Smoothed noise in three channels over the whole range of grey levels, and random labels."""
+    draws = torch.Generator().manual_seed(0)
+    noise = F.avg_pool2d(torch.randn(NUM_IMAGES, 3, side, side, generator=draws), 5, 1, 2)
+    low, high = noise.amin((1, 2, 3), keepdim=True), noise.amax((1, 2, 3), keepdim=True)
+    images = ((noise - low) / (high - low) * 255).to(torch.uint8).numpy()
+    return Split(images, np.random.default_rng(0).integers(0, NUM_CLASSES, NUM_IMAGES))
+
+
+def ours(recipe: str, split: Split) -> Passes:
+    """The loader that trains, one image one time in a pass."""
+    fixed = ["augment.crop_padding_px=4", "augment.mirror=true", "augment.passes_per_epoch=1"]
+    job = compose([f"augment={recipe}", *fixed], SPECS)
+    augment = build_augmentation(job.config.augment, job.derived, MEAN)
+    scale = functools.partial(normalise, mean=MEAN, std=STD)
+    loader = TrainLoader(split, BATCH_SIZE, 0, lambda: 0, augment, scale)
+    return lambda: iter(loader)
+
+
+def theirs(recipe: str, split: Split, version: str, workers: int) -> Passes:
+    """The same recipe from torchvision and PyTorch; batches are mixed where they arrive, as the protocol does."""
+    data = PilImages(split, v1_transform(recipe, split) if version == "v1" else v2_transform(recipe, split))
+    loader: DataLoader = DataLoader(
+        data, BATCH_SIZE, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0
+    )
+    return (lambda: iter(loader)) if recipe == "light" else (lambda: mixed(loader))
+
+
+def v1_transform(recipe: str, split: Split) -> Callable[[Image.Image], Tensor]:
+    side = split.images.shape[-1]
+    steps = [v1.RandomHorizontalFlip(), v1.RandomCrop(side, padding=4), v1.ToTensor(), v1.Normalize(MEAN, STD)]
+    if recipe == "lee2021":
+        steps.insert(2, v1.AutoAugment(v1.AutoAugmentPolicy.CIFAR10, fill=128))
+        steps.append(v1.RandomErasing(0.25, (0.02, 0.4), (0.3, 1 / 0.3)))
+    return v1.Compose(steps)
+
+
+def v2_transform(recipe: str, split: Split) -> Callable[[Image.Image], Tensor]:
+    side = split.images.shape[-1]
+    steps = [v2.RandomHorizontalFlip(), v2.RandomCrop(side, padding=4)]
+    if recipe == "lee2021":
+        steps.append(v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10, fill=128))
+    steps += [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
+    if recipe == "lee2021":
+        steps.append(v2.RandomErasing(0.25, (0.02, 0.4), (0.3, 1 / 0.3)))
+    return v2.Compose(steps)
+
+
+def mixed(loader: DataLoader) -> Iterator[Any]:
+    """CutMix or MixUp on half of the batches."""
+    mix = v2.RandomChoice([v2.CutMix(num_classes=NUM_CLASSES), v2.MixUp(num_classes=NUM_CLASSES)])
+    for images, labels in loader:
+        yield mix(images, labels) if torch.rand(()) < 0.5 else (images, labels)
+
+
+def _print(cases: dict[str, dict[str, Any]], rounds: int) -> None:
+    threads = torch.get_num_threads()
+    table = Table(
+        title=f"Training batches, images/s, {threads} CPU threads, synthetic images, median of {rounds} rounds"
+    )
+    for heading in ("", "ours", "torchvision + DataLoader", "which", "ratio"):
+        table.add_column(heading, justify="left" if heading in ("", "which") else "right")
+    for name, case in cases.items():
+        rates, best = case["images_per_s"], case["best_other"]
+        table.add_row(name, f"{rates['ours']:,.0f}", f"{rates[best]:,.0f}", best, f"{case['ratio']:.1f}x")
+    Console().print(table)
