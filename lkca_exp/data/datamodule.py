@@ -37,7 +37,13 @@ class RunDataModule(pl.LightningDataModule):
         return TrainLoader(self.data.train, self.batch_size, self.seed, epoch, self.augment, self.normalise, **here)
 
     def train_dataloader(self) -> TrainLoader:
-        return self.train_loader(lambda: self.trainer.current_epoch, **self._here())  # type: ignore[union-attr]
+        self.batches = self.train_loader(lambda: self.trainer.current_epoch, **self._here())  # type: ignore[union-attr]
+        return self.batches
+
+    @property
+    def seconds_waited(self) -> float:
+        """How long the training has waited for its batches so far."""
+        return sum(self.batches.waited)
 
     def val_dataloader(self) -> EvalLoader:
         assert self.data.watched is not None, "nothing is watched under this protocol"
