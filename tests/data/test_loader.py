@@ -147,11 +147,17 @@ def test_the_order_is_that_of_the_repeating_sampler(repeats, passes):
     assert found.tolist() == reference_order(permutations, repeats, passes)
 
 
-def test_the_time_that_a_reader_waits_is_measured():
+def test_the_time_that_a_reader_waits_is_measured(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def passing(seconds, value=None):
+        clock[0] += seconds
+        return value
+
     slow = loader()
-    slow.normalise = lambda images: (time.sleep(0.01), images.float())[1]
+    slow.normalise = lambda images: passing(1, images.float())
     for _ in slow:
-        time.sleep(0.02)
-    assert 0.06 <= slow.waited[0] < 0.11  # 6 batches of 10 ms, and none of the reader's 120 ms
+        passing(20)
     next(iter(slow))
-    assert 0.01 <= slow.waited[1] < 0.05
+    assert slow.waited == [6, 1]  # a second a batch, and none of the reader's twenty
