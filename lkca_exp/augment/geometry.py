@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lkca_exp.augment.pieces import in_pieces
 from lkca_exp.augment.policies import ID
 
 GEOMETRIC = range(ID["ShearX"], ID["Rotate"] + 1)
@@ -20,9 +21,14 @@ GEOMETRIC = range(ID["ShearX"], ID["Rotate"] + 1)
 
 def transform(images: Tensor, operations: Tensor, strengths: Tensor, fill: int) -> Tensor:
     """Apply to each of `images` (B, C, H, W), uint8, its geometric operation (B,); `fill` is the grey level that comes
-    in from outside."""
+    in from outside. Writes into `images`."""
     height, width = images.shape[-2:]
     theta = inverse_matrices(operations, strengths, (height, width)).to(images.device, torch.float32)
+    return in_pieces(functools.partial(_transform, fill=fill), images, theta)
+
+
+def _transform(images: Tensor, theta: Tensor, fill: int) -> Tensor:
+    height, width = images.shape[-2:]
     half_sides = torch.tensor([0.5 * width, 0.5 * height], device=images.device)
     grid = centred_grid(height, width, images.device).expand(len(images), -1, -1).bmm(theta.mT / half_sides)
     return sample_nearest(images, grid.view(-1, height, width, 2), fill)

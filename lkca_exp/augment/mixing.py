@@ -78,5 +78,6 @@ def mix(images: Tensor, labels: Tensor, how: Mix | None, num_classes: int) -> tu
     if how is None:
         return images, targets
     partners, weights, shares = (part.to(images.device) for part in how)
-    images = torch.lerp(images.index_select(0, partners), images, weights)
+    others = images.index_select(0, partners)
+    images = torch.lerp(others, images, weights, out=others)
     return images, torch.lerp(targets.index_select(0, partners), targets, shares)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lkca_exp.augment import colour
 from lkca_exp.augment.geometry import GEOMETRIC, transform
+from lkca_exp.augment.pieces import in_pieces
 from lkca_exp.augment.policies import ID, OPERATIONS
 
 COLOURS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -45,8 +46,8 @@ def _apply_sorted(images: Tensor, operations: Tensor, strengths: Tensor, fill: i
     bounds = [0, *torch.bincount(operations, minlength=len(OPERATIONS)).cumsum(0).tolist()]
     moved = slice(bounds[GEOMETRIC.start], bounds[GEOMETRIC.stop])
     if moved.stop > moved.start:
-        images[moved] = transform(images[moved], operations[moved], strengths[moved], fill)
+        transform(images[moved], operations[moved], strengths[moved], fill)
     for name, change in COLOURS.items():
         group = slice(bounds[ID[name]], bounds[ID[name] + 1])
         if group.stop > group.start:
-            images[group] = change(images[group], strengths[group].to(images.device))
+            in_pieces(change, images[group], strengths[group].to(images.device))

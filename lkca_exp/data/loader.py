@@ -22,7 +22,9 @@ Batch = tuple[Tensor, Tensor]
 """Images (B, C, H, W) in float32 and targets: labels (B,) or, from a training batch that is mixed, (B, classes)."""
 
 CHUNK_IMAGES = 1024
-"""About so many images are augmented together: large enough for groups by operation, small enough for the caches."""
+CHUNK_VALUES = 3 << 20
+"""At most so many images, or pixel values, are augmented together, in whole batches: enough for groups of images that
+share an operation, few enough to stay near the processor."""
 
 
 class BatchAugmentation(Protocol):
@@ -85,7 +87,7 @@ class TrainLoader:
         self.device, self.share = device, share or Share()
         batches = len(split) * augment.passes_per_epoch // self.batch_size
         self.num_batches = min(batches, max_batches or batches)
-        self.chunk_steps = max(chunk_images // self.batch_size, 1)
+        self.chunk_steps = max(min(chunk_images, CHUNK_VALUES // self.images[0].numel()) // self.batch_size, 1)
         self.waited: list[float] = []
 
     def __len__(self) -> int:
