@@ -45,7 +45,16 @@ def test_a_data_set_is_fetched_packed_and_then_opened(server, tmp_path):
     assert packs(root) == ["cifar10"]
 
 
-def test_processes_at_once_fetch_and_pack_once(server, tmp_path):
+def test_processes_at_once_fetch_and_read_once(server, tmp_path, monkeypatch):
+    source, reads = SOURCES["cifar10"], tmp_path / "reads"
+    read = source.read
+
+    def noted(place, verify):
+        with reads.open("a") as file:
+            file.write("read\n")
+        return read(place, verify)
+
+    monkeypatch.setattr(source, "read", noted)
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=of, args=(tmp_path / "data",)) for _ in range(3)]
     for process in processes:
@@ -54,6 +63,7 @@ def test_processes_at_once_fetch_and_pack_once(server, tmp_path):
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert len(server.requests) == 2
+    assert reads.read_text() == "read\n"
     assert packs(tmp_path / "data") == ["cifar10"]
 
 
