@@ -30,6 +30,15 @@ def test_missing_data_without_a_network(monkeypatch, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_archive_that_is_not_there(cli, tmp_path):
+    done = cli(*TINY, "data=cifar10", "data.archive=cifar.tar.gz")
+    assert done.returncode == 2
+    assert "data.archive=cifar.tar.gz" in done.stderr
+    assert "There is no such file or folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]])
 def test_a_damaged_file(cli, tmp_path, sweep):
     folder = tmp_path / "data" / "fashion_mnist"

@@ -6,10 +6,14 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lkca_exp.config.errors import ConfigError, did_you_mean, refuse
 from lkca_exp.config.schema import DataConfig
 from lkca_exp.data.specs import SPECS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PREVIEW_IMAGES = 64
 
@@ -79,12 +83,20 @@ def preview(overrides: Sequence[str], out: Path) -> None:
             "--out", out, f"{folder} is no folder that may be written.", "Choose another with --out FILE."
         )
     data = prepare(job.config)
-    images, labels = next(iter(build_datamodule(job.config, job.derived, data).train_loader(lambda: 0)))
+    images, targets = next(iter(build_datamodule(job.config, job.derived, data).train_loader(lambda: 0)))
     spec = SPECS[job.config.data.name]
     mean, std = (images.new_tensor(each).view(-1, 1, 1) for each in (spec.mean, spec.std))
     pixels = ((images * std + mean) * 255).round().clamp(0, 255).byte()
-    save_grid(pixels[:PREVIEW_IMAGES], [data.class_names[label] for label in labels[:PREVIEW_IMAGES]], out)
+    save_grid(pixels[:PREVIEW_IMAGES], [told(target, data.class_names) for target in targets[:PREVIEW_IMAGES]], out)
     print(out)
+
+
+def told(target: Tensor, names: Sequence[str]) -> str:
+    """A label, or the shares of all classes in a mixed image, in words."""
+    if target.ndim == 0:
+        return names[int(target)]
+    shares = sorted(((share, name) for share, name in zip(target.tolist(), names, strict=True) if share), reverse=True)
+    return shares[0][1] if len(shares) == 1 else " + ".join(f"{share:.0%} {name}" for share, name in shares)
 
 
 if __name__ == "__main__":

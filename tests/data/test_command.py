@@ -9,7 +9,7 @@ import types
 import pytest
 import torch
 
-from lkca_exp.data.__main__ import main
+from lkca_exp.data.__main__ import main, told
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.store import load
 from tests.data.published import write_svhn
@@ -112,6 +112,14 @@ def test_preview_draws_the_first_batch(here, monkeypatch, capsys):
     shown = {image.numpy().tobytes() for image in images}
     arrays = SOURCES["digits"].read(here, True)
     assert shown <= {image.tobytes() for image in arrays.train.images}  # to the last bit, as nothing was augmented
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [(1, "cat"), ([0.0, 1.0, 0.0], "cat"), ([0.25, 0.75, 0.0], "75% cat + 25% bird")],
+)
+def test_a_target_in_words(target, words):
+    assert told(torch.tensor(target), ("bird", "cat", "dog")) == words
 
 
 def test_preview_refuses_as_a_run_does(here, capsys, monkeypatch):

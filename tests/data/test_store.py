@@ -6,6 +6,9 @@ import json
 import logging
 import multiprocessing
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,7 +45,16 @@ def test_a_data_set_is_fetched_packed_and_then_opened(server, tmp_path):
     assert packs(root) == ["cifar10"]
 
 
-def test_processes_at_once_fetch_and_pack_once(server, tmp_path):
+def test_processes_at_once_fetch_and_read_once(server, tmp_path, monkeypatch):
+    source, reads = SOURCES["cifar10"], tmp_path / "reads"
+    read = source.read
+
+    def noted(place, verify):
+        with reads.open("a") as file:
+            file.write("read\n")
+        return read(place, verify)
+
+    monkeypatch.setattr(source, "read", noted)
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=of, args=(tmp_path / "data",)) for _ in range(3)]
     for process in processes:
@@ -51,6 +63,7 @@ def test_processes_at_once_fetch_and_pack_once(server, tmp_path):
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert len(server.requests) == 2
+    assert reads.read_text() == "read\n"
     assert packs(tmp_path / "data") == ["cifar10"]
 
 
@@ -120,13 +133,32 @@ def test_where_nothing_can_be_written_files_are_read_each_time(published, tmp_pa
         assert np.array_equal(of(root, archive=str(published)).train.images, photos(100, 32))
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_only_be_read(published, tmp_path):
-    published.parent.chmod(0o555)
-    try:
-        assert len(of(published.parent).train) == 100
-    finally:
-        published.parent.chmod(0o755)
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_folder_that_may_only_be_read(published, packed):
+    with tempfile.TemporaryDirectory() as folder:  # tmp_path lies where only its owner may go
+        root = Path(folder, "data")
+        root.mkdir()
+        shutil.copy(published, root)
+        if packed:
+            of(root)
+        for path in (Path(folder), root, *root.rglob("*/")):
+            path.chmod(0o555)
+        process = multiprocessing.get_context("fork").Process(target=_read_only, args=(root, packed))
+        process.start()
+        process.join(60)
+        for path in (Path(folder), root, *root.rglob("*/")):
+            path.chmod(0o755)
+        assert process.exitcode == 0
+
+
+def _read_only(root, packed: bool) -> None:
+    if os.getuid() == 0:
+        os.setuid(65534)  # root may write everywhere
+    assert not os.access(root, os.W_OK)
+    for _ in range(2):
+        arrays = of(root)
+        assert np.array_equal(arrays.train.images, photos(100, 32))
+        assert isinstance(arrays.train.images, np.memmap) == packed
 
 
 def test_a_full_disk_is_said_and_survived(published, tmp_path, monkeypatch, caplog):

@@ -41,6 +41,13 @@ def test_writing_out_what_follows_is_the_same_run(job, override):
     assert name(job, override) == name(job)
 
 
+def test_an_archive_counts_where_nobody_verifies_that_it_is_the_published_one(job):
+    named, accepted = ["data=cifar10", "data.archive=here.tar.gz"], "data.verify=false"
+    assert name(job, *named) == name(job, "data=cifar10")
+    assert name(job, *named, accepted) != name(job, "data=cifar10", accepted)
+    assert name(job, *named, accepted) != name(job, "data=cifar10", "data.archive=other.tar.gz", accepted)
+
+
 def test_a_size_is_its_values(job):
     values = ["model.width=192", "model.depth=9", "model.mlp_ratio=2", "model.mixer.num_heads=12"]
     attention = "model/mixer=attention"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -109,7 +109,7 @@ def _class_names(members: Members, wnids: Iterable[str]) -> tuple[str, ...]:
 
 def _text(members: Members, ending: str) -> str:
     """The file whose path ends so, nearest to the top; empty if there is none."""
-    found = sorted((n for n in members.names if PurePosixPath("/" + n).match("**/" + ending)), key=len)
+    found = sorted((name for name in members.names if f"/{name}".endswith(f"/{ending}")), key=len)
     return members.read(found[0]).decode(errors="replace") if found else ""
 
 
