@@ -6,14 +6,10 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lkca_exp.config.errors import ConfigError, did_you_mean, refuse
 from lkca_exp.config.schema import DataConfig
 from lkca_exp.data.specs import SPECS
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 PREVIEW_IMAGES = 64
 
@@ -71,7 +67,7 @@ def preview(overrides: Sequence[str], out: Path) -> None:
     Raises:
         ConfigError: if the run breaks a rule, its data cannot be had, or `out` cannot be written.
     """
-    from lkca_exp.augment.preview import save_grid
+    from lkca_exp.augment.preview import write_preview
     from lkca_exp.config.job import compose
     from lkca_exp.data.prepare import prepare
     from lkca_exp.execute import build_datamodule
@@ -85,18 +81,10 @@ def preview(overrides: Sequence[str], out: Path) -> None:
     data = prepare(job.config)
     images, targets = next(iter(build_datamodule(job.config, job.derived, data).train_loader(lambda: 0)))
     spec = SPECS[job.config.data.name]
-    mean, std = (images.new_tensor(each).view(-1, 1, 1) for each in (spec.mean, spec.std))
-    pixels = ((images * std + mean) * 255).round().clamp(0, 255).byte()
-    save_grid(pixels[:PREVIEW_IMAGES], [told(target, data.class_names) for target in targets[:PREVIEW_IMAGES]], out)
+    shown = slice(PREVIEW_IMAGES)
+    title = " ".join(["python -m lkca_exp", *overrides])
+    write_preview(out, images[shown], targets[shown], data.class_names, spec.mean, spec.std, title)
     print(out)
-
-
-def told(target: Tensor, names: Sequence[str]) -> str:
-    """A label, or the shares of all classes in a mixed image, in words."""
-    if target.ndim == 0:
-        return names[int(target)]
-    shares = sorted(((share, name) for share, name in zip(target.tolist(), names, strict=True) if share), reverse=True)
-    return shares[0][1] if len(shares) == 1 else " + ".join(f"{share:.0%} {name}" for share, name in shares)
 
 
 if __name__ == "__main__":
