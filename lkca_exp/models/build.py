@@ -19,6 +19,8 @@ def build_model(model: ModelConfig, derived: Derived) -> nn.Module:
     """A model with fresh weights from the global generator."""
     if model.name != "vit":
         raise ValueError(f"model.name={model.name}: no such skeleton. There is: vit.")
+    if model.mixer.name not in MIXERS:
+        raise ValueError(f"model.mixer.name={model.mixer.name}: no such mixer. There is: {', '.join(MIXERS)}.")
     return VisionTransformer(
         grid=derived.grid,
         patch_size=derived.patch_size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lkca_exp.augment.pipeline import Augmentation
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import compose
 from lkca_exp.data.loader import TrainLoader
@@ -28,7 +29,7 @@ def run_data(tmp_path):
 def test_all_of_train_stays_in_the_mapped_file(run_data):
     data = run_data("svhn", "protocol=final")
     assert isinstance(data.train.images, np.memmap)
-    loader = TrainLoader(data.train, 8, 0, lambda: 0, lambda images, _: images, lambda images: images.float())
+    loader = TrainLoader(data.train, 8, 0, lambda: 0, Augmentation(), lambda images: images.float())
     assert np.shares_memory(loader.images.numpy(), data.train.images)
     assert np.array_equal(loader.images.numpy(), photos(200, 32))
 
