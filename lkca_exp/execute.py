@@ -75,7 +75,7 @@ def execute(
         outcome = {
             "metrics": chosen | module.tested,
             "model": facts,
-            "speed": _speed(module, datamodule, trainer),
+            "speed": _speed(module, trainer, datamodule.waited),
             "memory": peak_memory(config.trainer),
         }
         if first:
@@ -175,7 +175,7 @@ def _record_row(directory: Path, rows: list[dict[str, Any]], sink: Sink, row: di
     sink.log(row)
 
 
-def _speed(module: Classifier, datamodule: RunDataModule, trainer: pl.Trainer) -> dict[str, float]:
+def _speed(module: Classifier, trainer: pl.Trainer, waited: Sequence[float]) -> dict[str, float]:
     """Images per second over all processes; training by the median epoch, the first left out where there are more;
     and the share of the training time that this process waited for batches."""
     seconds = module.train_seconds[1:] or module.train_seconds
@@ -183,7 +183,7 @@ def _speed(module: Classifier, datamodule: RunDataModule, trainer: pl.Trainer) -
     if seconds:  # none if a continued run had only its test to do
         images = int(trainer.num_training_batches) * module.images_in_step * trainer.world_size
         speed["train_images_per_s"] = round(images / float(np.median(seconds)), 1)
-        speed["data_wait_share"] = round(datamodule.seconds_waited / sum(module.train_seconds), 4)
+        speed["data_wait_share"] = round(sum(waited) / sum(module.train_seconds), 4)
     return speed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,7 +16,8 @@ EVAL_BATCH_SIZE = 256
 
 
 class RunDataModule(pl.LightningDataModule):
-    """Loaders for one run. `max_batches` cuts every pass short, for a fast run."""
+    """Loaders for one run. `max_batches` cuts every pass short, for a fast run; `waited` has, for every pass of
+    training, the seconds that it waited for batches."""
 
     def __init__(
         self,
@@ -31,19 +32,16 @@ class RunDataModule(pl.LightningDataModule):
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.augment, self.normalise = augment, normalise
         self.max_batches = max_batches
+        self.waited: Sequence[float] = ()
 
     def train_loader(self, epoch: Callable[[], int], **here: Any) -> TrainLoader:
         """The training batches, for the epoch that `epoch` tells at the start of each pass."""
         return TrainLoader(self.data.train, self.batch_size, self.seed, epoch, self.augment, self.normalise, **here)
 
     def train_dataloader(self) -> TrainLoader:
-        self.batches = self.train_loader(lambda: self.trainer.current_epoch, **self._here())  # type: ignore[union-attr]
-        return self.batches
-
-    @property
-    def seconds_waited(self) -> float:
-        """How long the training has waited for its batches so far."""
-        return sum(self.batches.waited)
+        loader = self.train_loader(lambda: self.trainer.current_epoch, **self._here())  # type: ignore[union-attr]
+        self.waited = loader.waited
+        return loader
 
     def val_dataloader(self) -> EvalLoader:
         assert self.data.watched is not None, "nothing is watched under this protocol"

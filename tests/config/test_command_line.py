@@ -46,6 +46,22 @@ REFUSED = {
     "not a number": (["optim.lr=nan"], ["optim.lr=nan", "above 0"]),
     "not finite": (["optim.lr=inf"], ["optim.lr=inf", "above 0"]),
     "warm-up too long": (["epochs=5", "optim.warmup_epochs=5"], ["optim.warmup_epochs=5", "epochs=5"]),
+    "policy's key without it": (["augment.rand_magnitude=5"], ["rand_magnitude=5", "policy=rand", "rand_magnitude=9"]),
+    "table without AutoAugment": (
+        ["augment.auto_policy=svhn"],
+        ["policy=auto", "auto_policy=null"],
+    ),
+    "fill of erasing, off": (["augment.erase_fill=noise"], ["erase_fill=noise", "erase_probability above 0"]),
+    "mixing, off": (["augment.mixup_alpha=0.8"], ["mixup_alpha=0.8", "mix_probability above 0"]),
+    "mixing in no way": (
+        ["augment.mix_probability=1", "augment.cutmix_alpha=0", "augment.mixup_alpha=0"],
+        ["augment.mix_probability=1", "Both ways"],
+    ),
+    "areas turned round": (
+        ["augment.erase_probability=1", "augment.erase_min_area=0.5"],
+        ["augment.erase_min_area=0.5", "erase_max_area=0.4"],
+    ),
+    "cutout of everything": (["augment.cutout_px=17"], ["augment.cutout_px=17", "usual: 4"]),
     "study outside": (["study=../elsewhere"], ["study=../elsewhere", "one folder", "study=elsewhere"]),
     "batch not shared": (["trainer=ddp", "batch_size=65"], ["batch_size=65", "2 devices", "66"]),
     "devices not joined": (["trainer.devices=2"], ["trainer.devices=2", "trainer=ddp"]),

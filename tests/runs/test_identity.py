@@ -24,7 +24,9 @@ def test_what_cannot_change_the_result_is_no_part_of_it(job, override):
 @pytest.mark.parametrize(
     "override",
     ["seed=1", "epochs=4", "batch_size=32", "precision=bf16", "data=fashion_mnist", "data.fraction=0.5",
-     "data.subset_seed=1", "augment=none", "model.width=32", "model.mixer.kernel_size=5", "model.mixer.view=attention",
+     "data.subset_seed=1", "augment=none", "augment=trivial", "augment.cutout_px=2", "augment.repeats=3",
+     "augment.passes_per_epoch=3", "augment.mix_probability=0.5", "augment.erase_probability=0.5",
+     "model.width=32", "model.mixer.kernel_size=5", "model.mixer.view=attention",
      "model/mixer=attention", "optim.lr=0.1", "protocol=final", "protocol.split_seed=1", "trainer=debug",
      "trainer=debug_overfit"],
 )  # fmt: skip

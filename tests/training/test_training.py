@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from lkca_exp.config.errors import RunFailedError
+from lkca_exp.config.schema import OptimConfig
 from lkca_exp.data.prepare import prepare
 from lkca_exp.execute import build_datamodule
 from lkca_exp.models.build import build_model
@@ -153,3 +154,37 @@ def test_keep(job, keep, left):
     assert (directory / "weights.safetensors").exists() == (keep != "none")
     assert (directory / "checkpoints" / "last.ckpt").exists() == (keep == "all")
     assert left is None or (directory / left).exists()
+
+
+def test_a_run_with_the_whole_protocol_trains_and_tells_how_long_it_waited(job):
+    directory, record = trained(job, "augment=lee2021", "augment.crop_padding_px=1", "epochs=2")
+    assert record["status"] == "finished"
+    assert 0 < record["speed"]["data_wait_share"] < 1
+    made = job("augment=lee2021")
+    steps = 3 * len(prepare(made.config).train) // made.config.batch_size  # an epoch is three passes
+    assert [row["step"] for row in rows(directory)] == [steps, 2 * steps]
+
+
+class Fixed(torch.nn.Module):
+    """Answers with the logits it was given."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = torch.nn.Parameter(logits)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.logits
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_step_takes_labels_or_shares(smoothing):
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 3.0, 0.5], [1.0, 0.0, 4.0]])
+    shares = torch.tensor([[0.6, 0.4, 0.0], [0.0, 0.3, 0.7], [0.0, 0.0, 1.0]])
+    module = Classifier(Fixed(logits), OptimConfig(label_smoothing=smoothing), set(), 3, 0, 0.0, "val")
+    for targets, correct in ((shares, 2), (shares.argmax(1), 2)):
+        module.losses, module.num_correct = torch.zeros(1), torch.zeros((), dtype=torch.long)
+        found = module.training_step((torch.empty(3), targets), 0)
+        whole = targets if targets.ndim == 2 else torch.eye(3)[targets]
+        smoothed = (1 - smoothing) * whole + smoothing / 3
+        assert found.item() == pytest.approx(-(smoothed * logits.log_softmax(1)).sum(1).mean().item(), abs=1e-6)
+        assert module.num_correct == correct
