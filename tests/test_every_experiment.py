@@ -53,8 +53,6 @@ def test_the_header_states_question_command_expectation_time_and_machine(name):
 @pytest.mark.parametrize(("name", "mixer"), RUNS)
 def test_an_experiment_trains_a_batch(name, mixer, archives, tmp_path):
     fast = ["trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}", f"model/mixer={mixer}"]
-    if _files(name, archives) and not (conf_dir() / "augment" / "lee2021.yaml").exists():
-        pytest.skip("needs conf/augment/lee2021.yaml")
     job = compose([f"+experiment={name}", *fast, *_files(name, archives)], SPECS)
     if job.config.data.name == "fashion_mnist" and SOURCES["fashion_mnist"].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")

@@ -43,8 +43,9 @@ def test_the_refusal_shown_is_the_one_given(cli):
 
 @pytest.mark.parametrize("override", ["trainer=debug", "trainer=debug_overfit", "trainer=cpu", "trainer=gpu",
     "trainer=ddp", "precision=bf16", "optim.ema_decay=0.999", "protocol=holdout", "protocol=final",
-    "protocol=best_on_test", "logger=wandb", "logger=tensorboard", "logger=none", "paths.runs=elsewhere",
-    "data.root=elsewhere", "force=true"])  # fmt: skip
+    "protocol=best_on_test", "augment=none", "augment=light", "augment=lee2021", "augment=cct", "augment=trivial",
+    "logger=wandb", "logger=tensorboard", "logger=none", "paths.runs=elsewhere", "data.root=elsewhere",
+    "force=true"])  # fmt: skip
 def test_the_overrides_of_the_tables_exist(job, override):
     key, _, value = override.partition("=")
     assert key in README
