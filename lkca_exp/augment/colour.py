@@ -71,17 +71,22 @@ def equalize(images: Tensor) -> Tensor:
     first = torch.arange(0, planes * 256, 256, dtype=torch.int32, device=images.device).view(-1, 1)
     places = images.reshape(planes, -1).int().add_(first)
     counts = torch.bincount(places.view(-1), minlength=planes * 256).view(planes, 256)
-    return equalizing_tables(counts).view(-1).index_select(0, places.view(-1)).view_as(images)
+    highest = images.amax((2, 3)).view(planes, 1).long()
+    return equalizing_tables(counts, highest).view(-1).index_select(0, places.view(-1)).view_as(images)
 
 
-def equalizing_tables(counts: Tensor) -> Tensor:
-    """Look-up tables (P, 256) in uint8 from histograms (P, 256): (pixels below + step // 2) // step."""
+def equalizing_tables(counts: Tensor, highest: Tensor) -> Tensor:
+    """Look-up tables (P, 256) in uint8 from histograms (P, 256): (pixels below + step // 2) // step, where a step is a
+    255th of the pixels below the `highest` level (P, 1).
+
+    Whole numbers in single precision, whose division is many times as fast and exact below 2^23 pixels.
+    """
+    counts = counts.float()
     up_to = counts.cumsum(1)
-    highest = up_to.argmax(1, keepdim=True)  # the first place where all are counted
-    step = (up_to[:, -1:] - counts.gather(1, highest)) // 255
-    table = (up_to - counts + step // 2) // step.clamp(min=1)
+    step = ((up_to[:, -1:] - counts.gather(1, highest)) / 255).floor_()
+    table = ((up_to - counts + (step / 2).floor_()) / step.clamp(min=1)).floor_().clamp_(max=255)
     levels = torch.arange(256, device=counts.device)
-    return torch.where(step > 0, table.clamp_(max=255), levels).to(torch.uint8)
+    return torch.where(step > 0, table, levels).to(torch.uint8)
 
 
 def luminance(images: Tensor) -> Tensor:
