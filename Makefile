@@ -16,7 +16,7 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@
 
-run: install  ## compare LKCA with attention on scikit-learn's digits, in about three minutes
+run: install  ## compare LKCA with attention on scikit-learn's digits, in about two minutes
 	$(BIN)/python -m lkca_exp -m +experiment=digits_compare
 
 test: install  ## check style and types, run the tests
