@@ -80,6 +80,8 @@ class WandbSink:
     """One W&B run a job, grouped by study; its id is the run's identity, so that a continued run is the same one."""
 
     SECONDS_TO_CONNECT = 20
+    SECONDS_TO_START = 90  # without a network; a busy machine starts W&B's own process slowly
+    SECONDS_TO_UPLOAD = 300  # at the end; what is left then stays on disk for `wandb sync`
 
     def __init__(self, logger: WandbConfig, run: RunFacts) -> None:
         mode = wandb_mode(logger)
@@ -99,6 +101,7 @@ class WandbSink:
     def _init(self, logger: WandbConfig, run: RunFacts, mode: str) -> Any:
         import wandb
 
+        seconds = self.SECONDS_TO_CONNECT if mode == "online" else self.SECONDS_TO_START
         return wandb.init(
             project=logger.project,
             entity=logger.entity,
@@ -112,7 +115,9 @@ class WandbSink:
             mode=mode,  # type: ignore[arg-type]
             resume="allow" if mode == "online" else None,
             reinit="create_new",
-            settings=wandb.Settings(silent=True, console="off", init_timeout=self.SECONDS_TO_CONNECT),
+            settings=wandb.Settings(
+                silent=True, console="off", init_timeout=seconds, finish_timeout=self.SECONDS_TO_UPLOAD
+            ),
         )
 
     def log(self, row: dict[str, Any]) -> None:
