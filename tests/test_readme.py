@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ def commands() -> list[list[str]]:
 
 def test_there_are_commands():
     assert len(commands()) >= 5
+
+
+def test_a_shell_takes_them_as_they_are():
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
+        done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_commands_work_one_after_the_other(cli, tmp_path):
