@@ -14,7 +14,7 @@ import lkca_exp
 PACKAGE = Path(lkca_exp.__file__).parent
 ORDER = ["config", "data", "augment", "models", "training", "runs"]
 ALLOWED = {room: set(ORDER[:place]) for place, room in enumerate(ORDER)} | {"report": {"runs"}}
-WIRING = {"execute", "train", "rerun", "sweep", "__main__"}
+WIRING = {"execute", "train", "rerun", "evaluate", "sweep", "__main__"}
 """Modules at the top, where rooms meet; `bench` may use them and every room but `report`."""
 
 
@@ -76,5 +76,8 @@ def test_the_wiring_hides_only_what_is_heavy():
         ("__main__", "train"),
         ("rerun", "train"),
         ("rerun", "training"),
+        ("evaluate", "data"),
+        ("evaluate", "execute"),
+        ("evaluate", "training"),
         ("sweep", "report"),
     }
