@@ -11,7 +11,7 @@ import sys
 
 import hydra
 
-from lkca_exp.config.errors import ConfigError, RunFailedError, refuse
+from lkca_exp.config.errors import short_answers
 from lkca_exp.config.job import conf_dir
 from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
@@ -23,20 +23,13 @@ def main() -> None:
     register()
     # Hydra tells errors in its own way and exits with 1, unless this is set: then it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()
-    except KeyboardInterrupt:
-        print("\nlkca_exp: interrupted; the same command continues.", file=sys.stderr)
-        sys.exit(130)
-    except ConfigError as error:
-        refuse(error)
-    except RunFailedError as error:
-        print(f"lkca_exp: {error}; the same command tries again.", file=sys.stderr)
-        sys.exit(1)
-    except Exception as error:
-        if not is_refusal(error):
-            raise
-        refuse(explain(error, sys.argv[1:]))
+    with short_answers():
+        try:
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            raise explain(error, sys.argv[1:]) from error
 
 
 if __name__ == "__main__":

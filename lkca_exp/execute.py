@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.config.derive import Derived
+from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import Config
 from lkca_exp.data.datamodule import RunDataModule
 from lkca_exp.data.prepare import RunData
@@ -83,6 +85,24 @@ def execute(
             _write_results(config, directory, module, labels, predictions)
             sink.finish(outcome["metrics"] | facts | outcome["speed"], succeeded=True)
     return outcome
+
+
+def evaluate(config: Config, derived: Derived, weights: Path, data: RunData) -> tuple[dict[str, float], int]:
+    """Test the weights that a run stored on `data.test`, in this process; returns the metrics and how many images.
+
+    Raises:
+        ConfigError: if the file is damaged, or of another model than is built here.
+    """
+    module = build_module(config, derived, build_model(config.model, derived), data.watched_name)
+    try:
+        module.evaluated.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        rule = f"It does not hold the weights of this model ({str(error).splitlines()[0]})."
+        raise ConfigError("weights", weights, rule) from error
+    trainer = build_trainer(config, "")
+    trainer.test(module, build_datamodule(config, derived, data), verbose=False)
+    metrics = {key.removeprefix("test/"): value for key, value in module.tested.items()}
+    return metrics, sum(part.shape[1] for part in module.predictions)
 
 
 def build_module(config: Config, derived: Derived, model: nn.Module, watched_name: str) -> Classifier:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import statistics
+from contextlib import nullcontext
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lkca_exp.config.derive import Derived
-from lkca_exp.config.errors import ConfigError, RunFailedError
+from lkca_exp.config.errors import ConfigError, RunFailedError, short_answers
 from lkca_exp.config.job import checked
 from lkca_exp.config.schema import Config
 from lkca_exp.data.specs import SPECS
@@ -22,7 +25,14 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> float | None:
-    """Check the job and train it, with each of its seeds.
+    """Do a job; where it is the only one, answer for it too, before Hydra adds its own words to an error."""
+    alone = HydraConfig.get().mode is RunMode.RUN
+    with short_answers() if alone else nullcontext():
+        return run_job(cfg)
+
+
+def run_job(cfg: DictConfig) -> float | None:
+    """Check a job and train it, with each of its seeds.
 
     Returns:
         The metric to tune, the mean over the seeds; None where another process holds a run or the sweep has stopped.

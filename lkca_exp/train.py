@@ -26,10 +26,11 @@ from lkca_exp.data.prepare import prepare
 from lkca_exp.execute import epoch_log, execute
 from lkca_exp.runs import ledger
 from lkca_exp.runs import record as records
-from lkca_exp.runs.files import read_rows, write_atomically
+from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.lock import hold
-from lkca_exp.training.device import available_cpus, check_device, describe_device, uses_gpu
+from lkca_exp.runs.state import epochs_done
+from lkca_exp.training.device import available_cpus, check_device, describe_device, take_up_threads, uses_gpu
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +84,9 @@ def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ..
         record["device"] = describe_device(config.trainer)
         record["warnings"] = list(told)
         write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
-    elif record["device"]["accelerator"] == "cpu":
-        torch.set_num_threads(record["device"]["threads"])  # another number sums in another order
-    rows = read_rows(directory / "metrics.jsonl") if (directory / "checkpoints" / "last.ckpt").exists() else []
-    records.begin_attempt(directory, record, from_epoch=rows[-1]["epoch"] + 1 if rows else 0)
+    else:
+        take_up_threads(record["device"])
+    records.begin_attempt(directory, record, from_epoch=epochs_done(directory))
     (directory / "checkpoints").mkdir(exist_ok=True)
 
 

@@ -60,6 +60,13 @@ def test_the_overrides_of_the_tables_exist(job, override):
     job(override)
 
 
+def test_the_commands_of_the_table_exist(cli):
+    listed = set(re.findall(r"^\| `(\w+) [^`]*(?:RUN|STUDY)", README, re.MULTILINE))
+    done = cli("--help", module="lkca_exp.runs")
+    assert {"status", "show", "rerun", "prune"} <= listed
+    assert all(re.search(rf"^ +{command} ", done.stdout, re.MULTILINE) for command in listed)
+
+
 def test_links_lead_somewhere():
     root = Path(__file__).parents[1]
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):

@@ -14,7 +14,7 @@ import lkca_exp
 PACKAGE = Path(lkca_exp.__file__).parent
 ORDER = ["config", "data", "augment", "models", "training", "runs"]
 ALLOWED = {room: set(ORDER[:place]) for place, room in enumerate(ORDER)} | {"report": {"runs"}}
-WIRING = {"execute", "train", "task", "sweep", "__main__"}
+WIRING = {"execute", "train", "rerun", "evaluate", "task", "sweep", "__main__"}
 """What stands at the top, where rooms meet; `bench` may use it and every room but `report`."""
 
 
@@ -57,8 +57,9 @@ def test_bench_does_not_import_report():
 def test_a_command_imports_rooms_and_wiring():
     """What is heavy may be hidden in a function, so that a mistake is answered without it."""
     commands = {file.parent.name: {target for target, _ in imports(file)} for file in PACKAGE.glob("*/__main__.py")}
-    assert {"data", "report", "bench"} <= commands.keys()
+    assert {"data", "runs", "report", "bench"} <= commands.keys()
     assert commands["data"] <= {*ORDER, *WIRING}
+    assert commands["runs"] <= {*ORDER, *WIRING}
     assert commands["report"] <= {"report"}
 
 
@@ -69,7 +70,16 @@ def test_every_room_is_known():
 
 
 def test_the_wiring_hides_only_what_is_heavy():
-    """`train` brings torch, `report` scipy, the sweep's own Optuna: the front door answers without them."""
+    """`report` brings scipy, the sweep's `optuna` Optuna, the others torch: a command answers without them."""
     modules = [file for name in WIRING for file in (PACKAGE / f"{name}.py", *(PACKAGE / name).glob("*.py"))]
     hidden = {(f.stem, target) for f in modules if f.exists() for target, inside in imports(f) if inside}
-    assert hidden == {("task", "train"), ("summary", "report"), ("callback", "sweep")}
+    assert hidden == {
+        ("task", "train"),
+        ("rerun", "train"),
+        ("rerun", "training"),
+        ("evaluate", "data"),
+        ("evaluate", "execute"),
+        ("evaluate", "training"),
+        ("summary", "report"),
+        ("callback", "sweep"),
+    }

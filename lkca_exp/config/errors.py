@@ -6,7 +6,8 @@ import difflib
 import os
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 
@@ -63,3 +64,23 @@ def refuse(error: ConfigError) -> NoReturn:
         traceback.print_exception(error)
     print(f"lkca_exp: {error}", file=sys.stderr)
     raise SystemExit(2) from error
+
+
+@contextmanager
+def short_answers() -> Iterator[None]:
+    """What every command does about what can go wrong for a user: a line, and an exit status that says which kind."""
+    try:
+        yield
+    except ConfigError as error:
+        refuse(error)
+    except KeyboardInterrupt:
+        print("\nlkca_exp: interrupted; the same command continues.", file=sys.stderr)
+        sys.exit(130)
+    except RunFailedError as error:
+        print(f"lkca_exp: {error}; the same command tries again.", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that may not be written
+        if TRACEBACK_WANTED:
+            raise
+        print(f"lkca_exp: {error}", file=sys.stderr)
+        sys.exit(1)

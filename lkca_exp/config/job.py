@@ -6,15 +6,17 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hydra
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from lkca_exp.config.checks import check
 from lkca_exp.config.derive import DataFacts, Derived
 from lkca_exp.config.errors import ConfigError, did_you_mean
 from lkca_exp.config.refusals import explain, is_refusal, to_config
-from lkca_exp.config.schema import Config, register
+from lkca_exp.config.schema import GROUP_SCHEMAS, Config, register
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,28 @@ def compose(overrides: Sequence[str], facts: Mapping[str, DataFacts]) -> Job:
                 raise
             raise explain(error, overrides) from error
     return checked(cfg, facts)
+
+
+def restored(settings: Mapping[str, Any]) -> DictConfig:
+    """The typed configuration that `settings`, as a record has them, were written from, for `checked`. A key that they
+    lack, being older than it, is at its default.
+
+    Raises:
+        ConfigError: if they hold what the schema does not know.
+    """
+    given, cfg = OmegaConf.create(dict(settings)), OmegaConf.structured(Config)
+    for group, schemas in GROUP_SCHEMAS.items():
+        key = group.replace("/", ".")
+        option = OmegaConf.select(given, f"{key}.name")
+        if option not in schemas:
+            raise ConfigError(f"{key}.name", option, f"There is no such {group}.", did_you_mean(str(option), schemas))
+        OmegaConf.update(cfg, key, schemas[option])
+    try:
+        merged = OmegaConf.merge(cfg, given)
+    except OmegaConfBaseException as error:
+        raise explain(error, ()) from error
+    assert isinstance(merged, DictConfig)
+    return merged
 
 
 def checked(cfg: DictConfig, facts: Mapping[str, DataFacts]) -> Job:

@@ -16,7 +16,9 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-
 def command_line() -> str:
     """The command of this process, as it would be typed."""
     program = Path(sys.argv[0])
-    start = ["python", "-m", "lkca_exp"] if program.name == "__main__.py" else [program.name]
+    room = program.parent.name
+    module = room if room == "lkca_exp" else f"lkca_exp.{room}"
+    start = ["python", "-m", module] if program.name == "__main__.py" else [program.name]
     return shlex.join([*start, *sys.argv[1:]])
 
 

@@ -29,9 +29,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class RunState:
-    """A run at one moment. `record` is None where the state is new or damaged; its word on the last attempt is put
-    right if that was killed. `epochs_done` are those that would not be trained again, of `epochs` (0 without a record).
-    `seconds` have been spent on it, as far as is known; `seconds_left` is an estimate, of a running run only."""
+    """A run at one moment.
+
+    `record` is None where there is none that can be read; of a killed run it says so, as do its attempts. `epochs_done`
+    are those that would not be trained again, of `epochs` (0 without a record). `seconds` have been spent on it, as far
+    as is known; `seconds_left` is an estimate, for a running run that has ended an epoch.
+    """
 
     folder: Path
     state: State
@@ -86,9 +89,8 @@ def look(folder: Path) -> RunState:
         return RunState(folder, State.DAMAGED, None)
     if state is State.KILLED:
         record = record | {"status": "killed", "attempts": records.with_killed(record["attempts"])}
-    if state is not State.RUNNING:
-        return RunState(folder, state, record, done, epochs, seconds)
-    return _timed(RunState(folder, state, record, done, epochs, seconds), time.time())
+    run = RunState(folder, state, record, done, epochs, seconds)
+    return _timed(run, time.time()) if state in (State.RUNNING, State.KILLED) else run
 
 
 def epochs_done(folder: Path) -> int:
@@ -117,17 +119,18 @@ def _read(folder: Path) -> tuple[State, dict[str, Any] | None]:
 
 
 def _timed(run: RunState, now: float) -> RunState:
-    """A running run with the time of its present attempt and an estimate of what is left. The clock stands nowhere in
-    its rows: they are timed by when the last one was written."""
+    """A run with the time of an attempt that has noted no end, and an estimate of what is left of one that is running.
+    The clock stands nowhere in its rows: they are timed by when the last one was written."""
     assert run.record is not None
     attempt = run.record["attempts"][-1]
-    if attempt["ended"]:  # a process holds it, and has not begun
+    if attempt["ended"]:  # a process holds the run, and has not begun
         return run
     started = datetime.fromisoformat(attempt["started"]).timestamp()
-    left = None
     epochs = run.epochs_done - attempt["from_epoch"]
-    if epochs > 0:
-        last_row = (run.folder / "metrics.jsonl").stat().st_mtime
+    last_row = (run.folder / "metrics.jsonl").stat().st_mtime if epochs > 0 else started
+    until = now if run.state is State.RUNNING else last_row
+    left = None
+    if run.state is State.RUNNING and epochs > 0:
         an_epoch = (last_row - started) / epochs
         left = max(an_epoch * (run.epochs - run.epochs_done) - (now - last_row), 0.0)
-    return replace(run, seconds=run.seconds + max(now - started, 0.0), seconds_left=left)
+    return replace(run, seconds=run.seconds + max(until - started, 0.0), seconds_left=left)

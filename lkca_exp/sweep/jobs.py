@@ -51,13 +51,13 @@ def resolve(master: DictConfig, loader: SweepLoader) -> Jobs:
         ConfigError: if one of them breaks a rule or its folder cannot be written, which it names, or if none is left.
     """
     words, sweeper = list(master.hydra.overrides.task), master.hydra.sweeper
-    with _refusing(words):
+    with refusing(words):
         lists = expand(sweeper, words, loader)
         excluded = [point for line in sweeper.exclude for point in points(shlex.split(line), loader)]
     unique: dict[str, SweepJob] = {}
     duplicates = []
     for number, overrides in enumerate(lists):
-        with _refusing(overrides, f"In job #{number} of {len(lists)}: {' '.join(overrides)}"):
+        with refusing(overrides, f"In job #{number} of {len(lists)}: {' '.join(overrides)}"):
             for one in _resolve_one(overrides, master, loader, excluded):
                 if one.id in unique:
                     duplicates.append(one.overrides)
@@ -75,7 +75,7 @@ def first_job(master: DictConfig, loader: SweepLoader) -> SweepJob:
         ConfigError: if it breaks a rule or its folder cannot be written.
     """
     words = list(master.hydra.overrides.task)
-    with _refusing(words):
+    with refusing(words):
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
         fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
         return next(_resolve_one(fixed, master, loader, excluded=()))
@@ -112,7 +112,7 @@ def _applies(point: Point, cfg: DictConfig, choices: DictConfig) -> bool:
 
 
 @contextmanager
-def _refusing(words: Sequence[str], where: str = "") -> Iterator[None]:
+def refusing(words: Sequence[str], where: str = "") -> Iterator[None]:
     """Turn what composing raises into a ConfigError that says where."""
     try:
         yield

@@ -69,9 +69,9 @@ def _launch_until_done(launcher: Launcher, left: Sequence[SweepJob], journal: Jo
         reason = journal.reason_to_stop(left[0].job.config.on_failure)
         if reason:
             return reason
-        states = _wait_for_others([one for one in left if one.id not in raised])
-        still = [one for one in left if one.id in states and states[one.id] not in ENDED]
-        if len(still) == len(left):
+        states, waited = _wait_for_others([one for one in left if one.id not in raised])
+        still = [one for one in left if states.get(one.id, State.FAILED) not in ENDED]
+        if len(still) == len(left) and not waited:
             break
         left = still
     return ""
@@ -87,17 +87,18 @@ def _launch(launcher: Launcher, jobs: Sequence[SweepJob]) -> set[str]:
     return {one.id for one, back in zip(jobs, returns, strict=True) if back.status is not JobStatus.COMPLETED}
 
 
-def _wait_for_others(jobs: Sequence[SweepJob]) -> dict[str, State]:
-    """Wait as long as other processes hold all that is left of the jobs, and return how each stands."""
-    told = False
+def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, State], bool]:
+    """Wait as long as other processes hold all that is left of the jobs. Returns how each stands, by its id, and
+    whether there was anything to wait for."""
+    waited = False
     while True:
         states = {one.id: look(one.directory).state for one in jobs}
         left = [state for state in states.values() if state not in ENDED]
         if not left or any(state is not State.RUNNING for state in left):
-            return states
-        if not told:
+            return states, waited
+        if not waited:
             log.info("Waiting for %d runs that other processes are at; Ctrl-C leaves them to it", len(left))
-            told = True
+            waited = True
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 

@@ -46,6 +46,12 @@ def describe_device(trainer: TrainerConfig) -> dict[str, Any]:
     }
 
 
+def take_up_threads(device: dict[str, Any]) -> None:
+    """Compute with as many CPU threads as a record's `device` says: another number sums in another order."""
+    if device["accelerator"] == "cpu":
+        torch.set_num_threads(device["threads"])
+
+
 def reset_peak_memory() -> None:
     """Start measuring the peak anew, as far as the system lets us."""
     if torch.cuda.is_available():

@@ -1,0 +1,147 @@
+"""`python -m lkca_exp.evaluate RUN`: test the weights of a trained run, on its own data or on others that fit.
+
+Images are normalised as in training, whatever they are of: that is part of the model. The record stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lkca_exp.config.errors import ConfigError, short_answers
+from lkca_exp.config.job import Job, checked, restored
+from lkca_exp.config.refusals import explain
+from lkca_exp.config.schema import DataConfig, HoldoutConfig, PathsConfig
+from lkca_exp.data.specs import SPECS, DataSpec
+from lkca_exp.runs.find import find_run
+from lkca_exp.runs.state import RunState, look
+
+SPLITS = ("test", "validation", "train")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m lkca_exp.evaluate", description="Test the weights of a trained run, on its data or on others."
+    )
+    parser.add_argument("run", metavar="RUN", help="its folder, study/name, or the beginning of its name or id")
+    parser.add_argument("overrides", nargs="*", metavar="data=NAME", help="another data set; also data.root=DIR, ...")
+    parser.add_argument("--split", choices=SPLITS, default=SPLITS[0], help="(%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument(
+        "--runs", type=Path, default=PathsConfig.runs, metavar="DIR", help="folder of the studies (%(default)s)"
+    )
+    args = parser.parse_intermixed_args(arguments)
+    with short_answers():
+        check_writable(args.json)
+        figures = evaluate(look(find_run(args.run, args.runs)), args.split, args.overrides)
+    shown = {"top-1": "top1", "top-5": "top5"}
+    accuracies = [f"{name} {100 * figures[key]:.2f} %" for name, key in shown.items() if key in figures]
+    print(f"{figures['run']}: {figures['images']:,} images of {figures['data']}, {figures['split']}")
+    print(", ".join([*accuracies, f"loss {figures['loss']:.4f}"]))
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def evaluate(run: RunState, split: str = "test", overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Loss, top-1, top-5 (where there are enough classes) and calibration error of the weights that `run` stored, with
+    what they were measured on. `overrides` are of the data group.
+
+    On the CPU with as many threads as in training, on a GPU where the run had one and there is one; so the run's own
+    test comes out as recorded.
+
+    Raises:
+        ConfigError: if there are no weights or no such split, or the data do not fit.
+    """
+    if run.record is None:
+        raise ConfigError("run", run.name, f"It is {run.state}: no record says what it was.")
+    weights = run.folder / "weights.safetensors"
+    if not weights.exists():
+        kept = run.record["config"]["keep"] != "none"
+        rule = f"It is {run.state}, without weights." if kept else "Its weights were not kept (keep=none)."
+        raise ConfigError("run", run.name, rule, "" if kept else "Train it again with keep=weights and force=true.")
+    cfg = restored(run.record["config"])
+    cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
+    cfg.trainer.accelerator = "cpu" if run.record["device"]["accelerator"] == "cpu" else "auto"
+    own = checked(cfg, SPECS)
+    other = _with_data(cfg, own, overrides)
+    if split == "validation" and not isinstance(other.config.protocol, HoldoutConfig):
+        rule = f"Under protocol={other.config.protocol.name} no validation images were held out."
+        raise ConfigError("--split", split, rule, "Choose --split test or train.")
+    return _measure(run, weights, split, own, other)
+
+
+def check_writable(file: Path | None) -> None:
+    """Make sure that the figures can be written before any is measured.
+
+    Raises:
+        ConfigError: if they cannot.
+    """
+    folder = file and file.absolute().parent
+    if folder and not os.access(folder, os.W_OK):
+        raise ConfigError("--json", file, f"{folder} is no folder that may be written.")
+
+
+def _with_data(cfg: DictConfig, own: Job, overrides: Sequence[str]) -> Job:
+    """The job with the data that are asked for."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except OverrideParseException as error:
+        raise explain(error, overrides) from error
+    for override, word in zip(parsed, overrides, strict=True):
+        key, given = override.key_or_group, word.partition("=")[2]
+        one_value = not override.is_sweep_override() and not override.is_delete()
+        if key == "data" and one_value:
+            _check_fit(own, given)
+            cfg.data = DataConfig(name=given, root=cfg.data.root)
+        elif key.startswith("data.") and key != "data.name" and one_value:
+            try:
+                OmegaConf.update(cfg, key, override.value())
+            except OmegaConfBaseException as error:
+                raise explain(error, overrides) from error
+        else:
+            raise ConfigError(key, given, "What can be given is other data: data=NAME, data.root=DIR, ...")
+    return checked(cfg, SPECS)
+
+
+def _check_fit(own: Job, name: str) -> None:
+    """A model takes images of one size and tells so many classes apart."""
+
+    def shape(spec: DataSpec) -> str:
+        return f"{spec.num_classes} classes of {spec.channels} x {spec.image_size} x {spec.image_size} images"
+
+    trained_on = SPECS[own.config.data.name]
+    fitting = [spec.name for spec in SPECS.values() if shape(spec) == shape(trained_on)]
+    if name in SPECS and name not in fitting:
+        rule = f"The model is for {shape(trained_on)}; {name} has {shape(SPECS[name])}."
+        raise ConfigError("data", name, rule, f"What fits: {', '.join(fitting)}.")
+    if name in SPECS and SPECS[name].class_names != trained_on.class_names:
+        print(f"lkca_exp: the classes of {name} are not those of {trained_on.name}", file=sys.stderr)
+
+
+def _measure(run: RunState, weights: Path, split: str, own: Job, other: Job) -> dict[str, Any]:
+    from lkca_exp.data.prepare import prepare
+    from lkca_exp.execute import evaluate as test
+    from lkca_exp.training.device import take_up_threads
+
+    assert run.record is not None
+    take_up_threads(run.record["device"])
+    data = prepare(other.config)
+    images = {"test": data.test, "validation": data.watched, "train": data.train}[split]
+    assert images is not None
+    metrics, count = test(own.config, own.derived, weights, dataclasses.replace(data, test=images))
+    return {"run": run.name, "data": other.config.data.name, "split": split, "images": count, **metrics}
+
+
+if __name__ == "__main__":
+    main()

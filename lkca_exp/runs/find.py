@@ -1,0 +1,104 @@
+"""The run, or the study, that somebody means."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.runs import record as records
+
+RUN_FOLDER = re.compile(r"-s\d+-[0-9a-f]{8}$")
+MOST_NAMED = 5
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's: by its record, or by its name where there is none yet."""
+    return folder.is_dir() and ((folder / "run.json").is_file() or bool(RUN_FOLDER.search(folder.name)))
+
+
+def runs_in(study: Path) -> list[Path]:
+    """The run folders of a study, by name."""
+    return sorted(child for child in study.iterdir() if is_run(child)) if study.is_dir() else []
+
+
+def all_runs(root: Path) -> list[Path]:
+    """The run folders of all studies below `root`."""
+    studies = sorted(root.iterdir()) if root.is_dir() else []
+    return [run for study in studies for run in runs_in(study)]
+
+
+def find_studies(texts: Sequence[str], root: Path) -> dict[Path, list[Path]]:
+    """Study folder -> its runs, of the studies that are meant; of all below `root` where none is named.
+
+    A study is given as its folder or by its name; a folder of studies stands for all of them.
+
+    Raises:
+        ConfigError: if there is no such study, or no run in it.
+    """
+    found = [run for text in texts for run in _study(text, root)] if texts else all_runs(root)
+    if not found:
+        raise ConfigError("--runs", root, "There are no runs.", "Name the folder with --runs DIR.")
+    studies: dict[Path, list[Path]] = {}
+    for run in dict.fromkeys(found):
+        studies.setdefault(run.parent, []).append(run)
+    return studies
+
+
+def find_run(text: str, root: Path) -> Path:
+    """The run that is given as its folder, as `study/name`, or by the beginning of its name or id.
+
+    Raises:
+        ConfigError: if there is no such run, or several.
+    """
+    if is_run(Path(text)):
+        return Path(text)
+    runs = all_runs(root)
+    fitting = [run for run in runs if text in (_full_name(run), run.name)] or [run for run in runs if _fits(run, text)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise ConfigError("run", text, f"{len(fitting)} runs are called so.", f"Say more: {_named(fitting)}.")
+    raise ConfigError("run", text, f"There is no such run in {root}.", _near(text, map(_full_name, runs)))
+
+
+def _study(text: str, root: Path) -> list[Path]:
+    for folder in (Path(text), root / text):
+        found = runs_in(folder) or all_runs(folder)
+        if found:
+            return found
+    names = {run.parent.name for run in all_runs(root)}
+    raise ConfigError("study", text, f"There is no such study in {root}, or no run in it.", _near(text, names))
+
+
+def _fits(run: Path, text: str) -> bool:
+    if _full_name(run).startswith(text) or run.name.startswith(text):
+        return True
+    short_id = run.name.rpartition("-")[2]
+    if short_id.startswith(text):
+        return True
+    record = records.read(run) if text.startswith(short_id) else None
+    return record is not None and record["id"].startswith(text)
+
+
+def _full_name(run: Path) -> str:
+    return f"{run.parent.name}/{run.name}"
+
+
+def _named(runs: Sequence[Path]) -> str:
+    names = [_full_name(run) for run in runs[:MOST_NAMED]]
+    return ", ".join(names) + (", ..." if len(runs) > MOST_NAMED else "")
+
+
+def _near(text: str, names: Iterable[str]) -> str:
+    """The nearest names, as a sentence; all of them where there are few."""
+    names = sorted(names)
+    parts = {part: name for name in names for part in (name, name.rpartition("/")[2], name.rpartition("-")[2])}
+    near = difflib.get_close_matches(text, parts, n=MOST_NAMED, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(dict.fromkeys(parts[part] for part in near))}?"
+    if len(names) <= MOST_NAMED:
+        return f"There is: {', '.join(names)}." if names else ""
+    return "`python -m lkca_exp.runs status` lists them."

@@ -1,0 +1,55 @@
+"""Disk space that no result needs: what a finished run would continue from, what a killed writer left, and, if wanted,
+the result that a later one replaced.
+
+What a process is at is left alone, and so are the checkpoint of an unfinished run and the folders of W&B and
+TensorBoard, which may hold what was not uploaded yet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lkca_exp.runs.ledger import RESULT_FILES
+from lkca_exp.runs.lock import undisturbed
+from lkca_exp.runs.state import State, look
+
+REPLACED_FILES = ("run.json", *RESULT_FILES)
+
+
+def leftovers(folder: Path, *, previous: bool) -> list[Path]:
+    """The files of a run that can go; `previous`: those of the result that a later one replaced, too."""
+    with undisturbed(folder) as free:
+        return _leftovers(folder, previous) if free else []
+
+
+def remove(folder: Path, *, previous: bool) -> list[Path]:
+    """Remove the leftovers of a run, if nobody is at it by now; returns what went."""
+    with undisturbed(folder) as free:
+        files = _leftovers(folder, previous) if free else []
+        for file in files:
+            file.unlink()
+        for place in (folder / "checkpoints", folder / "previous" / "checkpoints", folder / "previous"):
+            if place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
+    return files
+
+
+def freed_bytes(files: Sequence[Path]) -> int:
+    """The bytes that removing `files` gives back: those of a file that has other names remain."""
+    stats = [file.stat() for file in files]
+    names = Counter((stat.st_dev, stat.st_ino) for stat in stats)
+    sizes = {(stat.st_dev, stat.st_ino): (stat.st_size, stat.st_nlink) for stat in stats}
+    return sum(size for file, (size, num_names) in sizes.items() if names[file] == num_names)
+
+
+def _leftovers(folder: Path, previous: bool) -> list[Path]:
+    replaced = folder / "previous"
+    found = [file for place in (folder, folder / "checkpoints", replaced) for file in place.glob(".*.tmp")]
+    if look(folder).state is State.FINISHED:
+        found += (folder / "checkpoints").glob("*.ckpt")
+        if previous:
+            found += [replaced / name for name in REPLACED_FILES if (replaced / name).exists()]
+            found += (replaced / "checkpoints").glob("*")
+    return sorted(set(found))

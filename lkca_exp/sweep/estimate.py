@@ -1,0 +1,57 @@
+"""How long a run will take, judged from those that finished."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from lkca_exp.config.schema import AugmentConfig, DataConfig
+from lkca_exp.data.specs import SPECS
+
+
+class Estimate:
+    """Seconds of whole runs, from the records of finished ones: of the same group where there are any, else by the
+    operations a second that others of the same mixer did, or of any."""
+
+    def __init__(self, records: Iterable[dict[str, Any]]) -> None:
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._rates: dict[str, list[float]] = defaultdict(list)
+        for record in records:
+            seconds = record["timings"]["seconds"]
+            self._seconds[record["group"]].append(seconds)
+            images = images_trained(record["config"])
+            for mixer in (record["config"]["model"]["mixer"]["name"], "any"):
+                self._rates[mixer].append(record["model"]["flops_per_image"] * images / seconds)
+
+    def seconds(self, group: str, config: dict[str, Any], flops_per_image: int) -> float | None:
+        """Of a run of this group and configuration (as in a record); None if nothing comparable has finished."""
+        if group in self._seconds:
+            return median(self._seconds[group])
+        rates = self._rates.get(config["model"]["mixer"]["name"]) or self._rates.get("any")
+        return flops_per_image * images_trained(config) / median(rates) if rates else None
+
+
+def images_trained(config: dict[str, Any]) -> float:
+    """Images that go through a run of this configuration; held-out ones counted as if trained on."""
+    data, spec = DataConfig(**config["data"]), SPECS[config["data"]["name"]]
+    images = spec.num_train * data.fraction
+    if data.images_per_class is not None:
+        images = data.images_per_class * spec.num_classes
+    return images * AugmentConfig(**config["augment"]).passes_per_epoch * config["epochs"]
+
+
+def finished_records(root: Path) -> list[dict[str, Any]]:
+    """The records of all finished runs in the studies below `root`."""
+    found = []
+    for path in root.glob("*/*/run.json"):
+        try:
+            record = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if record.get("status") == "finished" and record["reused_from"] is None:
+            found.append(record)
+    return found

@@ -1,0 +1,140 @@
+"""What a sweep would do: every job, how it stands, what it costs. Nothing is launched and nothing written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import hydra
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.job import conf_dir
+from lkca_exp.config.schema import register
+from lkca_exp.models.build import build_model, count_parameters, flops_per_image
+from lkca_exp.runs.identity import group
+from lkca_exp.runs.ledger import find_twin
+from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.sweep.estimate import Estimate, finished_records
+from lkca_exp.sweep.jobs import Jobs, SweepJob, refusing, resolve
+from lkca_exp.sweep.loader import SweepLoader
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job of a sweep: how it stands, in words; its parameters; the seconds it will still take, None if that cannot
+    be told."""
+
+    job: SweepJob
+    state: str
+    parameters: int
+    seconds_left: float | None
+
+
+def plan(words: Sequence[str]) -> None:
+    """Print what `python -m lkca_exp -m <words>` would do.
+
+    Raises:
+        ConfigError: if a job of the sweep is wrong, or its sweeper is one that decides as it goes.
+    """
+    jobs = _resolve(words)
+    planned = _look(jobs)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(_table(planned))
+    for line in _totals(planned, jobs):
+        console.print(Text(line))
+
+
+def _resolve(words: Sequence[str]) -> Jobs:
+    register()
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        theirs = GlobalHydra.instance().config_loader()
+        with refusing(words):
+            master = theirs.load_configuration("config", list(words), RunMode.MULTIRUN)
+        sweeper = master.hydra.runtime.choices["hydra/sweeper"]
+        if sweeper != "study":
+            raise ConfigError("hydra/sweeper", sweeper, "It decides on its jobs as it goes: they cannot be planned.")
+        return resolve(master, SweepLoader(theirs))
+
+
+def _look(jobs: Jobs) -> list[Planned]:
+    roots = {study.parent for study in jobs.studies}
+    estimate = Estimate(record for root in roots for record in finished_records(root))
+    costs: dict[str, tuple[int, int]] = {}
+    planned = []
+    for one in jobs.unique:
+        model = repr((one.job.config.model, one.job.derived))
+        if model not in costs:
+            costs[model] = _cost(one)
+        planned.append(_look_at(one, *costs[model], estimate))
+    return planned
+
+
+def _cost(one: SweepJob) -> tuple[int, int]:
+    """Parameters, and operations an image."""
+    with torch.device("meta"):
+        model = build_model(one.job.config.model, one.job.derived)
+    return count_parameters(model), flops_per_image(model, one.job.derived)
+
+
+def _look_at(one: SweepJob, parameters: int, flops: int, estimate: Estimate) -> Planned:
+    config, now = one.job.config, look(one.directory)
+    begun = now.record is not None and now.record["id"] == one.id and not config.force
+    twin = None if begun or config.force else find_twin(one.directory, one.id)
+    if twin is not None or (begun and now.state is State.FINISHED):
+        return Planned(one, f"done in {twin.parent.name}" if twin else "done", parameters, 0.0)
+    whole = estimate.seconds(group(config, one.job.derived), asdict(config), flops)
+    left = None if whole is None else whole * (1 - now.epochs_done / config.epochs if begun else 1)
+    return Planned(one, _words(now) if begun else "missing", parameters, left)
+
+
+def _words(now: RunState) -> str:
+    """How an unfinished run stands."""
+    if now.state is State.FAILED:
+        return "failed"
+    how = "running" if now.state is State.RUNNING else "part-way"
+    return f"{how}, epoch {now.epochs_done} of {now.epochs}"
+
+
+def _table(planned: Sequence[Planned]) -> Table:
+    shared = set.intersection(*(set(one.job.overrides) for one in planned))
+    table = Table("job", "run", "what varies", "state", box=None)
+    table.add_column("parameters", justify="right")
+    table.add_column("time left", justify="right")
+    for number, one in enumerate(planned):
+        varied = " ".join(word for word in one.job.overrides if word not in shared)
+        costs = (f"{one.parameters:,}", duration(one.seconds_left))
+        cells = (str(number), one.job.directory.name, varied, one.state, *costs)
+        table.add_row(*(Text(cell, overflow="fold") for cell in cells))
+    return table
+
+
+def _totals(planned: Sequence[Planned], jobs: Jobs) -> list[str]:
+    states = Counter(one.state.partition(",")[0].partition(" in ")[0] for one in planned)
+    told = [f"{len(planned)} jobs: " + ", ".join(f"{number} {state}" for state, number in states.items())]
+    for words in jobs.duplicates:
+        told.append(f"Left out, as it would repeat another: {' '.join(words)}")
+    known = [one.seconds_left for one in planned if one.seconds_left is not None]
+    if any(known):
+        told.append(f"Time left, one after the other, judged from finished runs: {duration(sum(known))}")
+    if unknown := len(planned) - len(known):
+        told.append(f"Nothing comparable to {unknown} of the jobs has finished: their time is unknown.")
+    return told
+
+
+def duration(seconds: float | None) -> str:
+    """In words for people: 40 s, 12 min, 3 h 20 min; nothing for nothing, a question mark for None."""
+    if seconds is None:
+        return "?"
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds else ""
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,48 @@
+"""Run folders as training leaves them, without training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lkca_exp.runs import record as records
+from lkca_exp.runs.files import write_json, write_rows
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def make_run(job, tmp_path, monkeypatch) -> MakeRun:
+    """Makes the folder of a run below `runs` of an empty working folder: `make_run("finished", "seed=1")`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def make(status: str, *overrides: str, epochs: int = 2) -> Path:
+        made = job(*overrides, "paths.runs=runs")
+        folder = records.run_directory(made.config, made.derived)
+        folder.mkdir(parents=True)
+        record = records.new_record(made.config, made.derived)
+        record["device"] = {"accelerator": "cpu", "name": "a processor", "count": 1, "threads": 1}
+        records.begin_attempt(folder, record, from_epoch=0)
+        write_rows(folder / "metrics.jsonl", [{"epoch": epoch, "train/loss": 1.0} for epoch in range(epochs)])
+        (folder / "checkpoints").mkdir()
+        (folder / "checkpoints" / "last.ckpt").write_bytes(b"c" * 1000)
+        if status == "finished":
+            (folder / "weights.safetensors").write_bytes(b"w" * 100)
+            records.end_attempt(folder, status, metrics={"epoch": 1, "test/top1": 0.875})
+        elif status == "failed":
+            records.end_attempt(folder, status, ValueError("no such thing\nsecond line"))
+        elif status != "running":
+            records.end_attempt(folder, status)
+        return folder
+
+    return make
+
+
+def change(folder: Path, **fields: Any) -> None:
+    """Change fields of a record that a run left."""
+    write_json(folder / "run.json", json.loads((folder / "run.json").read_text()) | fields)

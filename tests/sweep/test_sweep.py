@@ -1,0 +1,176 @@
+"""Sweeps from the command line: what fails, what is started twice, what is cut off."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lkca_exp.runs.state import State, look
+from tests.conftest import TINY, environment
+
+DIVERGES = ["optim.clip_norm=null", "optim.warmup_epochs=0", "optim.lr=1e30"]
+
+
+def records(tmp_path: Path, study: str = "default") -> list[dict]:
+    files = sorted((tmp_path / "runs" / study).glob("*/run.json"))
+    return sorted((json.loads(file.read_text()) for file in files), key=lambda record: record["timings"]["started"])
+
+
+def statuses(tmp_path: Path) -> list[str]:
+    return [record["status"] for record in records(tmp_path)]
+
+
+def start(tmp_path: Path, *args: str, **kwargs) -> subprocess.Popen:
+    command = [sys.executable, "-m", "lkca_exp", *args]
+    return subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs
+    )
+
+
+def wait_for(condition, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_a_failure_is_shown_at_once_and_the_rest_goes_on(cli, tmp_path):
+    args = ["-m", *TINY, *DIVERGES[:2], "seed=0,1", "optim.lr=1e-3,1e30,2e-3"]
+    done = cli(*args)
+    assert done.returncode == 1
+    assert statuses(tmp_path) == ["finished", "failed", "finished"] * 2
+    shown = done.stdout.index("Traceback")
+    assert shown < done.stdout.index("test top-1", shown), "before the next run ended"
+    failed = [record for record in records(tmp_path) if record["status"] == "failed"]
+    assert all(re.search(r"at step \d", record["error"]["message"]) for record in failed)
+    assert "6 runs: 4 finished, 2 failed" in done.stdout
+    assert "FloatingPointError" in done.stdout[done.stdout.index("Runs without a result") :]
+    assert "index.html" in done.stdout
+    assert "2 of 6 runs failed" in done.stderr
+
+    again = cli(*args)
+    assert again.returncode == 1
+    assert "6 jobs, 4 finished before, 2 to do" in again.stdout
+    attempts = Counter((record["status"], len(record["attempts"])) for record in records(tmp_path))
+    assert attempts == {("finished", 1): 4, ("failed", 2): 2}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "reason"),
+    [
+        (["on_failure=stop", "optim.lr=1e-3,1e30,2e-3"], ["finished", "failed"], "on_failure=stop, and a run failed"),
+        (["optim.lr=1e30,2e30,3e30,1e-3"], ["failed"] * 3, "the first 3 runs failed alike"),
+    ],
+)
+def test_a_sweep_stops_when_it_should(words, expected, reason, cli, tmp_path):
+    done = cli("-m", *TINY, *DIVERGES[:2], *words)
+    assert done.returncode == 1
+    assert statuses(tmp_path) == expected
+    assert f"The sweep stopped early: {reason}." in done.stdout
+    assert not list((tmp_path / "runs").glob("*/.sweep-*"))
+
+
+def test_running_out_of_memory_fails_one_run_only(tmp_path):
+    """A layer of 320 GB in a process that may have 60; the runs before and after it fit."""
+    limit = 60 * 2**30
+    args = ["-m", *TINY, "model.width=16,200000,32"]
+    process = start(tmp_path, *args, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 1, output
+    assert statuses(tmp_path) == ["finished", "failed", "finished"]
+    assert "allocate" in records(tmp_path)[1]["error"]["message"]
+
+
+def test_two_processes_share_a_sweep(tmp_path):
+    args = ["-m", *TINY, "seed=range(6)", "epochs=12"]
+    both = [start(tmp_path, *args) for _ in range(2)]
+    outputs = [process.communicate(timeout=240)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert statuses(tmp_path) == ["finished"] * 6
+    assert all(len(record["attempts"]) == 1 for record in records(tmp_path))
+    assert len({record["attempts"][0]["pid"] for record in records(tmp_path)}) == 2, "each did its share"
+    assert all("(n = 6 seeds)" in output or "6" in output for output in outputs)
+
+
+def test_a_waiting_process_takes_over_from_one_that_is_killed(tmp_path):
+    args = ["-m", *TINY, "seed=0", "epochs=120", "data.fraction=1"]
+    first = start(tmp_path, *args)
+    wait_for(lambda: list(tmp_path.glob("runs/*/*/metrics.jsonl")))
+    (folder,) = (path.parent for path in tmp_path.glob("runs/*/*/metrics.jsonl"))
+    second = start(tmp_path, *args)
+    for line in second.stdout:
+        if "Waiting for 1 runs" in line:
+            break
+    assert look(folder).state is State.RUNNING
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    second.communicate(timeout=240)
+    assert second.returncode == 0
+    (record,) = records(tmp_path)
+    assert [attempt["status"] for attempt in record["attempts"]] == ["killed", "finished"]
+    assert record["attempts"][1]["from_epoch"] > 0
+
+
+def test_results_of_other_code_and_other_rules_are_reported(cli, tmp_path):
+    args = ["-m", *TINY, "seed=0,1"]
+    assert cli(*args).returncode == 0
+    one, other = sorted(path.parent for path in tmp_path.glob("runs/default/*/run.json"))
+    record = json.loads((one / "run.json").read_text())
+    record["git"] = {"commit": "f" * 40, "dirty": True}
+    (one / "run.json").write_text(json.dumps(record))
+    shutil.copytree(other, other.with_name("digits-lkca-k7-s1-00000000"))
+    old = json.loads((other / "run.json").read_text()) | {"numerics": 0, "id": "0" * 64}
+    (other.with_name("digits-lkca-k7-s1-00000000") / "run.json").write_text(json.dumps(old))
+    again = cli(*args, COLUMNS="200")
+    assert again.returncode == 0
+    assert "2 jobs, 2 finished before, 0 to do" in again.stdout
+    assert "1 runs were made with other code: ffffffff with changes; this is" in again.stdout
+    assert "1 other runs in runs/default have numerics 0, not" in again.stdout
+
+
+SMALL_DISK = """
+set -e
+mkdir disk
+mount -t tmpfs -o size={size} none disk
+{python} -m lkca_exp -m {args} paths.runs=disk/runs && status=0 || status=$?
+cp -r disk/runs left
+exit $status
+"""
+
+
+def on_a_small_disk(tmp_path: Path, size: str, args: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a sweep whose records are on a file system of this size; what is there at the end is copied to `left`."""
+    script = SMALL_DISK.format(size=size, python=sys.executable, args=shlex.join(args))
+    command = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", script]
+    return subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240)
+
+
+@pytest.fixture
+def may_mount(tmp_path) -> None:
+    trial = "mount -t tmpfs -o size=1m none /mnt"
+    if subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", trial]).returncode:
+        pytest.skip("this machine lets nobody mount a file system of their own")
+
+
+@pytest.mark.usefixtures("may_mount")
+def test_a_full_disk_is_told_and_earlier_results_stay_whole(tmp_path):
+    done = on_a_small_disk(tmp_path, "1500k", [*TINY, "keep=all", "seed=range(12)"])
+    assert done.returncode == 1
+    assert "No space left on device" in done.stdout + done.stderr
+    states = [look(path) for path in (tmp_path / "left" / "default").iterdir() if path.name.startswith("digits")]
+    finished = [one for one in states if one.state is State.FINISHED]
+    assert finished
+    assert all(one.top1 is not None and (one.folder / "weights.safetensors").exists() for one in finished)
+    assert State.DAMAGED not in {one.state for one in states}
+    assert "Traceback" not in done.stderr
