@@ -25,7 +25,6 @@ from tests.test_run import record, run_folder, start_and_stop
 from tests.training.wandb_files import history, only, stored, summary
 
 ROWS = [{"epoch": n, "step": 10 * (n + 1), "train/loss": 2.0 - n} for n in range(4)]
-LOGGED = [row | {"_step": row["step"]} for row in ROWS]
 WITH_WANDB = [word for word in TINY if not word.startswith("logger")] + ["logger.mode=offline"]
 
 
@@ -51,7 +50,10 @@ def server(monkeypatch):
     def init(**how):
         asked.init = how
         return SimpleNamespace(
-            id=how.get("id"), step=asked.step, offline=False, log=lambda row, step, commit: asked.rows.append(row)
+            id=how.get("id"),
+            step=asked.step,
+            offline=False,
+            log=lambda row, step, commit: asked.rows.append(row | {"step": step}),
         )
 
     monkeypatch.setattr(wandb, "init", init)
@@ -77,7 +79,7 @@ def test_offline_keeps_everything_in_the_run_s_folder(run, tmp_path, caplog):
     assert (described["run_id"], described["run_group"], described["job_type"]) == ("a" * 16, "study", "b" * 16)
     assert described["tags"] == ["tag"]
     assert described["config"]["update"]["epochs"] == 2
-    assert history(records) == LOGGED[:2]
+    assert history(records) == ROWS[:2]
     assert summary(records)["test/top1"] == 0.5
     assert only(records, "exit").get("exit_code", 0) == 0
     assert caplog.text.count("W&B: offline") == 1
@@ -87,7 +89,7 @@ def test_an_attempt_that_goes_on_replaces_what_was_not_uploaded(run, tmp_path):
     (torn,) = log_offline(run, [], 2).glob("*.wandb")
     torn.write_bytes(torn.read_bytes()[:1500])
     log_offline(run, ROWS[:3], 4)
-    assert history(stored(tmp_path)) == LOGGED
+    assert history(stored(tmp_path)) == ROWS
 
 
 def test_an_attempt_that_goes_on_does_not_repeat_what_was_uploaded(run):
@@ -97,8 +99,8 @@ def test_an_attempt_that_goes_on_does_not_repeat_what_was_uploaded(run):
     second = log_offline(run, ROWS[:2], 3)
     third = log_offline(run, ROWS[:3], 4)
     assert not second.exists()
-    assert history(stored(first)) == LOGGED[:2]
-    assert history(stored(third)) == LOGGED[2:]
+    assert history(stored(first)) == ROWS[:2]
+    assert history(stored(third)) == ROWS[2:]
 
 
 def test_other_runs_files_are_let_be(run, tmp_path):
@@ -143,7 +145,7 @@ def test_a_run_killed_again_and_again_is_one_run_in_w_and_b(cli, tmp_path):
     records, ours = stored(folder), record(folder)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert len(rows) == 9
-    assert history(records) == [row | {"_step": row["step"]} for row in rows]
+    assert history(records) == rows
     described = only(records, "run")
     assert (described["run_id"], described["run_group"]) == (ours["id"][:16], "default")
     assert described["job_type"] == ours["group"][:16]
@@ -216,5 +218,5 @@ def test_a_server_that_cannot_be_reached(run, tmp_path, monkeypatch, caplog):
         sink.finish({}, succeeded=True)
     assert "goes on offline" in caplog.text
     (offline,) = (tmp_path / "wandb").glob("offline-run-*")
-    assert history(stored(offline)) == LOGGED[:1]
+    assert history(stored(offline)) == ROWS[:1]
     assert wandb_mode(WandbConfig(mode="online")) == "offline"  # the next run does not wait again

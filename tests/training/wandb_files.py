@@ -22,9 +22,9 @@ def only(records: list[dict], kind: str) -> dict:
 
 
 def history(records: list[dict]) -> list[dict]:
-    """The rows logged, with W&B's own `_step`, and without its clocks."""
+    """The rows logged, without W&B's clocks; its `_step` is our `step`."""
     rows = [record["history"]["item"] for record in records if record["type"] == "history"]
-    return [{k: v for k, v in row.items() if k not in ("_runtime", "_timestamp")} for row in rows]
+    return [{k: v for k, v in row.items() if not k.startswith("_")} | {"step": row["_step"]} for row in rows]
 
 
 def summary(records: list[dict]) -> dict:

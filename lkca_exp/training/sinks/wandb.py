@@ -48,7 +48,8 @@ class WandbSink:
     def log(self, rows: Sequence[Row]) -> None:
         for row in rows:
             if row["step"] >= self.next_step:
-                self.run.log(row, step=row["step"], commit=True)
+                values = {name: value for name, value in row.items() if name != "step"}
+                self.run.log(values, step=row["step"], commit=True)
                 self.next_step = row["step"] + 1
 
     def finish(self, summary: dict[str, Any], *, succeeded: bool) -> None:
