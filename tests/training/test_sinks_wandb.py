@@ -60,10 +60,10 @@ def server(monkeypatch):
     return asked
 
 
-def log_offline(run: RunFacts, rows: list[dict], upto: int) -> Path:
-    """Log as an attempt does that goes on after `rows`; returns its folder."""
+def log_offline(run: RunFacts, after: int, upto: int) -> Path:
+    """Log as an attempt does that trains the epochs from `after` on; returns its folder."""
     sink = open_sink(WandbConfig(mode="offline"), run)
-    for done in range(len(rows), upto + 1):
+    for done in range(after + 1, upto + 1):
         sink.log(ROWS[:done])
     sink.finish({"test/top1": 0.5}, succeeded=True)
     return max((run.directory / "wandb").glob("offline-run-*"), key=lambda folder: folder.stat().st_ctime)
@@ -72,7 +72,7 @@ def log_offline(run: RunFacts, rows: list[dict], upto: int) -> Path:
 def test_offline_keeps_everything_in_the_run_s_folder(run, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         for _ in range(2):
-            log_offline(run, [], 2)
+            log_offline(run, 0, 2)
             records = stored(tmp_path)
             shutil.rmtree(tmp_path / "wandb")
     described = only(records, "run")
@@ -86,18 +86,18 @@ def test_offline_keeps_everything_in_the_run_s_folder(run, tmp_path, caplog):
 
 
 def test_an_attempt_that_goes_on_replaces_what_was_not_uploaded(run, tmp_path):
-    (torn,) = log_offline(run, [], 2).glob("*.wandb")
+    (torn,) = log_offline(run, 0, 2).glob("*.wandb")
     torn.write_bytes(torn.read_bytes()[:1500])
-    log_offline(run, ROWS[:3], 4)
+    log_offline(run, 3, 4)
     assert history(stored(tmp_path)) == ROWS
 
 
 def test_an_attempt_that_goes_on_does_not_repeat_what_was_uploaded(run):
-    first = log_offline(run, [], 2)
+    first = log_offline(run, 0, 2)
     (file,) = first.glob("*.wandb")
     file.with_name(file.name + ".synced").touch()  # as `wandb sync` does
-    second = log_offline(run, ROWS[:2], 3)
-    third = log_offline(run, ROWS[:3], 4)
+    second = log_offline(run, 2, 3)
+    third = log_offline(run, 3, 4)
     assert not second.exists()
     assert history(stored(first)) == ROWS[:2]
     assert history(stored(third)) == ROWS[2:]
@@ -105,8 +105,8 @@ def test_an_attempt_that_goes_on_does_not_repeat_what_was_uploaded(run):
 
 def test_other_runs_files_are_let_be(run, tmp_path):
     """A folder may hold those of an agent's run, which has an id of its own."""
-    other = log_offline(run, [], 1)
-    log_offline(RunFacts("c" * 64, "b" * 64, "study", "run", tmp_path), [], 1)
+    other = log_offline(run, 0, 1)
+    log_offline(RunFacts("c" * 64, "b" * 64, "study", "run", tmp_path), 0, 1)
     assert other.exists()
 
 

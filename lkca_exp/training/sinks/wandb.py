@@ -43,7 +43,7 @@ class WandbSink:
         if self.run.offline:
             self.next_step = max((_steps(folder) for folder in uploaded), default=0)
         for folder in set(earlier) - set(uploaded):
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def log(self, rows: Sequence[Row]) -> None:
         for row in rows:
