@@ -22,7 +22,7 @@ run: install  ## compare LKCA with attention on scikit-learn's digits, in about 
 test: install  ## check style and types, run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy lkca_exp
+	$(BIN)/mypy lkca_exp hydra_plugins
 	$(BIN)/python -m pytest
 
 test-slow: install  ## run the tests that take long

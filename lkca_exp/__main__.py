@@ -10,30 +10,12 @@ import os
 import sys
 
 import hydra
-from omegaconf import DictConfig
 
 from lkca_exp.config.errors import ConfigError, RunFailedError, refuse
-from lkca_exp.config.job import checked, conf_dir
+from lkca_exp.config.job import conf_dir
 from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
-from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.ledger import finished_before
-from lkca_exp.runs.record import check_writable
-
-
-def run(cfg: DictConfig) -> float | None:
-    """One job: check it and train. Returns the metric to be tuned, None where another process holds the run."""
-    try:
-        job = checked(cfg, SPECS)
-        check_writable(job.config)
-        done = finished_before(job.config, job.derived)
-        if done is not None:
-            return done
-        from lkca_exp.train import train
-
-        return train(job.config, job.derived)
-    except ConfigError as error:
-        refuse(error)
+from lkca_exp.task import run
 
 
 def main() -> None:
@@ -46,6 +28,8 @@ def main() -> None:
     except KeyboardInterrupt:
         print("\nlkca_exp: interrupted; the same command continues.", file=sys.stderr)
         sys.exit(130)
+    except ConfigError as error:
+        refuse(error)
     except RunFailedError as error:
         print(f"lkca_exp: {error}; the same command tries again.", file=sys.stderr)
         sys.exit(1)

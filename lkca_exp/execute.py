@@ -69,9 +69,10 @@ def execute(
         epoch_end = EpochEnd(on_row, checkpoint, SELECT[records.selected_on(config)])
         trainer.callbacks[:0] = [epoch_end, *callbacks]  # type: ignore[attr-defined]
         datamodule = build_datamodule(config, derived, data)
-        trainer.fit(module, datamodule, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-        epoch_end.load_best(module)
-        trainer.test(module, datamodule, verbose=False)
+        with _step_named(trainer):
+            trainer.fit(module, datamodule, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+            epoch_end.load_best(module)
+            trainer.test(module, datamodule, verbose=False)
         labels, predictions = gather_predictions(module, trainer)
         chosen = {key: value for key, value in epoch_end.best_row.items() if key != "lr"}
         outcome = {
@@ -145,6 +146,16 @@ def gather_predictions(module: Classifier, trainer: pl.Trainer) -> tuple[np.ndar
         everything[:, rank :: len(shares)] = share
     labels, predictions = everything.numpy()
     return labels, predictions
+
+
+@contextmanager
+def _step_named(trainer: pl.Trainer) -> Iterator[None]:
+    """Have what is raised in here say where training was."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in epoch {trainer.current_epoch}, after {trainer.global_step} steps")
+        raise
 
 
 @contextmanager

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import shutil
 import signal
+import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,6 +17,7 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
+from torch.distributed.elastic.multiprocessing.api import SignalException
 
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import RunFailedError
@@ -44,15 +48,15 @@ def train(config: Config, derived: Derived) -> float | None:
     data = prepare(config)
     directory = records.run_directory(config, derived)
     directory.mkdir(parents=True, exist_ok=True)
-    with hold(directory) as mine, _threads_restored():
+    with hold(directory) as mine, _threads_restored(), _sigterm_as_interrupt():
         if not mine:
             log.info("%s: another process is at it", directory.name)
             return None
         done = ledger.finished_before(config, derived)
         if done is not None:
             return done
-        begin(config, derived, directory, data.warnings)
         with _recorded(directory):
+            begin(config, derived, directory, data.warnings)
             run = _launch if config.trainer.devices > 1 else functools.partial(execute, data=data)
             outcome = run(config, derived, directory)
             record = records.end_attempt(directory, "finished", **outcome)
@@ -97,28 +101,67 @@ def _threads_restored() -> Iterator[None]:
 
 
 @contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Have SIGTERM end the run as Ctrl-C does, unless who started this process (SLURM's submitit) has its own way."""
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
 def _recorded(directory: Path) -> Iterator[None]:
     """Keep train.log, and note in the record how it ended if it did not end well."""
-    handler = logging.FileHandler(directory / "train.log")
+    handler = _LogFile(directory / "train.log", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(), epoch_log]
     for logger in loggers:
         logger.addHandler(handler)
     try:
         yield
-    except (KeyboardInterrupt, SystemExit) as error:
+    except (KeyboardInterrupt, SystemExit, SignalException) as error:
         # Lightning answers Ctrl-C with an exit, and has the process ignore it from then on.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        records.end_attempt(directory, "interrupted")
+        _note_end(directory, "interrupted")
         raise KeyboardInterrupt from error
     except Exception as error:
-        records.end_attempt(directory, "failed", error)
+        _note_end(directory, "failed", error)
         log.exception("%s failed", directory.name)
-        raise RunFailedError(f"{directory.name} failed: {type(error).__name__}: {error}") from error
+        cause = f"{type(error).__name__}: {error}"
+        _release(error)
+        raise RunFailedError(directory.name, cause) from None
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
         handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """train.log; what it cannot write for want of space has been told once, by the error that ends the run."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+
+def _note_end(directory: Path, status: str, error: Exception | None = None) -> None:
+    try:
+        records.end_attempt(directory, status, error)
+    except OSError as problem:
+        log.error("%s: %s, which its record cannot say: %s", directory.name, status, problem)
+
+
+def _release(error: BaseException | None) -> None:
+    """Let go of what the frames of an error hold, which is the model and its gradients: the next run needs the room."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:

@@ -28,7 +28,14 @@ class ConfigError(Exception):
 
 
 class RunFailedError(Exception):
-    """A run that raised; its traceback has been shown and stands in its record."""
+    """A run that raised, whose traceback has been shown and stands in its record; or a sweep with such runs."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        self.name, self.cause = name, cause
+        super().__init__(name, cause)  # both, so that it survives pickling between processes
+
+    def __str__(self) -> str:
+        return f"{self.name} failed: {self.cause}"
 
 
 def show(value: object) -> str:

@@ -62,8 +62,10 @@ def checked(cfg: DictConfig, facts: Mapping[str, DataFacts]) -> Job:
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:
-    """A copy of what Hydra composed, less Hydra's own settings."""
+    """What Hydra composed, less Hydra's own settings: a copy, if there are any."""
+    if "hydra" not in cfg:
+        return cfg
     cfg = copy.deepcopy(cfg)
     with read_write(cfg), open_dict(cfg):
-        cfg.pop("hydra", None)
+        cfg.pop("hydra")
     return cfg

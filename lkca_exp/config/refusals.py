@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -67,6 +68,7 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     return _other(str(error), overrides)
 
 
+@functools.cache
 def known_keys() -> dict[str, str]:
     """Every key that some choice of groups has: dotted name -> type, as written in the schema."""
     return dict(_fields(Config))

@@ -238,6 +238,9 @@ class PathsConfig:
 class Config:
     study: str = key("folder of the run under paths.runs, and group in W&B", "default", result=False)
     seed: int = key("initial weights, order of the images, augmentation, dropout", 0, at_least=0, at_most=2**31 - 1)
+    seeds: int = key(
+        "runs of this, with seed, seed+1, ...: repeats, whose mean is what a sweeper tunes", 1, at_least=1, result=False
+    )
     epochs: int = key("passes over the training images", 30, at_least=1)
     batch_size: int = key("images a step, over all devices", 64, at_least=1)
     precision: str = key("fp32, or bf16 autocast", "fp32", choices=("fp32", "bf16"))
@@ -248,6 +251,12 @@ class Config:
         result=False,
     )
     force: bool = key("train again although a result exists", False, result=False)
+    on_failure: str = key(
+        "after a failed run the rest of a sweep goes on, unless the first three failed alike; or stops",
+        "continue",
+        choices=("continue", "stop"),
+        result=False,
+    )
     data: DataConfig = part(DataConfig, "data set and subset")
     augment: AugmentConfig = part(AugmentConfig, "augmentation of training batches")
     model: ModelConfig = part(ModelConfig, "model")
@@ -256,6 +265,21 @@ class Config:
     trainer: TrainerConfig = part(TrainerConfig, "where and how to run")
     logger: LoggerConfig = part(LoggerConfig, "where curves go beside the local record", result=False)
     paths: PathsConfig = part(PathsConfig, "folders", result=False)
+
+
+@dataclass
+class StudySweeperConfig:
+    """Keys of `hydra.sweeper`, which say what the jobs of a sweep are: every case at every point of the grid."""
+
+    _target_: str = "hydra_plugins.lkca_exp_sweeper.StudySweeper"
+    params: dict[str, str] | None = key("a grid: key -> its values, as on the command line", None)
+    cases: list[str] = field(
+        default_factory=list,
+        metadata={"help": "overrides that go together, as on a command line; whole experiments as +experiment=a,b"},
+    )
+    exclude: list[str] = field(
+        default_factory=list, metadata={"help": "overrides; a job to which all of one list apply is left out"}
+    )
 
 
 GROUP_SCHEMAS: dict[str, dict[str, type]] = {
@@ -272,6 +296,7 @@ def register() -> None:
 
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=Config, package="_global_")
+    store.store(group="hydra/sweeper", name="study", node=StudySweeperConfig)
     for group, schemas in GROUP_SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=f"schema/{group}", name=name, node=schema)

@@ -26,18 +26,26 @@ def finished(directory: Path, id: str) -> dict[str, Any] | None:
 
 
 def finished_before(config: Config, derived: Derived) -> float | None:
-    """The metric of a run that finished before, here or in another study, from where it is taken over; None if it has
-    to be trained."""
-    directory, id = records.run_directory(config, derived), identity(config, derived)
-    if config.force:
-        return None
-    record, told = finished(directory, id), "finished before"
-    if record is None and (twin := find_twin(directory, id)):
-        record, told = reuse(twin, directory), f"taken over from {'/'.join(twin.parts[-2:])}"
+    """The metric of a run that finished before, as `find` does, and a line of log that says so."""
+    record = find(config, derived)
     if record is None:
         return None
-    log.info("%s: %s, test top-1 %.2f %%", directory.name, told, 100 * record["metrics"]["test/top1"])
+    told = f"taken over from {record['reused_from']}" if record["reused_from"] else "finished before"
+    name = records.run_directory(config, derived).name
+    log.info("%s: %s, test top-1 %.2f %%", name, told, 100 * record["metrics"]["test/top1"])
     return records.objective(record)
+
+
+def find(config: Config, derived: Derived) -> dict[str, Any] | None:
+    """The record of the run if it finished before, here or in another study, from where it is then taken over; None if
+    it has to be trained."""
+    if config.force:
+        return None
+    directory, id = records.run_directory(config, derived), identity(config, derived)
+    record = finished(directory, id)
+    if record is None and (twin := find_twin(directory, id)):
+        return reuse(twin, directory)
+    return record
 
 
 def find_twin(directory: Path, id: str) -> Path | None:

@@ -28,6 +28,9 @@ from lkca_exp.runs.environment import command_line, git_state, versions
 from lkca_exp.runs.files import write_json
 
 FORMAT = 1
+STATUSES = ("running", "finished", "interrupted", "failed")
+NEEDED = {"id", "study", "label", "seed", "config", "metrics", "timings", "attempts", "error"}
+"""Without these a record tells nothing that can be worked with."""
 
 
 def run_directory(config: Config, derived: Derived) -> Path:
@@ -72,7 +75,9 @@ def read(directory: Path) -> dict[str, Any] | None:
         record = json.loads((directory / "run.json").read_text())
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and record.get("format") == FORMAT else None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        return None
+    return record if record.get("status") in STATUSES and record.keys() >= NEEDED else None
 
 
 def new_record(config: Config, derived: Derived) -> dict[str, Any]:
@@ -124,9 +129,13 @@ def begin_attempt(directory: Path, record: dict[str, Any], from_epoch: int) -> N
         "host": socket.gethostname(),
         "pid": os.getpid(),
     }
-    earlier = [a if a["ended"] else a | {"status": "killed"} for a in record["attempts"]]
-    record = record | {"status": "running", "error": None, "attempts": [*earlier, attempt]}
+    record = record | {"status": "running", "error": None, "attempts": [*with_killed(record["attempts"]), attempt]}
     write_json(directory / "run.json", record)
+
+
+def with_killed(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The attempts of a run that nobody holds: one that did not note its end was killed."""
+    return [a if a["ended"] else a | {"status": "killed"} for a in attempts]
 
 
 def end_attempt(directory: Path, status: str, error: BaseException | None = None, **fields: Any) -> dict[str, Any]:
@@ -140,7 +149,7 @@ def end_attempt(directory: Path, status: str, error: BaseException | None = None
     timings = record["timings"] | {"ended": ended, "seconds": round(seconds, 3)}
     told = error and {
         "type": type(error).__name__,
-        "message": str(error),
+        "message": "; ".join([str(error), *getattr(error, "__notes__", [])]),
         "traceback": "".join(traceback.format_exception(error)),
     }
     return update(directory, status=status, attempts=attempts, timings=timings, error=told, **fields)

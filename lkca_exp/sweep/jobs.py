@@ -1,0 +1,123 @@
+"""The jobs of a sweep: composed, checked, named, before the first of them starts."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.job import Job, checked
+from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_key
+from lkca_exp.data.specs import SPECS
+from lkca_exp.runs.identity import identity
+from lkca_exp.runs.record import check_writable, run_directory
+from lkca_exp.sweep.grid import Point, expand, points
+from lkca_exp.sweep.loader import SweepLoader
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """One job of a sweep: the overrides that make it, what they come to, and where its record belongs."""
+
+    overrides: tuple[str, ...]
+    job: Job
+    id: str
+    directory: Path
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """All jobs of a sweep, each once, in their order; and the overrides of those that would repeat one."""
+
+    unique: list[SweepJob]
+    duplicates: list[tuple[str, ...]]
+
+    @property
+    def studies(self) -> list[Path]:
+        """Folders of the studies, in the order of their first jobs."""
+        return list(dict.fromkeys(one.directory.parent for one in self.unique))
+
+
+def resolve(master: DictConfig, loader: SweepLoader) -> Jobs:
+    """Compose and check every job of the multirun that `master` was composed for.
+
+    Raises:
+        ConfigError: if one of them breaks a rule or its folder cannot be written, which it names, or if none is left.
+    """
+    words, sweeper = list(master.hydra.overrides.task), master.hydra.sweeper
+    with _refusing(words):
+        lists = expand(sweeper, words, loader)
+        excluded = [point for line in sweeper.exclude for point in points(shlex.split(line), loader)]
+    unique: dict[str, SweepJob] = {}
+    duplicates = []
+    for number, overrides in enumerate(lists):
+        with _refusing(overrides, f"In job #{number} of {len(lists)}: {' '.join(overrides)}"):
+            for one in _resolve_one(overrides, master, loader, excluded):
+                if one.id in unique:
+                    duplicates.append(one.overrides)
+                else:
+                    unique[one.id] = one
+    if not unique:
+        raise ConfigError("hydra.sweeper.exclude", list(sweeper.exclude), "It leaves no job of the sweep.")
+    return Jobs(list(unique.values()), duplicates)
+
+
+def first_job(master: DictConfig, loader: SweepLoader) -> SweepJob:
+    """The job that a sweeper which decides as it goes starts from: what the command line says, but for what it sweeps.
+
+    Raises:
+        ConfigError: if it breaks a rule or its folder cannot be written.
+    """
+    words = list(master.hydra.overrides.task)
+    with _refusing(words):
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
+        fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
+        return next(_resolve_one(fixed, master, loader, excluded=()))
+
+
+def _resolve_one(
+    overrides: list[str], master: DictConfig, loader: SweepLoader, excluded: Sequence[Point]
+) -> Iterator[SweepJob]:
+    """The jobs that one list of overrides asks for: none if it is excluded, several if it asks for several seeds."""
+    cfg, choices = loader.load_job(master, overrides)
+    if any(_applies(point, cfg, choices) for point in excluded):
+        return
+    job = checked(cfg, SPECS)
+    config = job.config
+    if config.seeds > 1:
+        others = [word for word in overrides if word.partition("=")[0] not in ("seed", "seeds")]
+        for seed in range(config.seed, config.seed + config.seeds):
+            yield from _resolve_one([*others, f"seed={seed}", "seeds=1"], master, loader, excluded)
+        return
+    check_writable(config)
+    directory = run_directory(config, job.derived)
+    yield SweepJob(tuple(overrides), job, identity(config, job.derived), directory)
+
+
+def _applies(point: Point, cfg: DictConfig, choices: DictConfig) -> bool:
+    """Whether all these overrides would change nothing in a job."""
+    for key, word in point.items():
+        if key not in choices and key not in known_keys():
+            raise unknown_key(key, word.partition("=")[2])
+        value = OverridesParser.create().parse_override(word).value()
+        if value != (choices[key] if key in choices else OmegaConf.select(cfg, key)):
+            return False
+    return True
+
+
+@contextmanager
+def _refusing(words: Sequence[str], where: str = "") -> Iterator[None]:
+    """Turn what composing raises into a ConfigError that says where."""
+    try:
+        yield
+    except Exception as error:
+        if not (isinstance(error, ConfigError) or is_refusal(error)):
+            raise
+        told = error if isinstance(error, ConfigError) else explain(error, words)
+        raise ConfigError(told.key, told.value, told.rule, f"{told.remedy}\n  {where}".strip()) from error

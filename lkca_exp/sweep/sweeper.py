@@ -1,0 +1,115 @@
+"""A sweep, from the first job to the comparison at its end."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from lkca_exp.config.errors import RunFailedError
+from lkca_exp.runs.ledger import find
+from lkca_exp.runs.record import objective
+from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.sweep.jobs import SweepJob, resolve
+from lkca_exp.sweep.journal import VARIABLE, Journal
+from lkca_exp.sweep.loader import SweepLoader
+from lkca_exp.sweep.summary import show_comparison, show_start, show_states
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 1.0
+ENDED = (State.FINISHED, State.FAILED)
+
+
+def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext) -> list[float | None]:
+    """Resolve all jobs, launch those without a result, and show how all of them stand and compare.
+
+    Returns:
+        The metric of each job, in their order.
+
+    Raises:
+        ConfigError: if a job is wrong; nothing has been written then.
+        RunFailedError: if some have no result at the end.
+    """
+    loader = SweepLoader(context.config_loader)
+    jobs = resolve(master, loader)
+    to_do = [one for one in jobs.unique if find(one.job.config, one.job.derived) is None]
+    show_start(jobs, to_do)
+    reason = ""
+    if to_do:
+        with _journal(jobs.studies[0]) as journal:
+            loader.env_set = {VARIABLE: str(journal.path)}
+            launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=HydraContext(config_loader=loader, callbacks=context.callbacks),
+                task_function=task_function,
+                config=master,
+            )
+            reason = _launch_until_done(launcher, to_do, journal)
+    states = [look(one.directory) for one in jobs.unique]
+    show_states(states, reason)
+    show_comparison(jobs.studies)
+    _raise_if_unfinished(states)
+    return [objective(state.record) if state.record else None for state in states]
+
+
+def _launch_until_done(launcher: Launcher, left: Sequence[SweepJob], journal: Journal) -> str:
+    """Launch jobs until all have ended: what another process holds is waited for, what a dying worker took with it
+    launched again, as long as that leads anywhere. Returns why the sweep stopped early, if it did."""
+    while left:
+        raised = _launch(launcher, left)
+        reason = journal.reason_to_stop(left[0].job.config.on_failure)
+        if reason:
+            return reason
+        states = _wait_for_others([one for one in left if one.id not in raised])
+        still = [one for one in left if one.id in states and states[one.id] not in ENDED]
+        if len(still) == len(left):
+            break
+        left = still
+    return ""
+
+
+def _launch(launcher: Launcher, jobs: Sequence[SweepJob]) -> set[str]:
+    """Returns the ids of the jobs that raised."""
+    try:
+        returns = launcher.launch([list(one.overrides) for one in jobs], initial_job_idx=0)
+    except Exception:  # of the launcher's own: a worker was killed, a queue refused
+        log.exception("the launcher gave up")
+        return set()
+    return {one.id for one, back in zip(jobs, returns, strict=True) if back.status is not JobStatus.COMPLETED}
+
+
+def _wait_for_others(jobs: Sequence[SweepJob]) -> dict[str, State]:
+    """Wait as long as other processes hold all that is left of the jobs, and return how each stands."""
+    told = False
+    while True:
+        states = {one.id: look(one.directory).state for one in jobs}
+        left = [state for state in states.values() if state not in ENDED]
+        if not left or any(state is not State.RUNNING for state in left):
+            return states
+        if not told:
+            log.info("Waiting for %d runs that other processes are at; Ctrl-C leaves them to it", len(left))
+            told = True
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+@contextmanager
+def _journal(study: Path) -> Iterator[Journal]:
+    """A journal where all processes of the sweep can write, for as long as it lasts."""
+    study.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as folder:
+        yield Journal(Path(folder).absolute() / "journal.jsonl")
+
+
+def _raise_if_unfinished(states: Sequence[RunState]) -> None:
+    failed = [state for state in states if state.state is not State.FINISHED]
+    if failed:
+        raise RunFailedError(f"{len(failed)} of {len(states)} runs", "the table above tells how each of them stands")
