@@ -33,7 +33,8 @@ from lkca_exp.runs.identity import group, identity, label
 from lkca_exp.training.callbacks import AtomicCheckpointIO, EpochEnd, ProgressBar
 from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
 from lkca_exp.training.module import Classifier
-from lkca_exp.training.sinks import NoSink, RunFacts, Sink, open_sink
+from lkca_exp.training.sinks import open_sink
+from lkca_exp.training.sinks.sink import NoSink, RunFacts, Sink, varied
 
 epoch_log = logging.getLogger("lkca_exp.epochs")
 epoch_log.propagate = False  # for train.log; the console has the bar
@@ -64,8 +65,9 @@ def execute(
     checkpoint = directory / "checkpoints" / "last.ckpt"
     trainer = build_trainer(config, directory.name)
     first = trainer.is_global_zero
-    with _sink(config, derived, directory, enabled=first) as sink:
-        on_row = functools.partial(_record_row, directory, read_rows(directory / "metrics.jsonl"), sink)
+    rows = read_rows(directory / "metrics.jsonl")
+    with _sink(config, derived, directory, rows, enabled=first) as sink:
+        on_row = functools.partial(_record_row, directory, rows, sink)
         epoch_end = EpochEnd(on_row, checkpoint, SELECT[records.selected_on(config)])
         trainer.callbacks[:0] = [epoch_end, *callbacks]  # type: ignore[attr-defined]
         datamodule = build_datamodule(config, derived, data)
@@ -83,6 +85,7 @@ def execute(
         }
         if first:
             _write_results(config, directory, module, labels, predictions)
+            sink.log(rows)  # all of them, if only the test was left to do
             sink.finish(outcome["metrics"] | facts | outcome["speed"], succeeded=True)
     return outcome
 
@@ -176,8 +179,10 @@ def _step_named(trainer: pl.Trainer) -> Iterator[None]:
 
 
 @contextmanager
-def _sink(config: Config, derived: Derived, directory: Path, enabled: bool) -> Iterator[Sink]:
-    """The sink of the first process, told if the run fails."""
+def _sink(
+    config: Config, derived: Derived, directory: Path, rows: list[dict[str, Any]], enabled: bool
+) -> Iterator[Sink]:
+    """The sink of the first process, told if the run fails; `rows` are those recorded by then."""
     sink: Sink = NoSink()
     if enabled:
         facts = RunFacts(
@@ -186,14 +191,15 @@ def _sink(config: Config, derived: Derived, directory: Path, enabled: bool) -> I
             study=config.study,
             name=directory.name,
             directory=directory,
-            tags=[config.data.name, label(config, derived)]
+            tags=[config.data.name, label(config, derived), *varied()]
             + (["selected on test"] if records.selected_on(config) == "test" else []),
-            config=asdict(config) | {"derived": asdict(derived)},
+            config=asdict(config) | {"derived": asdict(derived), "identity": identity(config, derived)},
         )
         sink = open_sink(config.logger, facts)
     try:
         yield sink
     except BaseException:
+        sink.log(rows)
         sink.finish({}, succeeded=False)
         raise
 
@@ -203,7 +209,7 @@ def _record_row(directory: Path, rows: list[dict[str, Any]], sink: Sink, row: di
     rows[:] = [*(old for old in rows if old["epoch"] < row["epoch"]), row]
     write_rows(directory / "metrics.jsonl", rows)
     epoch_log.info("  ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step"))
-    sink.log(row)
+    sink.log(rows)
 
 
 def _speed(module: Classifier, trainer: pl.Trainer, waited: Sequence[float]) -> dict[str, float]:

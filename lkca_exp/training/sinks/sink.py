@@ -1,0 +1,80 @@
+"""What a sink is, and what it is told of the run."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+class Sink(Protocol):
+    """Takes the rows of a run, and at the end what came of it.
+
+    Each time it is handed all rows so far, oldest first, and takes those it lacks: so a sink that is opened for a run
+    that goes on has the whole history, and no epoch twice.
+    """
+
+    def log(self, rows: Sequence[Row]) -> None: ...
+
+    def finish(self, summary: dict[str, Any], *, succeeded: bool) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a sink is told of the run."""
+
+    id: str
+    group: str
+    study: str
+    name: str
+    directory: Path
+    tags: list[str] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+class NoSink:
+    def log(self, rows: Sequence[Row]) -> None:
+        pass
+
+    def finish(self, summary: dict[str, Any], *, succeeded: bool) -> None:
+        pass
+
+
+class Safe:
+    """Another sink, whose first failure is its last: it is told once and the sink let be."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink: Sink = sink
+
+    def log(self, rows: Sequence[Row]) -> None:
+        self._try(lambda: self.sink.log(rows))
+
+    def finish(self, summary: dict[str, Any], *, succeeded: bool) -> None:
+        self._try(lambda: self.sink.finish(summary, succeeded=succeeded))
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:
+            log.warning("logging stopped (%s); the local record is complete", first_line(error))
+            self.sink = NoSink()
+
+
+VARIED = "LKCA_EXP_VARIED"
+"""The environment variable by which a sweep tells its runs, in whatever process, which keys differ between them."""
+
+
+def varied() -> list[str]:
+    """The keys that the sweep varies to which this run belongs."""
+    return [key for key in os.environ.get(VARIED, "").split(",") if key]
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
