@@ -27,21 +27,27 @@ def color(images: Tensor, factors: Tensor) -> Tensor:
 
 def contrast(images: Tensor, factors: Tensor) -> Tensor:
     """Between the mean grey (factor 0), the image (1) and beyond."""
-    return blend(images, luminance(images).mean((1, 2, 3), keepdim=True), factors)
+    grey = luminance(images)
+    # Written out for every pixel: a second factor of one value per image would keep the loop from vectorising.
+    return blend(images, grey.copy_(grey.mean((1, 2, 3), keepdim=True)), factors)
 
 
 def sharpness(images: Tensor, factors: Tensor) -> Tensor:
     """Between the image smoothed by [[1, 1, 1], [1, 5, 1], [1, 1, 1]] / 13 (factor 0), the image (1) and beyond; the
-    border stays."""
+    border stays. Writes into `images`."""
     if min(images.shape[-2:]) <= 2:
         return images
-    values = images.float()
-    centre = values[..., 1:-1, 1:-1]
-    rows = values[..., :-2, :] + values[..., 1:-1, :] + values[..., 2:, :]
-    sums = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
-    smooth = sums.add_(centre, alpha=4).div_(13).round_()  # thirteenths are never halves: no tie depends on rounding
-    centre.copy_(torch.addcmul(centre, smooth - centre, per_image(1 - factors)))
-    return to_uint8(values)
+    values, width = images.float(), images.shape[-1]
+    # One row of all pixels makes long loops; sums that run over a border are not taken.
+    row, change = values.view(-1), torch.zeros_like(values)
+    inside = slice(width + 1, -width - 1)
+    columns = row[: -2 * width] + row[width:-width] + row[2 * width :]
+    sums = columns[:-2] + columns[1:-1] + columns[2:]
+    smooth = sums.add_(row[inside], alpha=4).div_(13).round_()  # thirteenths are never halves: there are no ties
+    torch.sub(smooth, row[inside], out=change.view(-1)[inside])
+    blended = to_uint8(values.addcmul_(change, per_image(1 - factors)))
+    images[..., 1:-1, 1:-1] = blended[..., 1:-1, 1:-1]
+    return images
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
@@ -52,8 +58,9 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
 def solarize(images: Tensor, thresholds: Tensor) -> Tensor:
     """Invert what reaches the threshold, which is relative to the largest value."""
-    levels = (255 * thresholds).float().ceil().to(torch.uint8)
-    return images ^ (images >= levels.view(-1, 1, 1, 1)).to(torch.uint8).mul_(255)
+    levels = (255 * thresholds).float().ceil().to(torch.uint8).view(-1, 1, 1, 1)
+    reached = torch.maximum(images, levels) == images  # images >= levels does not vectorise
+    return images ^ reached.view(torch.uint8).neg_()
 
 
 def autocontrast(images: Tensor) -> Tensor:
@@ -103,5 +110,5 @@ def blend(images: Tensor, others: Tensor, factors: Tensor) -> Tensor:
 
 
 def to_uint8(values: Tensor) -> Tensor:
-    """Cut to what fits, fractions dropped. Writes into `values`."""
-    return values.clamp_(0, 255).to(torch.uint8)
+    """Cut to what fits, fractions dropped, by way of int16: torch has no vector loop from floats to bytes."""
+    return values.short().clamp_(0, 255).to(torch.uint8)

@@ -31,10 +31,12 @@ def draw_mirror(count: int, generator: torch.Generator) -> Tensor:
     return torch.rand(count, generator=generator) < 0.5
 
 
-def crop(images: Tensor, padding_px: int, corners: Crop) -> Tensor:
-    """Cut each of `images` (B, C, H, W) at its corner out of its padded self; what comes in from outside is zero."""
+def crop(images: Tensor, padding_px: tuple[int, int], corners: Crop, fill: int = 0) -> Tensor:
+    """Cut each of `images` (B, C, H, W) at its corner out of its padded self: `padding_px` rows above and below and
+    columns to the left and right, of the grey level `fill`."""
     batch, channels, height, width = images.shape
-    padded = F.pad(images, (padding_px,) * 4)
+    rows, columns = padding_px
+    padded = F.pad(images, (columns, columns, rows, rows), value=fill)
     padded_width, plane = padded.shape[3], padded.shape[2] * padded.shape[3]
     window = (channels - 1) * plane + (height - 1) * padded_width + width
     windows = padded.as_strided(
@@ -46,9 +48,11 @@ def crop(images: Tensor, padding_px: int, corners: Crop) -> Tensor:
 
 
 def mirror(images: Tensor, mirrored: Tensor) -> Tensor:
-    """`images` (B, C, H, W), those turned left to right that `mirrored` (B,), which lies on the CPU, is true for."""
-    places = mirrored.nonzero()[:, 0]
-    origins = torch.arange(len(images))
-    origins[places] = torch.arange(len(images), len(images) + len(places))
-    both = torch.cat([images, images.index_select(0, places.to(images.device)).flip(-1)])
-    return both.index_select(0, origins.to(images.device))
+    """Turn those of `images` (B, C, H, W), uint8, left to right that `mirrored` (B,), which lies on the CPU, is true
+    for. Writes into `images`."""
+    places = mirrored.nonzero()[:, 0].to(images.device)
+    turned = images.index_select(0, places).flip(-1)
+    # index_copy_ moves value by value: eight pixels are one where they divide the image.
+    dtype = torch.uint8 if images[0].numel() % 8 else torch.int64
+    images.flatten(1).view(dtype).index_copy_(0, places, turned.flatten(1).view(dtype))
+    return images

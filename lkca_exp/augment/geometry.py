@@ -1,7 +1,8 @@
-"""Shear, translation and rotation of many images at once, each by its own matrix, taking the nearest pixel.
+"""Shear, rotation and translation of many images at once, taking the nearest pixel.
 
-Follows torchvision.transforms.v2.functional.affine and .rotate step by step (matrix in double precision, grid in single
-precision, grid_sample), so that the same pixels are taken. B images, C channels, H x W pixels.
+Shears and rotations, each by its own matrix, follow torchvision.transforms.v2.functional.affine and .rotate step by
+step (matrix in double precision, grid in single precision, grid_sample), so that the same pixels are taken.
+Translations by whole pixels copy windows. B images, C channels, H x W pixels.
 """
 
 from __future__ import annotations
@@ -12,15 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lkca_exp.augment.colour import to_uint8
+from lkca_exp.augment.crop_mirror import Crop, crop
 from lkca_exp.augment.pieces import in_pieces
 from lkca_exp.augment.policies import ID
 
-GEOMETRIC = range(ID["ShearX"], ID["Rotate"] + 1)
-"""The operations of this file."""
-
 
 def transform(images: Tensor, operations: Tensor, strengths: Tensor, fill: int) -> Tensor:
-    """Apply to each of `images` (B, C, H, W), uint8, its geometric operation (B,); `fill` is the grey level that comes
+    """Shear or rotate each of `images` (B, C, H, W), uint8, by its operation (B,); `fill` is the grey level that comes
     in from outside. Writes into `images`."""
     height, width = images.shape[-2:]
     theta = inverse_matrices(operations, strengths, (height, width)).to(images.device, torch.float32)
@@ -32,6 +32,21 @@ def _transform(images: Tensor, theta: Tensor, fill: int) -> Tensor:
     half_sides = torch.tensor([0.5 * width, 0.5 * height], device=images.device)
     grid = centred_grid(height, width, images.device).expand(len(images), -1, -1).bmm(theta.mT / half_sides)
     return sample_nearest(images, grid.view(-1, height, width, 2), fill)
+
+
+def translate(images: Tensor, strengths: Tensor, fill: int, axis: int) -> Tensor:
+    """Shift each of `images` (B, C, H, W), uint8, downwards (`axis` 2) or to the right (3) by whole pixels, fractions
+    of its strength dropped. Writes into `images`."""
+    side = images.shape[axis]
+    shifts = strengths.long().clamp(-side, side)
+    reach = int(shifts.abs().max())
+    padding = (reach, 0) if axis == 2 else (0, reach)
+
+    def shift(part: Tensor, by: Tensor) -> Tensor:
+        still = torch.zeros_like(by)
+        return crop(part, padding, Crop(reach - by, still) if axis == 2 else Crop(still, reach - by), fill)
+
+    return in_pieces(shift, images, shifts.to(images.device))
 
 
 def inverse_matrices(operations: Tensor, strengths: Tensor, size: tuple[int, int]) -> Tensor:
@@ -51,8 +66,7 @@ def inverse_matrices(operations: Tensor, strengths: Tensor, size: tuple[int, int
     d = torch.cos(angle) - c * torch.tan(shear_x)
     corner = ((operations == ID["ShearX"]) | (operations == ID["ShearY"])).to(strengths.dtype)
     x, y = -0.5 * size[1] * corner, -0.5 * size[0] * corner
-    to_x, to_y = x + of("TranslateX").trunc(), y + of("TranslateY").trunc()
-    rows = [d, -b, x - d * to_x + b * to_y, -c, a, y + c * to_x - a * to_y]
+    rows = [d, -b, x - d * x + b * y, -c, a, y + c * x - a * y]
     return torch.stack(rows, -1).view(-1, 2, 3)
 
 
@@ -69,4 +83,4 @@ def sample_nearest(images: Tensor, grid: Tensor, fill: int) -> Tensor:
     """Take of each of `images` (B, C, H, W) the pixels nearest to `grid` (B, H, W, 2), from -1 to 1 over the image."""
     values = images.float().sub_(fill)  # grid_sample puts zeros outside
     values = F.grid_sample(values, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    return values.add_(fill).to(torch.uint8)
+    return to_uint8(values.add_(fill))

@@ -73,11 +73,11 @@ class Augmentation:
         return Draws(corners, mirrored, operations, erased, cut_out, mix)
 
     def on_pixels(self, images: Tensor, draws: Sequence[Draws]) -> Tensor:
-        """Change uint8 images (N B, C, H, W), which are N batches one after the other."""
+        """Change uint8 images (N B, C, H, W), which are N batches one after the other and may be overwritten."""
         device = images.device
         if self.crop_padding_px:
             rows, columns = (torch.cat(parts).to(device) for parts in zip(*of(draws, "corners"), strict=True))
-            images = crop(images, self.crop_padding_px, Crop(rows, columns))
+            images = crop(images, (self.crop_padding_px,) * 2, Crop(rows, columns))
         if self.mirror:
             images = mirror(images, torch.cat(of(draws, "mirrored")))
         if self.policy:

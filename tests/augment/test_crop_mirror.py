@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -12,7 +13,7 @@ from lkca_exp.data.randomness import generator
 
 def test_a_crop_is_a_window_of_the_padded_image(images):
     corners = draw_crop(300, 2, generator("crop"))
-    cropped = crop(images, 2, corners)
+    cropped = crop(images, (2, 2), corners)
     assert cropped.shape == images.shape
     assert cropped.dtype == torch.uint8
     padded = F.pad(images, (2, 2, 2, 2))
@@ -23,13 +24,26 @@ def test_a_crop_is_a_window_of_the_padded_image(images):
 
 def test_the_crop_in_the_middle_changes_nothing(images):
     middle = torch.full((300,), 3)
-    assert torch.equal(crop(images, 3, Crop(middle, middle)), images)
+    assert torch.equal(crop(images, (3, 3), Crop(middle, middle)), images)
 
 
-def test_half_of_the_images_are_mirrored(images):
+def test_rows_and_columns_are_padded_by_themselves(images):
+    """What translations are made of: one side is padded alone, and not in black."""
+    ends = torch.arange(300) % 2 * 8
+    still = torch.zeros(300, dtype=torch.long)
+    cropped = crop(images, (4, 0), Crop(ends, still), fill=9)
+    padded = F.pad(images, (0, 0, 4, 4), value=9)
+    for before, after, y in zip(padded, cropped, ends, strict=True):
+        assert torch.equal(after, before[:, y : y + 5])
+
+
+@pytest.mark.parametrize("columns", [7, 6, 8])
+def test_half_of_the_images_are_mirrored(images, columns):
+    """Of widths whose images eight pixels divide (8) and do not."""
+    images = images.repeat(1, 1, 1, 2)[..., :columns]
     mirrored = draw_mirror(300, generator("mirror"))
     assert 110 < mirrored.sum() < 190  # 150 expected, 4.6 standard deviations
-    for before, after, turned in zip(images, mirror(images, mirrored), mirrored, strict=True):
+    for before, after, turned in zip(images, mirror(images.clone(), mirrored), mirrored, strict=True):
         assert torch.equal(after, before.flip(-1) if turned else before)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lkca_exp.augment.boxes import Boxes
-from lkca_exp.augment.erasing import Erasing, blank, draw_cutout, draw_fill
+from lkca_exp.augment.erasing import Erasing, blank, blank_singly, blank_together, draw_cutout, draw_fill
 from lkca_exp.data.randomness import generator
 
 SIZE = (64, 64)
@@ -42,7 +42,8 @@ def test_boxes_keep_to_their_share_area_and_aspect(aspect):
         assert abs(places.std() - math.sqrt(1 / 12)) < 0.03
 
 
-def test_what_is_inside_a_box_is_written_and_nothing_else():
+@pytest.mark.parametrize("blank", [blank_singly, blank_together])
+def test_what_is_inside_a_box_is_written_and_nothing_else(blank):
     boxes = Erasing(0.5).draw(100, (20, 24), generator("erase"))
     images = torch.randn(100, 3, 20, 24)
     found = blank(images.clone(), boxes, torch.tensor([7.0, 8.0, 9.0]).view(3, 1, 1))
