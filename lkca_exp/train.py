@@ -24,6 +24,7 @@ from lkca_exp.config.errors import RunFailedError
 from lkca_exp.config.schema import Config
 from lkca_exp.data.prepare import prepare
 from lkca_exp.execute import epoch_log, execute
+from lkca_exp.models.build import check_buildable
 from lkca_exp.runs import ledger
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_atomically
@@ -42,10 +43,11 @@ def train(config: Config, derived: Derived) -> float | None:
         The metric that a sweeper may tune; None if another process holds the run.
 
     Raises:
-        ConfigError: if data, device or folders are not to be had; nothing has been written then.
+        ConfigError: if data, device, model or folders are not to be had; nothing has been written then.
         RunFailedError: if training raised; the record has the traceback.
     """
     check_device(config.trainer)
+    check_buildable(config.model, derived)
     data = prepare(config)
     directory = records.run_directory(config, derived)
     directory.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from lkca_exp.config.derive import DataFacts, Derived, derive
 from lkca_exp.config.errors import ConfigError, did_you_mean
-from lkca_exp.config.schema import GROUP_SCHEMAS, Config, LkcaConfig
+from lkca_exp.config.model_checks import check_model
+from lkca_exp.config.schema import GROUP_SCHEMAS, Config, VitConfig, schema_of
 
 
 def check(config: Config, facts: DataFacts) -> Derived:
@@ -29,14 +30,11 @@ def check(config: Config, facts: DataFacts) -> Derived:
         _data,
         _augment,
         _unread,
-        _patches,
-        _heads,
-        _kernel,
-        _positions,
         _schedule,
         _devices,
     ):
         relation(config, derived, facts)
+    check_model(config.model, derived, facts)
     return derived
 
 
@@ -78,13 +76,22 @@ def check_key(name: str, field: dataclasses.Field, value: object) -> None:
 def _options(config: Config, derived: Derived, facts: DataFacts) -> None:
     """The name of an option is what its group was chosen by, and cannot be changed alone."""
     for group, schemas in GROUP_SCHEMAS.items():
+        if "/" in group and not isinstance(config.model, VitConfig):
+            continue  # only our own model has parts to choose
         option = operator.attrgetter(group.replace("/", "."))(config)
-        if type(option) is not schemas.get(option.name):
+        if type(option) is not schema_of(group, option.name):
             key = group.replace("/", ".") + ".name"
             chosen = next(name for name, schema in schemas.items() if schema is type(option))
             rule = f"{group}={chosen} was chosen, which has other keys."
-            wish = option.name if option.name in schemas else "|".join(schemas)
-            raise ConfigError(key, option.name, rule, f"Choose with {group}={wish}.")
+            raise ConfigError(key, option.name, rule, f"Choose with {_choice(group, option.name)}.")
+
+
+def _choice(group: str, name: str) -> str:
+    """What to write for a group to have this name."""
+    schemas = GROUP_SCHEMAS[group]
+    if name in schemas:
+        return f"{group}={name}"
+    return f"model=timm model.name={name}" if schema_of(group, name) else f"{group}={'|'.join(schemas)}"
 
 
 def _study(config: Config, derived: Derived, facts: DataFacts) -> None:
@@ -178,77 +185,6 @@ def _unread(config: Config, derived: Derived, facts: DataFacts) -> None:
                     f"Nothing would read it: it needs augment.{needed}.",
                     f"Choose that, or leave augment.{field.name}={default}.",
                 )
-
-
-def _patches(config: Config, derived: Derived, facts: DataFacts) -> None:
-    if facts.image_size % derived.patch_size:
-        fitting = [side for side in range(1, facts.image_size + 1) if facts.image_size % side == 0]
-        raise ConfigError(
-            "model.patch_size",
-            derived.patch_size,
-            f"Patches must tile the {facts.image_size} x {facts.image_size} pixels of {facts.name}.",
-            f"Sides that do: {', '.join(map(str, fitting))}.",
-        )
-
-
-def _heads(config: Config, derived: Derived, facts: DataFacts) -> None:
-    num_heads = derived.num_heads
-    if num_heads is not None and derived.width % num_heads:
-        fitting = [heads for heads in range(1, derived.width + 1) if derived.width % heads == 0]
-        near = sorted(sorted(fitting, key=lambda heads: abs(heads - num_heads))[:3])
-        raise ConfigError(
-            "model.mixer.num_heads",
-            num_heads,
-            f"The heads must divide model.width, which is {derived.width}.",
-            f"Nearest: {', '.join(map(str, near))}.",
-        )
-
-
-def _kernel(config: Config, derived: Derived, facts: DataFacts) -> None:
-    mixer = config.model.mixer
-    if not isinstance(mixer, LkcaConfig):
-        return
-    kernel, side = derived.kernel_size, derived.grid[0]
-    largest = 2 * side - 1
-    assert kernel is not None
-    if kernel > largest:
-        raise ConfigError(
-            "model.mixer.kernel_size",
-            kernel,
-            f"On {side} x {side} tokens a kernel of side {largest} (2n-1) already joins every two of them.",
-            f"Give an odd side up to {largest}, or null for {largest}.",
-        )
-    if kernel % 2 == 0:
-        raise ConfigError(
-            "model.mixer.kernel_size",
-            kernel,
-            "The side of a kernel is odd, so that it has a centre.",
-            f"Try {kernel - 1} or {kernel + 1}.",
-        )
-    if mixer.num_heads is not None and mixer.sharing != "head":
-        raise ConfigError(
-            "model.mixer.num_heads",
-            mixer.num_heads,
-            f"With model.mixer.sharing={mixer.sharing} there are no heads, so nothing would read it.",
-            "Leave it at null, or choose model.mixer.sharing=head.",
-        )
-    if config.model.pooling == "class_token":
-        raise ConfigError(
-            "model.pooling",
-            config.model.pooling,
-            "LKCA mixes a grid of tokens, in which a class token has no place.",
-            "Choose model.pooling=mean (for every model that you compare).",
-        )
-
-
-def _positions(config: Config, derived: Derived, facts: DataFacts) -> None:
-    if config.model.positions == "sincos" and derived.width % 4:
-        raise ConfigError(
-            "model.positions",
-            "sincos",
-            f"Two sines and two cosines share the channels, so model.width ({derived.width}) must be a multiple of 4.",
-            "Change model.width, or choose model.positions=learned.",
-        )
 
 
 def _schedule(config: Config, derived: Derived, facts: DataFacts) -> None:

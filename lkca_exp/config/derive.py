@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
-from lkca_exp.config.schema import AttentionConfig, Config, LkcaConfig
+from lkca_exp.config.schema import (
+    Config,
+    HeadsConfig,
+    KernelConfig,
+    PoolingConfig,
+    VitConfig,
+)
 
 
 class DataFacts(Protocol):
@@ -64,12 +70,22 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Derived:
-    """Lengths are in pixels or tokens, `grid` is (rows, columns) of tokens; `num_heads` and `kernel_size` are None for
-    a mixer that has none, `auto_policy` is where AutoAugment is off."""
+    """What follows for any model. Lengths are in pixels; `auto_policy` is None where AutoAugment is off."""
 
     image_size: int
     channels: int
     num_classes: int
+    crop_padding_px: int
+    mirror: bool
+    auto_policy: str | None
+    warmup_epochs: float
+
+
+@dataclass(frozen=True)
+class VitDerived(Derived):
+    """What follows for our own model. `grid` is (rows, columns) of tokens; `num_heads` and `kernel_size` are None for a
+    mixer that has none."""
+
     patch_size: int
     grid: tuple[int, int]
     width: int
@@ -77,29 +93,38 @@ class Derived:
     mlp_ratio: float
     num_heads: int | None
     kernel_size: int | None
-    crop_padding_px: int
-    mirror: bool
-    auto_policy: str | None
-    warmup_epochs: float
 
 
 def derive(config: Config, facts: DataFacts) -> Derived:
-    """Work out every value that `config` leaves to follow from the rest."""
-    model, size = config.model, SIZES[config.model.size]
+    """Work out every value that `config` leaves to follow from the rest; a VitDerived for our own model."""
+    common = Derived(
+        image_size=facts.image_size,
+        channels=facts.channels,
+        num_classes=facts.num_classes,
+        crop_padding_px=_or(config.augment.crop_padding_px, facts.image_size // 8),
+        mirror=_or(config.augment.mirror, facts.may_mirror),
+        auto_policy=_or(config.augment.auto_policy, facts.auto_augment) if config.augment.policy == "auto" else None,
+        warmup_epochs=_or(config.optim.warmup_epochs, config.epochs / 10),
+    )
+    return _derive_vit(config.model, facts, common) if isinstance(config.model, VitConfig) else common
+
+
+def _derive_vit(model: VitConfig, facts: DataFacts, common: Derived) -> VitDerived:
+    size = SIZES[model.size]
     patch_size = _or(model.patch_size, facts.patch_size)
     side = max(facts.image_size // patch_size, 1)
     num_heads = kernel_size = None
     match model.mixer:
-        case AttentionConfig():
+        case HeadsConfig():
             num_heads = _or(model.mixer.num_heads, size.num_heads)
-        case LkcaConfig():
+        case KernelConfig():
             kernel_size = _or(model.mixer.kernel_size, 2 * side - 1)
             if model.mixer.sharing == "head":
                 num_heads = _or(model.mixer.num_heads, size.num_heads)
-    return Derived(
-        image_size=facts.image_size,
-        channels=facts.channels,
-        num_classes=facts.num_classes,
+        case PoolingConfig():
+            kernel_size = model.mixer.kernel_size
+    return VitDerived(
+        **vars(common),
         patch_size=patch_size,
         grid=(side, side),
         width=_or(model.width, size.width),
@@ -107,10 +132,6 @@ def derive(config: Config, facts: DataFacts) -> Derived:
         mlp_ratio=_or(model.mlp_ratio, size.mlp_ratio),
         num_heads=num_heads,
         kernel_size=kernel_size,
-        crop_padding_px=_or(config.augment.crop_padding_px, facts.image_size // 8),
-        mirror=_or(config.augment.mirror, facts.may_mirror),
-        auto_policy=_or(config.augment.auto_policy, facts.auto_augment) if config.augment.policy == "auto" else None,
-        warmup_epochs=_or(config.optim.warmup_epochs, config.epochs / 10),
     )
 
 

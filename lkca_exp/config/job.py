@@ -16,7 +16,7 @@ from lkca_exp.config.checks import check
 from lkca_exp.config.derive import DataFacts, Derived
 from lkca_exp.config.errors import ConfigError, did_you_mean
 from lkca_exp.config.refusals import explain, is_refusal, to_config
-from lkca_exp.config.schema import GROUP_SCHEMAS, Config, register
+from lkca_exp.config.schema import GROUP_SCHEMAS, Config, register, schema_of
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,13 @@ def restored(settings: Mapping[str, Any]) -> DictConfig:
     given, cfg = OmegaConf.create(dict(settings)), OmegaConf.structured(Config)
     for group, schemas in GROUP_SCHEMAS.items():
         key = group.replace("/", ".")
+        if OmegaConf.select(given, key) is None and "/" in group:
+            continue  # the model has no such part, or had none to choose when this was written
         option = OmegaConf.select(given, f"{key}.name")
-        if option not in schemas:
+        schema = schema_of(group, option)
+        if schema is None:
             raise ConfigError(f"{key}.name", option, f"There is no such {group}.", did_you_mean(str(option), schemas))
-        OmegaConf.update(cfg, key, schemas[option])
+        OmegaConf.update(cfg, key, schema)
     try:
         merged = OmegaConf.merge(cfg, given)
     except OmegaConfBaseException as error:

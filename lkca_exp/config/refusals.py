@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Iterator, Sequence
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -34,15 +35,19 @@ def to_config(cfg: DictConfig) -> Config:
             raise ConfigError(name, _as_written(cfg, name), f"{str(error).splitlines()[0]}.") from error
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
-        raise ConfigError(missing[0], "???", f"{missing[0]} must be given.")
+        raise ConfigError(missing[0], "???", f"{missing[0]} must be given.", f"Write {missing[0]}=NAME.")
     try:
         config = OmegaConf.to_object(cfg)
     except OmegaConfBaseException as error:  # an interpolation that resolves to a value of another type
         raise explain(error, ()) from error
     assert isinstance(config, Config)
-    for name, field, _ in keys(config):
+    fields = {name: field for name, field, _ in keys(config)}
+    for name, field in fields.items():
         if name not in names:
             raise ConfigError(f"~{name}", "", f"{name} ({field.metadata['help']}) cannot be taken out.")
+    for name in names:
+        if name not in fields:
+            raise unknown_key(name, OmegaConf.select(cfg, name))
     return config
 
 
@@ -62,8 +67,10 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
         return _unreadable(error.override or " ".join(overrides))
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         name = str(cause.full_key)
-        value = _given(name, overrides)
         unknown = isinstance(cause, ConfigKeyError | ConfigAttributeError)
+        if unknown:
+            name = next((key for key in _keys(overrides) if key.startswith(f"{name}.")), name)
+        value = _given(name, overrides)
         return unknown_key(name, value) if unknown else _wrong_type(name, value)
     return _other(str(error), overrides)
 
@@ -76,13 +83,19 @@ def known_keys() -> dict[str, str]:
 
 def unknown_key(name: str, value: object) -> ConfigError:
     """The answer to a key that does not exist, or not with the options chosen."""
-    for group, schemas in GROUP_SCHEMAS.items():
+    for group in sorted(GROUP_SCHEMAS, reverse=True):  # a group within another comes before it
         prefix = group.replace("/", ".") + "."
-        owners: list[str] = [option for option, schema in schemas.items() if name in dict(_fields(schema, prefix))]
+        owners = [option for option in GROUP_SCHEMAS[group] if name.startswith(prefix) and _has(group, option, name)]
         if owners:
             rule = f"With the options chosen nothing reads it: only {group}={' or '.join(owners)} has this key."
             return ConfigError(name, value, rule)
     return ConfigError(name, value, "There is no such key.", did_you_mean(name, [*known_keys(), *GROUPS]))
+
+
+def _has(group: str, option: str, name: str) -> bool:
+    """Whether an option of a group has the key, or the group of keys, called `name`."""
+    fields = dict(_fields(GROUP_SCHEMAS[group][option], group.replace("/", ".") + "."))
+    return any(field == name or field.startswith(f"{name}.") for field in fields)
 
 
 def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -92,7 +105,7 @@ def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
         if group in GROUP_SCHEMAS:
             for option in GROUP_SCHEMAS[group].values():
                 yield from _fields(option, name + ".")
-        elif isinstance(field.default_factory, type):
+        elif isinstance(field.default_factory, type) and dataclasses.is_dataclass(field.default_factory):
             yield from _fields(field.default_factory, name + ".")
         else:
             yield name, str(field.type)
@@ -101,7 +114,7 @@ def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
 def _names(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
     for name in map(str, cfg):
         node = cfg._get_node(name)
-        if isinstance(node, DictConfig) and not node._is_none():
+        if isinstance(node, DictConfig) and not node._is_none() and f"{prefix}{name}" not in known_keys():
             yield from _names(node, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
@@ -123,6 +136,10 @@ def _given(name: str, overrides: Sequence[str]) -> str:
         if key.lstrip("+~") == name:
             return value
     return ""
+
+
+def _keys(overrides: Sequence[str]) -> list[str]:
+    return [override.partition("=")[0].lstrip("+~") for override in overrides]
 
 
 def _unknown_option(error: MissingConfigException) -> ConfigError:
@@ -151,6 +168,15 @@ def _wrong_type(name: str, value: str) -> ConfigError:
 def _other(message: str, overrides: Sequence[str]) -> ConfigError:
     """Complaints of Hydra's that carry no key of their own, only words."""
     first = message.splitlines()[0]
+    missing = re.search(r"Could not override '([^']+)'", first)
+    if missing and missing[1] in GROUP_SCHEMAS:
+        group, source = missing[1], re.match(r"In '([^']+)': ", first)
+        rule = (
+            f"{group} is chosen by {source[1]}, but the model has no such part."
+            if source
+            else "The model has no such part."
+        )
+        return ConfigError(group, _given(group, overrides), rule, "Only model=vit and its like have one.")
     for override in overrides:
         key, _, value = override.partition("=")
         name = key.lstrip("+~")

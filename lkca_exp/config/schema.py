@@ -23,11 +23,13 @@ def key(
     at_most: float | None = None,
     below: float | None = None,
     result: bool = True,
+    later: bool = False,
 ) -> Any:
     """A configuration key. `result=False` says that its value cannot change what a run computes, so that it is no part
-    of the run's identity."""
+    of the run's identity; `later=True` that there were results before there was this key, so that it is a part only
+    where it is not at its default, which is what those results were made with."""
     bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    rule = {"help": help, "choices": choices, "result": result}
+    rule = {"help": help, "choices": choices, "result": result, "later": later}
     rule |= {name: bound for name, bound in bounds.items() if bound is not None}
     return field(default=default, metadata=rule)
 
@@ -108,14 +110,33 @@ class MixerConfig:
 
 
 @dataclass
-class AttentionConfig(MixerConfig):
-    name: str = "attention"
+class HeadsConfig(MixerConfig):
+    """The keys of every attention."""
+
     num_heads: int | None = key("heads; null: as model.size says", None, at_least=1)
+    qkv_bias: bool = key("a bias in the map to queries, keys and values", True, later=True)
+    dropout: float = key("chance to drop an attention weight while training", 0.0, at_least=0, below=1, later=True)
 
 
 @dataclass
-class LkcaConfig(MixerConfig):
-    name: str = "lkca"
+class AttentionConfig(HeadsConfig):
+    name: str = "attention"
+
+
+@dataclass
+class LocalityAttentionConfig(HeadsConfig):
+    name: str = "locality_attention"
+
+
+@dataclass
+class RelativeAttentionConfig(HeadsConfig):
+    name: str = "relative_attention"
+
+
+@dataclass
+class KernelConfig(MixerConfig):
+    """The keys of mixers with a large kernel."""
+
     kernel_size: int | None = key(
         "kernel side in tokens, odd; null: 2n-1, every token sees every other", None, at_least=1
     )
@@ -126,7 +147,6 @@ class LkcaConfig(MixerConfig):
         "auto",
         choices=("auto", "convolution", "attention"),
     )
-    projections: bool = key("value and output projections around the kernel", False)
     init: str = key(
         "kernel at the start: uniform in +-1/K (as torch's convolution), or normal with std 0.02",
         "uniform",
@@ -135,19 +155,99 @@ class LkcaConfig(MixerConfig):
 
 
 @dataclass
+class LkcaConfig(KernelConfig):
+    name: str = "lkca"
+    projections: bool = key("value and output projections around the kernel", False)
+
+
+@dataclass
+class LkcaGatedConfig(KernelConfig):
+    name: str = "lkca_gated"
+
+
+@dataclass
+class PoolingConfig(MixerConfig):
+    name: str = "pooling"
+    kernel_size: int = key("side in tokens of the square that is averaged, odd", 3, at_least=1)
+
+
+@dataclass
+class IdentityConfig(MixerConfig):
+    name: str = "identity"
+
+
+@dataclass
+class EmbeddingConfig:
+    """What every patch embedding has: a name, which is also its file's name in lkca_exp/models/embeddings. It is all
+    that a linear one has."""
+
+    name: str = key("from patches to tokens", "linear", later=True)
+
+
+@dataclass
+class ShiftedEmbeddingConfig(EmbeddingConfig):
+    name: str = "shifted"
+
+
+@dataclass
+class ConvolutionEmbeddingConfig(EmbeddingConfig):
+    name: str = "convolution"
+    kernel_size: int = key("side in pixels of the convolutions, odd", 3, at_least=1)
+
+
+@dataclass
 class ModelConfig:
-    name: str = key("skeleton", "vit", choices=("vit",))
+    """What every model has: a name, `vit` for the one that is written here, else what timm calls it."""
+
+    name: str = MISSING
+
+
+@dataclass
+class VitConfig(ModelConfig):
+    name: str = "vit"
     size: str = key("named width, depth, heads and MLP ratio", "xs", choices=("xs", "lee2021", "tiny", "small", "base"))
     width: int | None = key("channels of a token; null: as size says", None, at_least=1)
     depth: int | None = key("blocks; null: as size says", None, at_least=1)
     mlp_ratio: float | None = key("hidden channels of the MLP over width; null: as size says", None, above=0)
     patch_size: int | None = key("side of a patch in pixels; null: the usual one for the data set", None, at_least=1)
     positions: str = key("position embedding", "learned", choices=("learned", "sincos", "none"))
-    pooling: str = key("what the classifier reads", "mean", choices=("mean", "class_token"))
+    pooling: str = key(
+        "what the classifier reads: a mean of all tokens, plain or with learned weights, or a token of its own",
+        "mean",
+        choices=("mean", "class_token", "sequence"),
+    )
+    mlp_residual: str = key(
+        "what the MLP's output is added to: the tokens before its norm, or after it as in CCT's code",
+        "tokens",
+        choices=("tokens", "normed"),
+        later=True,
+    )
     drop_path: float = key(
         "stochastic depth: chance to skip the last block, rising linearly from 0", 0.1, at_least=0, below=1
     )
+    embedding: EmbeddingConfig = part(EmbeddingConfig, "from pixels to tokens")
     mixer: MixerConfig = part(MixerConfig, "the part under comparison")
+
+
+@dataclass
+class TimmConfig(ModelConfig):
+    """A model of the timm package, with fresh weights."""
+
+    name: str = key("what timm calls it", MISSING)
+    stem: str = key(
+        "the first layers: timm's, or (of a ResNet) a 3x3 convolution of stride 1 and no pooling, for small images",
+        "timm",
+        choices=("timm", "small"),
+    )
+    patches_per_side: int | None = key(
+        "patches along a side of the image, so that timm's patch_size is the image's side over it; null: timm's own",
+        None,
+        at_least=1,
+    )
+    drop_path: float = key("stochastic depth, as timm spreads it over the model", 0.0, at_least=0, below=1)
+    options: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "further arguments for timm's constructor, such as depths=[2,6,4]"}
+    )
 
 
 @dataclass
@@ -283,11 +383,30 @@ class StudySweeperConfig:
 
 
 GROUP_SCHEMAS: dict[str, dict[str, type]] = {
-    "model/mixer": {"attention": AttentionConfig, "lkca": LkcaConfig},
+    "model": {"vit": VitConfig, "timm": TimmConfig},
+    "model/mixer": {
+        "attention": AttentionConfig,
+        "locality_attention": LocalityAttentionConfig,
+        "relative_attention": RelativeAttentionConfig,
+        "lkca": LkcaConfig,
+        "lkca_gated": LkcaGatedConfig,
+        "pooling": PoolingConfig,
+        "identity": IdentityConfig,
+    },
+    "model/embedding": {
+        "linear": EmbeddingConfig,
+        "shifted": ShiftedEmbeddingConfig,
+        "convolution": ConvolutionEmbeddingConfig,
+    },
     "protocol": {"holdout": HoldoutConfig, "final": FinalConfig, "best_on_test": BestOnTestConfig},
     "logger": {"wandb": WandbConfig, "tensorboard": TensorboardConfig, "none": NoLoggerConfig},
 }
 """The groups whose options differ in their keys. The YAML of an option names its schema in its defaults list."""
+
+
+def schema_of(group: str, name: str) -> type | None:
+    """The schema behind `<group>.name`, None if there is none. A model whose name is not ours is timm's."""
+    return GROUP_SCHEMAS[group].get(name) or (TimmConfig if group == "model" else None)
 
 
 def register() -> None:

@@ -3,34 +3,55 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Collection
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lkca_exp.config.derive import Derived
-from lkca_exp.config.schema import ModelConfig
+from lkca_exp.config.derive import Derived, VitDerived
+from lkca_exp.config.schema import ModelConfig, TimmConfig, VitConfig
+from lkca_exp.models.embeddings import EMBEDDINGS
 from lkca_exp.models.mixers import MIXERS
 from lkca_exp.models.mixers.lkca import Lkca
 from lkca_exp.models.vit import VisionTransformer
+from lkca_exp.models.zoo import build_timm_model, check_timm_model
 
 
 def build_model(model: ModelConfig, derived: Derived) -> nn.Module:
-    """A model with fresh weights from the global generator."""
-    if model.name != "vit":
-        raise ValueError(f"model.name={model.name}: no such skeleton. There is: vit.")
+    """A model with fresh weights from the global generator.
+
+    Raises:
+        ConfigError: if timm cannot build what is asked of it.
+    """
+    if isinstance(model, TimmConfig):
+        return build_timm_model(model, derived)
+    assert isinstance(model, VitConfig)
+    assert isinstance(derived, VitDerived)
+    return _build_vit(model, derived)
+
+
+def check_buildable(model: ModelConfig, derived: Derived) -> None:
+    """Raises ConfigError for a model of timm that does not fit the data set; ours have been checked without torch."""
+    if isinstance(model, TimmConfig):
+        check_timm_model(model, derived)
+
+
+def _build_vit(model: VitConfig, derived: VitDerived) -> VisionTransformer:
     if model.mixer.name not in MIXERS:
         raise ValueError(f"model.mixer.name={model.mixer.name}: no such mixer. There is: {', '.join(MIXERS)}.")
+    if model.embedding.name not in EMBEDDINGS:
+        raise ValueError(f"model.embedding.name={model.embedding.name}: there is: {', '.join(EMBEDDINGS)}.")
     return VisionTransformer(
+        embedding=EMBEDDINGS[model.embedding.name].from_config(model.embedding, derived),
         grid=derived.grid,
-        patch_size=derived.patch_size,
-        channels=derived.channels,
         num_classes=derived.num_classes,
         width=derived.width,
         depth=derived.depth,
         mlp_ratio=derived.mlp_ratio,
         positions=model.positions,
         pooling=model.pooling,
+        mlp_residual=model.mlp_residual,
         drop_path=model.drop_path,
         make_mixer=lambda: MIXERS[model.mixer.name].from_config(model.mixer, derived),
     )
@@ -61,10 +82,7 @@ def flops_per_image(model: nn.Module, derived: Derived) -> int:
 
 
 def no_weight_decay(model: nn.Module) -> set[str]:
-    """Names of the parameters that weight decay leaves alone: biases, norms, positions and the class token.
-
-    Everything else is a weight, LKCA's kernel included.
-    """
-    return {
-        name for name, parameter in model.named_parameters() if parameter.ndim <= 1 or name == "positions.embedding"
-    }
+    """Names of the parameters that weight decay leaves alone: biases, norms, positions, class tokens, and what a model
+    of timm names itself. Everything else is a weight, LKCA's kernel included."""
+    spared: Callable[[], Collection[str]] = getattr(model, "no_weight_decay", tuple)
+    return {name for name, parameter in model.named_parameters() if parameter.ndim <= 1 or name in spared()}

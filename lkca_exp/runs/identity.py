@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from lkca_exp.config.derive import Derived
-from lkca_exp.config.schema import Config, LkcaConfig
+from lkca_exp.config.derive import Derived, VitDerived
+from lkca_exp.config.schema import Config, TimmConfig, VitConfig
 
 NUMERICS = 1
 """Raised whenever the same configuration would train to other weights than before."""
@@ -34,7 +34,7 @@ def result_keys(config: Config, derived: Derived) -> dict[str, Any]:
     to is the same run. `model.size` only names values that stand here themselves, and an archive that is verified is
     the one that would have been read without being named."""
     settings = {"numerics": NUMERICS, **dict(_result_keys(config))}
-    del settings["model.size"]
+    settings.pop("model.size", None)
     if config.data.verify or config.data.archive is None:
         del settings["data.archive"]
     for name, attribute in DERIVED_KEYS.items():
@@ -46,7 +46,7 @@ def result_keys(config: Config, derived: Derived) -> dict[str, Any]:
 def _result_keys(settings: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for field in dataclasses.fields(settings):  # type: ignore[arg-type]
         value, name = getattr(settings, field.name), prefix + field.name
-        if not field.metadata.get("result", True):
+        if not field.metadata.get("result", True) or (field.metadata.get("later") and value == field.default):
             continue
         if dataclasses.is_dataclass(value):
             yield from _result_keys(value, name + ".")
@@ -67,10 +67,13 @@ def group(config: Config, derived: Derived) -> str:
 
 
 def label(config: Config, derived: Derived) -> str:
-    """A short name for people: data set, mixer and, for a kernel, its side."""
-    mixer = config.model.mixer
-    parts = [config.data.name, mixer.name]
-    if isinstance(mixer, LkcaConfig):
+    """A short name for people: data set, mixer and, for a kernel, its side; or data set and model of timm."""
+    parts = [config.data.name]
+    if isinstance(config.model, VitConfig):
+        parts.append(config.model.mixer.name)
+    if isinstance(config.model, TimmConfig):
+        parts.append(f"timm_{config.model.name}")
+    if isinstance(derived, VitDerived) and derived.kernel_size is not None:
         parts.append(f"k{derived.kernel_size}")
     return re.sub(r"[^\w.-]", "_", "-".join(parts))
 

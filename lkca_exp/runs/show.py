@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lkca_exp.config.errors import show
-from lkca_exp.config.schema import GROUP_SCHEMAS
+from lkca_exp.config.schema import GROUP_SCHEMAS, schema_of
 from lkca_exp.runs.listing import clock
 from lkca_exp.runs.state import RunState, State
 
@@ -78,10 +78,11 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def with_options(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """`defaults` with those of the options that `config` chose instead, the choice itself apart."""
     keys = dict(defaults)
-    for group, schemas in GROUP_SCHEMAS.items():
+    for group in GROUP_SCHEMAS:
         name = f"{group.replace('/', '.')}.name"
-        if config[name] != defaults[name]:
-            keys |= flatten(dataclasses.asdict(schemas[config[name]]()), name.removesuffix("name"))
+        schema = schema_of(group, config[name]) if name in config else None
+        if schema is not None and config[name] != defaults[name]:
+            keys |= flatten(dataclasses.asdict(schema()), name.removesuffix("name"))
             keys[name] = defaults[name]
     return keys
 

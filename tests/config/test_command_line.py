@@ -107,7 +107,7 @@ def test_help_names_groups_and_commands(cli):
     answer = cli("--help").stdout
     for words in (
         "+experiment=digits_compare",
-        "model/mixer: attention, lkca",
+        "model/mixer: attention, identity, lkca, lkca_gated",
         "data: cifar10, cifar100, digits, fashion_mnist",
     ):
         assert words in answer

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from lkca_exp.config.derive import Derived
-from lkca_exp.config.schema import MixerConfig, ModelConfig
+from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.schema import GROUP_SCHEMAS, EmbeddingConfig, MixerConfig, VitConfig
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
 from lkca_exp.models.mixers.attention import Attention
 from lkca_exp.models.mixers.lkca import Lkca
 from lkca_exp.models.vit import VisionTransformer
 
-Describe = Callable[..., tuple[ModelConfig, Derived]]
+Describe = Callable[..., tuple[VitConfig, VitDerived]]
 WIDTH, MLP_WIDTH, DEPTH, PATCH, CLASSES = 24, 48, 2, 4, 10
 
 
@@ -26,7 +26,7 @@ def flops_outside_mixers(num_tokens: int) -> int:
     return 2 * 16 * PATCH * WIDTH + DEPTH * mlp + 2 * WIDTH * CLASSES
 
 
-def last_mixer(settings: ModelConfig, derived: Derived) -> nn.Module:
+def last_mixer(settings: VitConfig, derived: VitDerived) -> nn.Module:
     model = build_model(settings, derived)
     assert isinstance(model, VisionTransformer)
     return model.blocks[-1].get_submodule("mixer")
@@ -44,6 +44,11 @@ def last_mixer(settings: ModelConfig, derived: Derived) -> nn.Module:
         ("lkca", {"view": "attention", "sharing": "all"}, {}, 16, 2 * 16 * 16 * WIDTH),
         ("lkca", {"view": "attention", "sharing": "head"}, {}, 16, 2 * 16 * 16 * WIDTH),
         ("lkca", {"view": "attention", "projections": True}, {}, 16, 2 * 2 * 16 * WIDTH**2 + 2 * 16 * 16 * WIDTH),
+        ("lkca_gated", {"view": "attention"}, {}, 16, 2 * 3 * 16 * WIDTH**2 + 2 * 16 * 16 * WIDTH),
+        ("locality_attention", {}, {}, 16, 2 * 4 * 16 * WIDTH**2 + 2 * 2 * 16 * 16 * WIDTH),
+        ("relative_attention", {}, {}, 16, 2 * 4 * 16 * WIDTH**2 + 2 * 2 * 16 * 16 * WIDTH),
+        ("pooling", {}, {}, 16, 0),  # neither products nor convolutions
+        ("identity", {}, {}, 16, 0),
     ],
 )
 def test_flops_by_hand(
@@ -54,7 +59,7 @@ def test_flops_by_hand(
     assert counted == flops_outside_mixers(num_tokens) + DEPTH * mixing
 
 
-@pytest.mark.parametrize("mixer", ["attention", "lkca"])
+@pytest.mark.parametrize("mixer", GROUP_SCHEMAS["model/mixer"])
 def test_counting_flops_leaves_no_trace(mixer: str, describe: Describe) -> None:
     settings, derived = describe(mixer, drop_path=0.5)
     model = build_model(settings, derived).train()
@@ -118,9 +123,15 @@ def test_weight_decay_spares_positions_and_class_token(describe: Describe) -> No
     assert no_weight_decay(model) <= {name for name, _ in model.named_parameters()}
 
 
+def test_weight_decay_spares_the_relative_positions(describe: Describe) -> None:
+    spared = no_weight_decay(build_model(*describe("relative_attention", positions="none")))
+    assert "blocks.0.mixer.position_bias" in spared
+    assert "blocks.0.mixer.qkv.weight" not in spared
+
+
 def test_unknown_names_are_refused(describe: Describe) -> None:
     settings, derived = describe("lkca")
-    with pytest.raises(ValueError, match=r"model.name=cnn.*vit"):
-        build_model(ModelConfig(name="cnn", mixer=settings.mixer), derived)
-    with pytest.raises(ValueError, match=r"model.mixer.name=pool.*attention, lkca"):
-        build_model(ModelConfig(mixer=MixerConfig(name="pool")), derived)
+    with pytest.raises(ValueError, match=r"model.mixer.name=pool.*attention, .*lkca"):
+        build_model(VitConfig(mixer=MixerConfig(name="pool")), derived)
+    with pytest.raises(ValueError, match=r"model.embedding.name=conv.*linear, shifted, convolution"):
+        build_model(VitConfig(mixer=settings.mixer, embedding=EmbeddingConfig(name="conv")), derived)

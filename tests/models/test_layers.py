@@ -9,16 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lkca_exp.models.embeddings.linear import LinearEmbedding
 from lkca_exp.models.layers.block import Block
 from lkca_exp.models.layers.drop_path import DropPath
 from lkca_exp.models.layers.mlp import Mlp
-from lkca_exp.models.layers.patch_embed import PatchEmbed
 from lkca_exp.models.layers.positions import LearnedPositions, make_positions, sincos_2d
 
 
 @pytest.mark.parametrize(("grid", "side", "channels"), [((4, 4), 2, 1), ((2, 3), 4, 3), ((1, 1), 8, 3)])
 def test_patch_embedding_is_a_convolution_of_stride_p(grid: tuple[int, int], side: int, channels: int) -> None:
-    embed = PatchEmbed(grid, side, channels, width=10).double()
+    embed = LinearEmbedding(grid, side, channels, width=10).double()
     images = torch.randn(2, channels, grid[0] * side, grid[1] * side, dtype=torch.float64)
     weight = embed.projection.weight.view(10, channels, side, side)
     expected = F.conv2d(images, weight, embed.projection.bias, stride=side).flatten(2).mT
@@ -30,7 +30,7 @@ def test_patch_embedding_is_a_convolution_of_stride_p(grid: tuple[int, int], sid
 @pytest.mark.parametrize("shape", [(2, 1, 8, 10), (2, 3, 8, 8), (1, 8, 8), (2, 1, 16, 4)])
 def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"built for \(B, \*\(1, 8, 8\)\)"):
-        PatchEmbed((4, 4), 2, channels=1, width=10)(torch.zeros(shape))
+        LinearEmbedding((4, 4), 2, channels=1, width=10)(torch.zeros(shape))
 
 
 def test_sincos_positions_by_hand() -> None:
@@ -140,7 +140,7 @@ def normalise(tokens: torch.Tensor) -> torch.Tensor:
 
 def test_block_adds_both_branches_after_a_norm() -> None:
     mixer = nn.Linear(4, 4)
-    block = Block(4, mixer, mlp_width=6, drop_path=0.0).double()
+    block = Block(4, mixer, mlp_width=6, drop_path=0.0, mlp_residual="tokens").double()
     tokens = torch.randn(2, 3, 4, dtype=torch.float64)
     middle = tokens + mixer(normalise(tokens))
     expected = middle + block.mlp(normalise(middle))
@@ -149,7 +149,7 @@ def test_block_adds_both_branches_after_a_norm() -> None:
 
 def test_block_drops_each_branch_on_its_own() -> None:
     torch.manual_seed(0)
-    block = Block(4, nn.Linear(4, 4), mlp_width=6, drop_path=0.5).double().train()
+    block = Block(4, nn.Linear(4, 4), mlp_width=6, drop_path=0.5, mlp_residual="tokens").double().train()
     image = torch.randn(1, 3, 4, dtype=torch.float64)
     outputs = block(image.expand(200, -1, -1)).flatten(1)
     counts = torch.unique(outputs.round(decimals=8), dim=0, return_counts=True)[1]

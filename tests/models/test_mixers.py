@@ -16,7 +16,12 @@ from torch import Tensor, nn
 from lkca_exp.config.schema import GROUP_SCHEMAS
 from lkca_exp.models.mixers import MIXERS
 from lkca_exp.models.mixers.attention import Attention
+from lkca_exp.models.mixers.identity import Identity
 from lkca_exp.models.mixers.lkca import Lkca
+from lkca_exp.models.mixers.lkca_gated import LkcaGated
+from lkca_exp.models.mixers.locality_attention import LocalityAttention
+from lkca_exp.models.mixers.pooling import Pooling
+from lkca_exp.models.mixers.relative_attention import RelativeAttention
 
 WIDTH, GRID = 12, (3, 5)
 
@@ -33,14 +38,26 @@ def make_lkca(**changed: Any) -> Lkca:
     return Lkca(WIDTH, GRID, **(options | changed))
 
 
+def make_attention(kind: type[Attention] = Attention, **changed: Any) -> Attention:
+    options: dict[str, Any] = {"num_heads": 3, "qkv_bias": True, "dropout": 0.0}
+    return kind(WIDTH, GRID, **(options | changed))
+
+
 MADE: dict[str, Callable[[], nn.Module]] = {
-    "attention": lambda: Attention(WIDTH, GRID, num_heads=3),
+    "attention": make_attention,
+    "attention without bias": lambda: make_attention(qkv_bias=False),
+    "attention with dropout": lambda: make_attention(dropout=0.3).eval(),
+    "locality attention": lambda: make_attention(LocalityAttention),
+    "relative attention": lambda: make_attention(RelativeAttention),
     "lkca": make_lkca,
     "lkca with projections": lambda: make_lkca(projections=True),
     "lkca per head": lambda: make_lkca(sharing="head", num_heads=4),
     "lkca for all": lambda: make_lkca(sharing="all", init="normal"),
     "lkca as a convolution": lambda: make_lkca(view="convolution", kernel_size=3),
     "lkca as attention": lambda: make_lkca(view="attention", kernel_size=5),
+    "lkca gated": lambda: LkcaGated(WIDTH, make_lkca()),
+    "pooling": lambda: Pooling(GRID, kernel_size=3),
+    "identity": Identity,
 }
 
 
@@ -62,7 +79,7 @@ def test_the_table_names_every_mixer_of_the_configuration() -> None:
         assert mixer.__module__ == f"lkca_exp.models.mixers.{name}"
 
 
-@pytest.mark.parametrize("mixer", MIXERS.values())
+@pytest.mark.parametrize("mixer", [mixer for mixer in MIXERS.values() if "__init__" in vars(mixer)])
 def test_constructors_name_all_their_arguments(mixer: type[nn.Module]) -> None:
     kinds = {parameter.kind for parameter in inspect.signature(mixer).parameters.values()}
     assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
@@ -71,7 +88,7 @@ def test_constructors_name_all_their_arguments(mixer: type[nn.Module]) -> None:
 @pytest.mark.parametrize("made", MADE)
 def test_shape_dtype_and_gradients(made: str) -> None:
     mixer = MADE[made]()
-    tokens = torch.randn(2, GRID[0] * GRID[1], WIDTH)
+    tokens = torch.randn(2, GRID[0] * GRID[1], WIDTH, requires_grad=True)
     mixed = mixer(tokens)
     assert mixed.shape == tokens.shape
     assert mixed.dtype == tokens.dtype
@@ -92,7 +109,7 @@ def test_images_of_a_batch_do_not_mix(made: str) -> None:
 @pytest.mark.parametrize("class_token", [0, 1])
 @pytest.mark.parametrize("num_heads", [1, 3, 12])
 def test_attention_is_softmax_of_queries_and_keys(num_heads: int, class_token: int) -> None:
-    mixer = Attention(WIDTH, GRID, num_heads).double()
+    mixer = make_attention(num_heads=num_heads).double()
     tokens = normal(2, GRID[0] * GRID[1] + class_token, WIDTH)
     queries, keys, values = (tokens @ mixer.qkv.weight.T + mixer.qkv.bias).chunk(3, dim=-1)
     heads = []
@@ -103,6 +120,97 @@ def test_attention_is_softmax_of_queries_and_keys(num_heads: int, class_token: i
         heads.append(weights @ values[..., own])
     expected = torch.cat(heads, dim=-1) @ mixer.output.weight.T + mixer.output.bias
     torch.testing.assert_close(mixer(tokens), expected, rtol=1e-12, atol=1e-12)
+
+
+def heads_by_hand(mixer: Attention, tokens: Tensor, reads: Callable[[int, Tensor, Tensor], Tensor]) -> Tensor:
+    """Attention head by head, with the logits (B, N, N) that `reads` makes of a head's number, queries and keys."""
+    queries, keys, values = (tokens @ mixer.qkv.weight.T + mixer.qkv.bias).chunk(3, dim=-1)
+    heads = []
+    for head in range(mixer.num_heads):
+        own = slice(head * WIDTH // mixer.num_heads, (head + 1) * WIDTH // mixer.num_heads)
+        weights = reads(head, queries[..., own], keys[..., own]).exp()
+        heads.append(weights / weights.sum(dim=-1, keepdim=True) @ values[..., own])
+    return torch.cat(heads, dim=-1) @ mixer.output.weight.T + mixer.output.bias
+
+
+@pytest.mark.parametrize("class_token", [0, 1])
+def test_locality_attention_is_tempered_and_looks_away_from_itself(class_token: int) -> None:
+    mixer = make_attention(LocalityAttention).double()
+    assert isinstance(mixer, LocalityAttention)
+    torch.testing.assert_close(mixer.scale, torch.full((3,), 0.5, dtype=torch.float64))
+    mixer.scale.data = torch.tensor([0.1, 1.0, 3.0], dtype=torch.float64)
+    tokens = normal(2, GRID[0] * GRID[1] + class_token, WIDTH)
+
+    def reads(head: int, queries: Tensor, keys: Tensor) -> Tensor:
+        logits = queries @ keys.mT * mixer.scale[head]
+        for i in range(tokens.shape[1]):
+            logits[:, i, i] = -torch.inf
+        return logits
+
+    torch.testing.assert_close(mixer(tokens), heads_by_hand(mixer, tokens, reads), rtol=1e-12, atol=1e-12)
+
+
+def test_locality_attention_takes_two_tokens() -> None:
+    with pytest.raises(ValueError, match="1 token"):
+        LocalityAttention(WIDTH, (1, 1), 3, True, 0.0)(torch.zeros(1, 1, WIDTH))
+
+
+def test_relative_attention_adds_a_bias_by_offset() -> None:
+    mixer = make_attention(RelativeAttention).double()
+    assert isinstance(mixer, RelativeAttention)
+    height, width = GRID
+    table = mixer.position_bias.view(3, 2 * height - 1, 2 * width - 1)
+
+    def reads(head: int, queries: Tensor, keys: Tensor) -> Tensor:
+        bias = torch.stack(
+            [
+                table[head, j // width - i // width + height - 1, j % width - i % width + width - 1]
+                for i in range(height * width)
+                for j in range(height * width)
+            ]
+        )
+        return queries @ keys.mT / 2 + bias.view(height * width, height * width)
+
+    tokens = normal(2, height * width, WIDTH)
+    torch.testing.assert_close(mixer(tokens), heads_by_hand(mixer, tokens, reads), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [Attention, LocalityAttention, RelativeAttention])
+def test_attention_drops_weights_in_training_only(kind: type[Attention]) -> None:
+    mixer, exact = make_attention(kind, dropout=0.5), make_attention(kind)
+    exact.load_state_dict(mixer.state_dict())
+    tokens = torch.randn(2, GRID[0] * GRID[1], WIDTH)
+    assert torch.equal(mixer.eval()(tokens), exact(tokens))
+    mixer.train()
+    draws = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        draws.append(mixer(tokens))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    mean = torch.stack([mixer(tokens) for _ in range(2000)]).mean(dim=0)
+    torch.testing.assert_close(mean, exact(tokens), rtol=0, atol=0.03)
+
+
+def test_a_gate_multiplies_the_value() -> None:
+    mixer = LkcaGated(WIDTH, make_lkca(kernel_size=5)).double()
+    tokens = normal(2, GRID[0] * GRID[1], WIDTH)
+    gate = mixer.kernel(tokens @ mixer.gate.weight.T + mixer.gate.bias)
+    value = tokens @ mixer.value.weight.T + mixer.value.bias
+    expected = (gate * value) @ mixer.output.weight.T + mixer.output.bias
+    torch.testing.assert_close(mixer(tokens), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [1, 3, 5])
+def test_pooling_is_the_mean_of_the_neighbours_less_the_token(side: int) -> None:
+    tokens = normal(2, GRID[0] * GRID[1], WIDTH)
+    image, expected = tokens.view(2, *GRID, WIDTH), torch.empty(2, *GRID, WIDTH, dtype=torch.float64)
+    for row in range(GRID[0]):
+        for column in range(GRID[1]):
+            near = image[:, max(row - side // 2, 0) : row + side // 2 + 1, max(column - side // 2, 0) :]
+            near = near[:, :, : side // 2 + 1 + min(column, side // 2)]
+            expected[:, row, column] = near.mean(dim=(1, 2)) - image[:, row, column]
+    torch.testing.assert_close(Pooling(GRID, side)(tokens), expected.flatten(1, 2), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +275,12 @@ def test_lkca_refuses(changed: dict[str, Any], message: str) -> None:
 
 def test_attention_refuses_heads_that_do_not_divide_the_channels() -> None:
     with pytest.raises(ValueError, match=r"num_heads=5.*divide the 12"):
-        Attention(WIDTH, GRID, num_heads=5)
+        make_attention(num_heads=5)
 
 
-@pytest.mark.parametrize("made", ["attention", "lkca"])
+@pytest.mark.parametrize(
+    "made", ["attention", "locality attention", "relative attention", "lkca", "lkca gated", "pooling"]
+)
 def test_tokens_of_another_grid_are_refused(made: str) -> None:
     with pytest.raises(ValueError, match="grid of 3 x 5"):
         MADE[made]()(torch.zeros(1, GRID[0] * GRID[1] + 2, WIDTH))

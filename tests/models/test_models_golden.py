@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from lkca_exp.config.derive import derive
-from lkca_exp.config.schema import AttentionConfig, Config, DataConfig, LkcaConfig, MixerConfig, ModelConfig
+from lkca_exp.config.schema import AttentionConfig, Config, DataConfig, LkcaConfig, MixerConfig, VitConfig
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model
 from lkca_exp.models.vit import VisionTransformer
@@ -32,7 +32,7 @@ def compute(case: str) -> dict[str, Any]:
     """Pooled features and logits of two images, and the mean square of what passes through on the way."""
     mixer, pooling = CASES[case]
     config = Config(data=DataConfig(name="digits"))
-    config.model = ModelConfig(width=8, depth=2, mlp_ratio=2.0, positions="learned", pooling=pooling, mixer=mixer)
+    config.model = VitConfig(width=8, depth=2, mlp_ratio=2.0, positions="learned", pooling=pooling, mixer=mixer)
     model = build_model(config.model, derive(config, SPECS["digits"])).double().eval()
     random = np.random.RandomState(0)  # its numbers never change, torch's may with the version
     assert isinstance(model, VisionTransformer)

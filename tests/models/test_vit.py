@@ -11,15 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from lkca_exp.config.derive import SIZES
+from lkca_exp.config.model_checks import TAKE_A_CLASS_TOKEN
+from lkca_exp.config.schema import GROUP_SCHEMAS
 from lkca_exp.models.build import build_model, count_parameters
 from lkca_exp.models.mixers import MIXERS
-from lkca_exp.models.vit import VisionTransformer
 
 SMALL_SIZES = ("xs", "lee2021", "tiny")
+MIXER_CONFIGS = GROUP_SCHEMAS["model/mixer"]
 TABLE = [
     pytest.param(*choice, id="-".join(choice))
-    for choice in product(SMALL_SIZES, MIXERS, ("learned", "sincos", "none"), ("mean", "class_token"))
-    if choice[1::2] != ("lkca", "class_token")  # a grid has no place for it
+    for choice in product(SMALL_SIZES, MIXERS, ("learned", "sincos", "none"), ("mean", "class_token", "sequence"))
+    if choice[3] != "class_token" or MIXER_CONFIGS[choice[1]] in TAKE_A_CLASS_TOKEN
 ]
 
 
@@ -34,13 +36,23 @@ def digits(batch: int = 2) -> Tensor:
 
 def expected_parameters(size: str, mixer: str, positions: str, pooling: str) -> int:
     """For digits: 4 x 4 tokens of 2 x 2 grey pixels, 10 classes; LKCA with 7 x 7 kernels per channel."""
-    width, depth, _, mlp_ratio = SIZES[size]
+    width, depth, num_heads, mlp_ratio = SIZES[size]
     mlp_width = int(width * mlp_ratio)
     num_tokens = 16 + (pooling == "class_token")
-    mixing = {"attention": 4 * width * width + 4 * width, "lkca": 49 * width}[mixer]
+    attention = 4 * width * width + 4 * width
+    mixing = {
+        "attention": attention,
+        "locality_attention": attention + num_heads,
+        "relative_attention": attention + 49 * num_heads,
+        "lkca": 49 * width,
+        "lkca_gated": 49 * width + 3 * width * width + 3 * width,
+        "pooling": 0,
+        "identity": 0,
+    }[mixer]
     mlp = 2 * width * mlp_width + mlp_width + width
     norms = 2 * 2 * width
     outside = (4 * width + width) + 2 * width + (10 * width + 10) + (num_tokens - 16) * width
+    outside += width * (pooling == "sequence")
     return depth * (mixing + mlp + norms) + outside + (positions == "learned") * num_tokens * width
 
 
@@ -65,24 +77,6 @@ def test_every_model(size: str, mixer: str, positions: str, pooling: str, build:
     assert not torch.equal(twin(digits()), logits)
     twin.load_state_dict(model.state_dict())
     assert torch.equal(twin(digits()), logits)
-
-
-def test_lee2021_has_as_many_parameters_as_timms_vit() -> None:
-    """32 x 32 colour images, patch 4, 100 classes, class token: 2,714,980 in timm."""
-    model = VisionTransformer(
-        grid=(8, 8),
-        patch_size=4,
-        channels=3,
-        num_classes=100,
-        width=192,
-        depth=9,
-        mlp_ratio=2,
-        positions="learned",
-        pooling="class_token",
-        drop_path=0.1,
-        make_mixer=lambda: MIXERS["attention"](192, (8, 8), 12),
-    )
-    assert count_parameters(model) == 2_714_980
 
 
 @pytest.mark.parametrize("sharing", ["channel", "head", "all"])
@@ -150,7 +144,15 @@ def test_names_in_a_checkpoint(mixer: str, build: Callable[..., Any]) -> None:
     mixing = {
         "attention": ["qkv.weight", "qkv.bias", "output.weight", "output.bias"],
         "lkca": ["kernel"],
+        "lkca_gated": [
+            *("gate.weight", "gate.bias", "kernel.kernel"),
+            *("value.weight", "value.bias", "output.weight", "output.bias"),
+        ],
+        "pooling": [],
+        "identity": [],
     }
+    mixing["locality_attention"] = ["scale", *mixing["attention"]]
+    mixing["relative_attention"] = ["position_bias", *mixing["attention"]]
     block = [
         *("mixer_norm.weight", "mixer_norm.bias"),
         *(f"mixer.{name}" for name in mixing[mixer]),
@@ -179,6 +181,7 @@ def test_the_same_seed_builds_the_same_weights(build: Callable[..., Any]) -> Non
 def test_linear_layers_start_xavier_uniform(mixer: str, build: Callable[..., Any]) -> None:
     for name, layer in build(mixer, width=64).named_modules():
         if isinstance(layer, nn.Linear):
+            assert layer.bias is not None
             bound = (6 / (layer.in_features + layer.out_features)) ** 0.5
             assert layer.bias.eq(0).all(), name
             assert 0.9 * bound < layer.weight.abs().max() <= bound, name
@@ -191,13 +194,14 @@ def test_the_class_token_starts_small(build: Callable[..., Any]) -> None:
 
 
 def test_unknown_pooling_is_refused(build: Callable[..., Any]) -> None:
-    with pytest.raises(ValueError, match=r"pooling='max'.*mean, class_token"):
+    with pytest.raises(ValueError, match=r"pooling='max'.*mean, class_token, sequence"):
         build("attention", pooling="max")
 
 
-def test_a_class_token_has_no_place_in_the_grid_of_lkca(build: Callable[..., Any]) -> None:
-    with pytest.raises(ValueError, match="class token has no place"):
-        build("lkca", pooling="class_token")(digits())
+@pytest.mark.parametrize("mixer", ["lkca", "lkca_gated", "relative_attention", "pooling"])
+def test_a_class_token_has_no_place_in_a_grid(mixer: str, build: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match=r"class token has no|grid of 4 x 4"):
+        build(mixer, pooling="class_token")(digits())
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
@@ -210,3 +214,12 @@ def test_autocast_trains_float32_weights(mixer: str, build: Callable[..., Any]) 
     torch.testing.assert_close(logits.float(), exact, rtol=0.05, atol=0.02)
     logits.float().square().sum().backward()
     assert {parameter.grad.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_sequence_pooling_is_a_mean_with_weights_from_the_tokens(build: Callable[..., Any]) -> None:
+    model = build("attention", pooling="sequence").double().eval()
+    tokens = model.forward_features(digits().double())
+    assert model.sequence_pool is not None
+    scores = (tokens * model.sequence_pool.score.weight[0]).sum(dim=-1).exp()
+    expected = (tokens * (scores / scores.sum(dim=1, keepdim=True))[..., None]).sum(dim=1)
+    torch.testing.assert_close(model.intermediates(digits().double())["pooled"], expected, rtol=1e-12, atol=1e-12)

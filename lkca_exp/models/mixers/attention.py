@@ -8,27 +8,32 @@ Shapes: B batch, N tokens (those of the grid, or one more: a class token in fron
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import Derived
-from lkca_exp.config.schema import AttentionConfig
+from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.schema import HeadsConfig
 
 
 class Attention(nn.Module):
-    def __init__(self, width: int, grid: tuple[int, int], num_heads: int) -> None:
+    """`dropout` is the chance to drop an attention weight while training, drawn from the global generator."""
+
+    def __init__(self, width: int, grid: tuple[int, int], num_heads: int, qkv_bias: bool, dropout: float) -> None:
         super().__init__()
         if width % num_heads:
             raise ValueError(f"num_heads={num_heads}: the heads must divide the {width} channels.")
         self.grid = grid
         self.num_heads = num_heads
-        self.qkv = nn.Linear(width, 3 * width)
+        self.dropout = dropout
+        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.output = nn.Linear(width, width)
 
     @classmethod
-    def from_config(cls, config: AttentionConfig, derived: Derived) -> Attention:
+    def from_config(cls, config: HeadsConfig, derived: VitDerived) -> Self:
         assert derived.num_heads is not None
-        return cls(derived.width, derived.grid, derived.num_heads)
+        return cls(derived.width, derived.grid, derived.num_heads, config.qkv_bias, config.dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""
@@ -40,5 +45,13 @@ class Attention(nn.Module):
             )
         qkv = self.qkv(tokens).view(batch, num_tokens, 3, self.num_heads, width // self.num_heads)
         q_BHND, k_BHND, v_BHND = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed_BHND = F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND)
+        mixed_BHND = self.attend(q_BHND, k_BHND, v_BHND)
         return self.output(mixed_BHND.transpose(1, 2).reshape(batch, num_tokens, width))
+
+    def attend(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
+        """softmax(q k^T / sqrt(D)) v, which is what other kinds of attention change."""
+        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, dropout_p=self.dropout_now)
+
+    @property
+    def dropout_now(self) -> float:
+        return self.dropout if self.training else 0.0

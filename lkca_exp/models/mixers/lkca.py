@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import Derived
+from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.schema import LkcaConfig
 from lkca_exp.models.large_kernel import VIEWS, check_kernel_size, faster_view, large_kernel_mix
 
@@ -47,7 +47,7 @@ class Lkca(nn.Module):
         _fill(self.kernel, init)
 
     @classmethod
-    def from_config(cls, config: LkcaConfig, derived: Derived) -> Lkca:
+    def from_config(cls, config: LkcaConfig, derived: VitDerived) -> Lkca:
         assert derived.kernel_size is not None
         return cls(
             derived.width,

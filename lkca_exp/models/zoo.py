@@ -1,0 +1,88 @@
+"""Baselines that timm has: any of its models, with fresh weights, told the size of our images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from lkca_exp.config.derive import Derived
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.schema import TimmConfig
+
+
+def build_timm_model(model: TimmConfig, derived: Derived) -> nn.Module:
+    """The model that timm calls `model.name`, for images and classes of the data set.
+
+    Raises:
+        ConfigError: if timm refuses to build it so.
+    """
+    import timm
+
+    arguments: dict[str, Any] = {"num_classes": derived.num_classes, "in_chans": derived.channels, **model.options}
+    settings = timm.get_pretrained_cfg(model.name)
+    if settings is not None and settings.fixed_input_size:
+        arguments["img_size"] = derived.image_size
+    if model.patches_per_side is not None:
+        arguments["patch_size"] = derived.image_size // model.patches_per_side
+        if model.name.startswith("pit_"):  # the one whose patches overlap, by a stride in pixels
+            arguments.setdefault("stride", arguments["patch_size"])
+    try:
+        network = _create(model, arguments)
+    except Exception as error:  # timm's models raise what they like
+        raise ConfigError(
+            "model.name", model.name, f"timm cannot build it: {_told(error)}", _given(arguments)
+        ) from error
+    if model.stem == "small":
+        _use_small_stem(network, model.name)
+    return network
+
+
+def check_timm_model(model: TimmConfig, derived: Derived) -> None:
+    """Build the model without memory for its weights and send two images without content through it.
+
+    Raises:
+        ConfigError: if it cannot be built, or does not take such images to logits.
+    """
+    with torch.device("meta"):
+        network = build_timm_model(model, derived)
+        images = torch.empty(2, derived.channels, derived.image_size, derived.image_size)
+    size = f"{derived.image_size} x {derived.image_size}"
+    try:
+        logits = network(images)
+    except Exception as error:
+        rule = f"It does not take images of {size} pixels: {_told(error)}"
+        raise ConfigError("model.name", model.name, rule, "See model.stem, patches_per_side and options.") from error
+    if not isinstance(logits, torch.Tensor) or logits.shape != (2, derived.num_classes):
+        raise ConfigError("model.name", model.name, "In training it answers with more than logits of the classes.")
+
+
+def _create(model: TimmConfig, arguments: dict[str, Any]) -> nn.Module:
+    """The model with stochastic depth as configured, also where timm has another default."""
+    import timm
+
+    try:
+        return timm.create_model(model.name, drop_path_rate=model.drop_path, **arguments)
+    except TypeError as error:
+        if "drop_path_rate" not in str(error) or model.drop_path > 0:
+            raise
+    return timm.create_model(model.name, **arguments)  # one that has no stochastic depth
+
+
+def _use_small_stem(network: nn.Module, name: str) -> None:
+    """Keep the resolution of small images, as He et al. do for CIFAR (arXiv 1512.03385, section 4.2)."""
+    stem = getattr(network, "conv1", None)
+    if not isinstance(stem, nn.Conv2d) or not hasattr(network, "maxpool"):
+        raise ConfigError("model.stem", "small", f"timm's {name} has no first convolution and pooling to replace.")
+    network.conv1 = nn.Conv2d(stem.in_channels, stem.out_channels, 3, padding=1, bias=False, device=stem.weight.device)
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as timm does
+    network.maxpool = nn.Identity()
+
+
+def _told(error: Exception) -> str:
+    return f"{(str(error) or type(error).__name__).splitlines()[0].rstrip('.')}."
+
+
+def _given(arguments: dict[str, Any]) -> str:
+    return f"It was given {', '.join(f'{key}={value}' for key, value in arguments.items())}."
