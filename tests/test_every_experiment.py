@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from omegaconf import OmegaConf
 
 from lkca_exp.config.job import compose, conf_dir
 from lkca_exp.data.sources import SOURCES
@@ -14,8 +15,24 @@ from lkca_exp.train import train
 from tests.data.published import WNIDS, tiny_imagenet_members, write_cifar, write_svhn, write_tiny_imagenet_zip
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
-ONE_MIXER = re.compile("_(attention|lkca)$")
-RUNS = [(n, mixer) for n in EXPERIMENTS for mixer in ONE_MIXER.findall(n) or ("attention", "lkca")]
+VARIANT = re.compile("_(attention|lkca|baselines)$")
+MIXERS = ["model/mixer=attention", "model/mixer=lkca"]
+
+
+def choices(name: str) -> list[str]:
+    """The overrides that an experiment is tried with, one run each."""
+    if name.endswith("_baselines"):
+        swept = OmegaConf.load(conf_dir() / "experiment" / f"{name}.yaml").hydra.sweeper.params.model
+        return [f"model={model}" for model in swept.split(",")]
+    return [choice for choice in MIXERS if choice.endswith(tuple(VARIANT.findall(name) or ["attention", "lkca"]))]
+
+
+QUICK = (*MIXERS, "model=vit_lee2021", "model=convnext")
+RUNS = [
+    pytest.param(name, choice, marks=[] if choice in QUICK else pytest.mark.slow)
+    for name in EXPERIMENTS
+    for choice in choices(name)
+]
 
 
 def header(name: str) -> str:
@@ -50,9 +67,9 @@ def test_the_header_states_question_command_expectation_time_and_machine(name):
     assert re.search(r"^# Takes .*(second|minute|hour).* on ", told, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("name", "mixer"), RUNS)
-def test_an_experiment_trains_a_batch(name, mixer, archives, tmp_path):
-    fast = ["trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}", f"model/mixer={mixer}"]
+@pytest.mark.parametrize(("name", "choice"), RUNS)
+def test_an_experiment_trains_a_batch(name, choice, archives, tmp_path):
+    fast = ["trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}", choice]
     job = compose([f"+experiment={name}", *fast, *_files(name, archives)], SPECS)
     if job.config.data.name == "fashion_mnist" and SOURCES["fashion_mnist"].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
@@ -64,5 +81,5 @@ def test_an_experiment_trains_a_batch(name, mixer, archives, tmp_path):
 
 def _files(experiment: str, archives) -> list[str]:
     """Overrides that have an experiment read the small archive of its data set."""
-    name = ONE_MIXER.sub("", experiment)
+    name = VARIANT.sub("", experiment)
     return [f"data.archive={archives[name]}", "data.verify=false", "batch_size=32"] if name in archives else []

@@ -71,7 +71,7 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
         if unknown:
             name = next((key for key in _keys(overrides) if key.startswith(f"{name}.")), name)
         value = _given(name, overrides)
-        return unknown_key(name, value) if unknown else _wrong_type(name, value)
+        return unknown_key(name, value, str(cause.full_key)) if unknown else _wrong_type(name, value)
     return _other(str(error), overrides)
 
 
@@ -81,11 +81,15 @@ def known_keys() -> dict[str, str]:
     return dict(_fields(Config))
 
 
-def unknown_key(name: str, value: object) -> ConfigError:
-    """The answer to a key that does not exist, or not with the options chosen."""
+def unknown_key(name: str, value: object, lacking: str | None = None) -> ConfigError:
+    """The answer to a key that does not exist, or not with the options chosen; `lacking` is what they lack of it, if
+    that is a group of keys."""
+    lacking = lacking or name
     for group in sorted(GROUP_SCHEMAS, reverse=True):  # a group within another comes before it
         prefix = group.replace("/", ".") + "."
-        owners = [option for option in GROUP_SCHEMAS[group] if name.startswith(prefix) and _has(group, option, name)]
+        owners = [
+            option for option in GROUP_SCHEMAS[group] if lacking.startswith(prefix) and _has(group, option, lacking)
+        ]
         if owners:
             rule = f"With the options chosen nothing reads it: only {group}={' or '.join(owners)} has this key."
             return ConfigError(name, value, rule)
@@ -168,15 +172,15 @@ def _wrong_type(name: str, value: str) -> ConfigError:
 def _other(message: str, overrides: Sequence[str]) -> ConfigError:
     """Complaints of Hydra's that carry no key of their own, only words."""
     first = message.splitlines()[0]
-    missing = re.search(r"Could not override '([^']+)'", first)
-    if missing and missing[1] in GROUP_SCHEMAS:
-        group, source = missing[1], re.match(r"In '([^']+)': ", first)
-        rule = (
-            f"{group} is chosen by {source[1]}, but the model has no such part."
-            if source
-            else "The model has no such part."
-        )
-        return ConfigError(group, _given(group, overrides), rule, "Only model=vit and its like have one.")
+    if set_in := re.search(r"In '(.+)/(.+)': Config(?:Key|Attribute)Error.*full_key: (\S+)", message, re.DOTALL):
+        group, option, name = set_in.groups()
+        return ConfigError(group, option, f"It sets {name}. {unknown_key(name, '').rule}")
+    if missing := re.match(r"(?:In '(.+)/(.+)': )?Could not override '(model/.+?)'", first):
+        group, option, part = missing.groups()
+        remedy = "Only model=vit and its like have one."
+        if group:
+            return ConfigError(group, option, f"It chooses {part}, and the model has no such part.", remedy)
+        return ConfigError(part, _given(part, overrides), "The model has no such part.", remedy)
     for override in overrides:
         key, _, value = override.partition("=")
         name = key.lstrip("+~")

@@ -73,8 +73,9 @@ def flops_per_image(model: nn.Module, derived: Derived) -> int:
     on its view: 2*N*N*C as a matrix, 2*N*K*K*C as a convolution. Neither the model nor a random generator is touched.
     """
     # Shapes without numbers. Nothing is computed, and attention is taken as plain products: the fused one of a CPU is
-    # unknown to the counter, which would have it for free.
-    replica = copy.deepcopy(model).to("meta").eval()
+    # unknown to the counter, which would have it for free. Nor are there gradients: the counter stumbles over a view of
+    # a parameter, such as an expanded class token, that asks for one and has no history.
+    replica = copy.deepcopy(model).to("meta").eval().requires_grad_(False)
     image = torch.empty(1, derived.channels, derived.image_size, derived.image_size, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         replica(image)

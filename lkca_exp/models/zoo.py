@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import inspect
 from typing import Any
 
 import torch
@@ -10,6 +13,7 @@ from torch import nn
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import TimmConfig
+from lkca_exp.config.timm_names import FAMILIES
 
 
 def build_timm_model(model: TimmConfig, derived: Derived) -> nn.Module:
@@ -18,11 +22,8 @@ def build_timm_model(model: TimmConfig, derived: Derived) -> nn.Module:
     Raises:
         ConfigError: if timm refuses to build it so.
     """
-    import timm
-
     arguments: dict[str, Any] = {"num_classes": derived.num_classes, "in_chans": derived.channels, **model.options}
-    settings = timm.get_pretrained_cfg(model.name)
-    if settings is not None and settings.fixed_input_size:
+    if _asks_for_the_image_size(model.name):
         arguments["img_size"] = derived.image_size
     if model.patches_per_side is not None:
         arguments["patch_size"] = derived.image_size // model.patches_per_side
@@ -31,9 +32,7 @@ def build_timm_model(model: TimmConfig, derived: Derived) -> nn.Module:
     try:
         network = _create(model, arguments)
     except Exception as error:  # timm's models raise what they like
-        raise ConfigError(
-            "model.name", model.name, f"timm cannot build it: {_told(error)}", _given(arguments)
-        ) from error
+        raise _refusal(model, arguments, str(error) or type(error).__name__) from error
     if model.stem == "small":
         _use_small_stem(network, model.name)
     return network
@@ -52,22 +51,36 @@ def check_timm_model(model: TimmConfig, derived: Derived) -> None:
     try:
         logits = network(images)
     except Exception as error:
-        rule = f"It does not take images of {size} pixels: {_told(error)}"
+        rule = f"It does not take images of {size} pixels: {_first_line(str(error) or type(error).__name__)}"
         raise ConfigError("model.name", model.name, rule, "See model.stem, patches_per_side and options.") from error
     if not isinstance(logits, torch.Tensor) or logits.shape != (2, derived.num_classes):
         raise ConfigError("model.name", model.name, "In training it answers with more than logits of the classes.")
+
+
+def _asks_for_the_image_size(name: str) -> bool:
+    if name in FAMILIES:
+        return "img_size" in inspect.signature(_family(name)).parameters
+    import timm
+
+    settings = timm.get_pretrained_cfg(name)
+    return settings is not None and settings.fixed_input_size
 
 
 def _create(model: TimmConfig, arguments: dict[str, Any]) -> nn.Module:
     """The model with stochastic depth as configured, also where timm has another default."""
     import timm
 
+    make = _family(model.name) if model.name in FAMILIES else functools.partial(timm.create_model, model.name)
     try:
-        return timm.create_model(model.name, drop_path_rate=model.drop_path, **arguments)
+        return make(drop_path_rate=model.drop_path, **arguments)
     except TypeError as error:
         if "drop_path_rate" not in str(error) or model.drop_path > 0:
             raise
-    return timm.create_model(model.name, **arguments)  # one that has no stochastic depth
+    return make(**arguments)  # one that has no stochastic depth
+
+
+def _family(name: str) -> type[nn.Module]:
+    return getattr(importlib.import_module(f"timm.models.{name}"), FAMILIES[name])
 
 
 def _use_small_stem(network: nn.Module, name: str) -> None:
@@ -80,9 +93,18 @@ def _use_small_stem(network: nn.Module, name: str) -> None:
     network.maxpool = nn.Identity()
 
 
-def _told(error: Exception) -> str:
-    return f"{(str(error) or type(error).__name__).splitlines()[0].rstrip('.')}."
+def _refusal(model: TimmConfig, arguments: dict[str, Any], told: str) -> ConfigError:
+    """What timm said, of the key that it is about."""
+    if "unexpected keyword argument 'drop_path_rate'" in told:
+        return ConfigError(
+            "model.drop_path", model.drop_path, f"timm's {model.name} has no stochastic depth.", "Give 0."
+        )
+    if "unexpected keyword argument 'patch_size'" in told:
+        rule = f"timm's {model.name} has no patches."
+        return ConfigError("model.patches_per_side", model.patches_per_side, rule, "Leave it at null.")
+    given = ", ".join(f"{key}={value}" for key, value in arguments.items())
+    return ConfigError("model.name", model.name, f"timm cannot build it: {_first_line(told)}", f"It was given {given}.")
 
 
-def _given(arguments: dict[str, Any]) -> str:
-    return f"It was given {', '.join(f'{key}={value}' for key, value in arguments.items())}."
+def _first_line(told: str) -> str:
+    return f"{told.splitlines()[0].rstrip('.')}."

@@ -67,10 +67,12 @@ def group(config: Config, derived: Derived) -> str:
 
 
 def label(config: Config, derived: Derived) -> str:
-    """A short name for people: data set, mixer and, for a kernel, its side; or data set and model of timm."""
+    """A short name for people: data set, embedding where it is not the plain one, mixer and, for a kernel, its side; or
+    data set and model of timm."""
     parts = [config.data.name]
     if isinstance(config.model, VitConfig):
-        parts.append(config.model.mixer.name)
+        embedding = config.model.embedding.name
+        parts += [config.model.mixer.name] if embedding == "linear" else [embedding, config.model.mixer.name]
     if isinstance(config.model, TimmConfig):
         parts.append(f"timm_{config.model.name}")
     if isinstance(derived, VitDerived) and derived.kernel_size is not None:

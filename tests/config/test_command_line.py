@@ -38,6 +38,53 @@ REFUSED = {
     "heads nobody reads": (["model.mixer.num_heads=4"], ["model.mixer.num_heads=4", "sharing=head"]),
     "patch does not tile": (["model.patch_size=3"], ["model.patch_size=3", "8 x 8", "1, 2, 4, 8"]),
     "class token with LKCA": (["model.pooling=class_token"], ["model.pooling=class_token", "mean"]),
+    "class token without mixing": (
+        ["model/mixer=identity", "model.pooling=class_token"],
+        ["model.pooling=class_token", "identity"],
+    ),
+    "one token that looks away from itself": (
+        ["model/mixer=locality_attention", "model.patch_size=8"],
+        ["model.patch_size=8", "only one"],
+    ),
+    "shifted by half a pixel": (
+        ["model/embedding=shifted", "model.patch_size=1"],
+        ["model.patch_size=1", "half a patch", "at least 2"],
+    ),
+    "convolutions that do not halve": (
+        ["model/embedding=convolution", "data=fashion_mnist", "model.patch_size=7"],
+        ["model.patch_size=7", "power of 2"],
+    ),
+    "even kernel of the tokenizer": (
+        ["model/embedding=convolution", "model.embedding.kernel_size=4"],
+        ["model.embedding.kernel_size=4", "3 or 5"],
+    ),
+    "pooling too large": (["model/mixer=pooling", "model.mixer.kernel_size=9"], ["kernel_size=9", "odd side up to 7."]),
+    "no name for timm": (["model=timm"], ["model.name=???", "must be given"]),
+    "unknown to timm": (["model=timm", "model.name=resnet19"], ["model.name=resnet19", "resnet18"]),
+    "timm's name for our model": (["model.name=resnet18"], ["model.name=resnet18", "model=timm model.name=resnet18"]),
+    "our name for timm's model": (["model=resnet18", "model.name=vit"], ["model.name=vit", "Choose with model=vit"]),
+    "mixer for timm's model": (["model=swin", "model/mixer=lkca"], ["model/mixer=lkca", "no such part", "model=vit"]),
+    "key of a mixer for timm's model": (
+        ["model=swin", "model.mixer.kernel_size=3"],
+        ["model.mixer.kernel_size=3", "only model=vit has this key"],
+    ),
+    "key of another mixer, added": (
+        ["model/mixer=attention", "+model.mixer.kernel_size=3"],
+        ["model.mixer.kernel_size=3", "only model/mixer=lkca"],
+    ),
+    "experiment for another model": (
+        ["+experiment=digits_compare", "model=swin"],
+        ["experiment=digits_compare", "model.width", "only model=vit"],
+    ),
+    "experiment of a mixer for timm's model": (
+        ["+experiment=cifar10_lkca", "model=swin"],
+        ["experiment=cifar10_lkca", "chooses model/mixer", "model=vit"],
+    ),
+    "patches of timm's model": (["model=swin"], ["model.patches_per_side=16", "8 x 8", "1, 2, 4, 8"]),
+    "argument of timm's that we give": (
+        ["model=resnet18", "+model.options.num_classes=3"],
+        ["model.options.num_classes=3", "follows from data"],
+    ),
     "fraction too large": (["data.fraction=1.5"], ["data.fraction=1.5", "above 0 and at most 1"]),
     "fraction zero": (["data.fraction=0"], ["data.fraction=0", "above 0 and at most 1"]),
     "fraction of nothing": (["data.fraction=0.001"], ["data.fraction=0.001", "rarest class", "at least"]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lkca_exp.config.job import Job, compose
+from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.identity import directory_name, group, identity
 
 
@@ -26,7 +28,8 @@ def test_what_cannot_change_the_result_is_no_part_of_it(job, override):
     ["seed=1", "epochs=4", "batch_size=32", "precision=bf16", "data=fashion_mnist", "data.fraction=0.5",
      "data.subset_seed=1", "augment=none", "augment=trivial", "augment.cutout_px=2", "augment.repeats=3",
      "augment.passes_per_epoch=3", "augment.mix_probability=0.5", "augment.erase_probability=0.5",
-     "model.width=32", "model.mixer.kernel_size=5", "model.mixer.view=attention",
+     "model.width=32", "model.mlp_residual=normed", "model/embedding=shifted", "model/embedding=convolution",
+     "model.pooling=sequence", "model/mixer=lkca_gated", "model.mixer.kernel_size=5", "model.mixer.view=attention",
      "model/mixer=attention", "optim.lr=0.1", "protocol=final", "protocol.split_seed=1", "trainer=debug",
      "trainer=debug_overfit"],
 )  # fmt: skip
@@ -70,6 +73,38 @@ def test_a_directory_can_be_read(job):
     assert directory_name(made.config, made.derived) == f"digits-lkca-k7-s3-{name(job, 'seed=3')[:8]}"
     made = job("model/mixer=attention")
     assert directory_name(made.config, made.derived).startswith("digits-attention-s0-")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "label"),
+    [
+        (["model/mixer=pooling"], "digits-pooling-k3"),
+        (["model/mixer=identity"], "digits-identity"),
+        (["model=cct_7_3x1"], "digits-convolution-attention"),
+        (["model=resnet18"], "digits-timm_resnet18"),
+    ],
+)
+def test_a_label_names_what_is_compared(overrides, label):
+    made = compose(overrides, SPECS)
+    assert directory_name(made.config, made.derived).startswith(f"{label}-s0-")
+
+
+@pytest.mark.parametrize(
+    "override", ["model.name=resnet34", "model.stem=timm", "model.drop_path=0.1", "+model.options.block_args=null"]
+)
+def test_what_is_told_to_timm_is_part_of_it(override):
+    def plain(*overrides: str) -> Job:
+        return compose(overrides, SPECS)
+
+    assert name(plain, "model=resnet18", override) != name(plain, "model=resnet18")
+
+
+def test_a_key_that_came_later_is_no_part_of_it_at_its_default(job):
+    """So that results from before it keep their names."""
+    attention = "model/mixer=attention"
+    assert name(job, attention, "model.mixer.qkv_bias=true", "model.mixer.dropout=0") == name(job, attention)
+    assert name(job, attention, "model.mixer.qkv_bias=false") != name(job, attention)
+    assert name(job, attention, "model.mixer.dropout=0.1") != name(job, attention)
 
 
 def test_the_name_of_the_default_run_is_stable(job):

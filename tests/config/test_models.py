@@ -1,0 +1,55 @@
+"""The files of conf/model: every one composes, and with what it may be joined."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from lkca_exp.config.derive import SIZES, VitDerived
+from lkca_exp.config.job import compose, conf_dir, restored
+from lkca_exp.config.schema import GROUP_SCHEMAS, VitConfig
+from lkca_exp.data.specs import SPECS
+
+MODELS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml") if path.stem != "timm")
+
+
+@pytest.mark.parametrize("group", [group for group in GROUP_SCHEMAS if "/" in group])
+def test_every_part_has_a_file_of_its_name(group):
+    files = {path.stem for path in (conf_dir() / group).glob("*.yaml")}
+    assert set(GROUP_SCHEMAS[group]) <= files
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_composes_for_every_image_size_of_the_paper(model):
+    for data in ("cifar10", "svhn", "tiny_imagenet"):
+        compose([f"data={data}", f"model={model}"], SPECS)
+
+
+@pytest.mark.parametrize(("size", "mixer"), list(product(SIZES, GROUP_SCHEMAS["model/mixer"])))
+def test_every_size_with_every_mixer(size, mixer):
+    job = compose([f"model.size={size}", f"model/mixer={mixer}", "data=cifar10"], SPECS)
+    assert isinstance(job.derived, VitDerived)
+    assert job.derived.width == SIZES[size].width
+
+
+@pytest.mark.parametrize("model", ["vit_lee2021", "sl_vit", "cct_7_3x1"])
+@pytest.mark.parametrize("mixer", GROUP_SCHEMAS["model/mixer"])
+def test_published_models_take_any_mixer(model, mixer):
+    job = compose([f"model={model}", f"model/mixer={mixer}", "model.pooling=mean", "data=cifar10"], SPECS)
+    assert isinstance(job.config.model, VitConfig)
+    assert job.config.model.mixer.name == mixer
+
+
+def test_a_record_from_before_there_were_embeddings_is_read():
+    model = {"name": "vit", "size": "xs", "mixer": {"name": "attention", "num_heads": 2}}
+    old = {"model": model, "protocol": {"name": "final"}, "logger": {"name": "none"}}
+    cfg = restored(old)
+    assert (cfg.model.embedding.name, cfg.model.mixer.num_heads, cfg.model.mlp_residual) == ("linear", 2, "tokens")
+
+
+def test_a_record_of_a_model_of_timm_is_read():
+    model = {"name": "resnet18", "stem": "small", "options": {"block_args": {"attn_layer": "se"}}}
+    old = {"model": model, "protocol": {"name": "final"}, "logger": {"name": "none"}}
+    cfg = restored(old)
+    assert (cfg.model.name, cfg.model.stem, cfg.model.options.block_args.attn_layer) == ("resnet18", "small", "se")

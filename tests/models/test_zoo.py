@@ -1,0 +1,137 @@
+"""Models of timm: every file of conf/model, names, sizes, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.job import Job, compose, conf_dir
+from lkca_exp.config.schema import TimmConfig
+from lkca_exp.config.timm_names import FAMILIES, timm_names
+from lkca_exp.data.specs import SPECS
+from lkca_exp.models.build import build_model, check_buildable, count_parameters, flops_per_image, no_weight_decay
+
+PIXELS = {"cifar10": 32, "tiny_imagenet": 64}
+
+
+def job(*overrides: str) -> Job:
+    return compose(["data=cifar10", *overrides], SPECS)
+
+
+def build(*overrides: str) -> nn.Module:
+    made = job(*overrides)
+    return build_model(made.config.model, made.derived)
+
+
+def baselines() -> list[str]:
+    """The files of conf/model that choose a model of timm."""
+    names = [path.stem for path in Path(conf_dir() / "model").glob("*.yaml") if path.stem != "timm"]
+    return sorted(name for name in names if isinstance(job(f"model={name}").config.model, TimmConfig))
+
+
+def test_there_are_baselines() -> None:
+    assert {"resnet18", "swin", "pit", "cait", "convmixer", "mlp_mixer", "convnext"} <= set(baselines())
+
+
+def test_names_are_those_of_timm() -> None:
+    assert timm_names() == {*timm.list_models(), *FAMILIES}
+    assert not set(FAMILIES) & set(timm.list_models())
+
+
+@pytest.mark.parametrize("name", baselines())
+@pytest.mark.parametrize("data", PIXELS)
+def test_every_baseline(name: str, data: str) -> None:
+    made = job(f"model={name}", f"data={data}")
+    check_buildable(made.config.model, made.derived)
+    model = build_model(made.config.model, made.derived)
+    assert flops_per_image(model, made.derived) > 5e6
+    images = torch.randn(2, 3, PIXELS[data], PIXELS[data])
+
+    logits = model.train()(images)
+    assert logits.shape == (2, made.derived.num_classes)
+    assert logits.isfinite().all()
+
+    with torch.no_grad():  # what starts at zero, such as the last norm of a branch, keeps gradients from the rest
+        for parameter in model.parameters():
+            if not parameter.any():
+                nn.init.normal_(parameter, std=0.1)
+    model.zero_grad()
+    nn.functional.cross_entropy(model.eval()(images), torch.tensor([3, 7])).backward()
+    assert not [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+
+    twin = build_model(made.config.model, made.derived).eval()
+    twin.load_state_dict(model.state_dict())
+    assert torch.equal(twin(images), model(images))
+
+
+@pytest.mark.parametrize(
+    ("name", "mega_multiplications"),
+    [("swin", 242.3), ("pit", 279.2)],  # the table of Lee et al.'s README, for Tiny-ImageNet
+)
+def test_baselines_are_of_the_size_of_lee_et_al(name: str, mega_multiplications: float) -> None:
+    made = job(f"model={name}", "data=tiny_imagenet")
+    flops = flops_per_image(build_model(made.config.model, made.derived), made.derived)
+    assert flops / 2e6 == pytest.approx(mega_multiplications, rel=0.04)
+
+
+def test_a_small_stem_keeps_the_resolution() -> None:
+    """He et al. for CIFAR: 11,173,962 parameters with 10 classes, as in kuangliu/pytorch-cifar's ResNet18."""
+    model = build("model=resnet18")
+    assert count_parameters(model) == 11_173_962
+    stem = nn.Sequential(model.conv1, model.bn1, model.act1, model.maxpool)
+    assert stem(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 32, 32)
+    assert model.conv1.weight.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.1)
+
+
+def test_stochastic_depth_is_as_configured_and_not_as_timm_has_it() -> None:
+    rates = [
+        [
+            module.drop_prob
+            for module in build("model=swin", f"model.drop_path={rate}").modules()
+            if hasattr(module, "drop_prob")
+        ]
+        for rate in (0.0, 0.3)
+    ]
+    assert not any(rates[0])  # timm's own default for Swin is 0.1
+    assert max(rates[1]) == pytest.approx(0.3)
+
+
+def test_options_reach_timm() -> None:
+    model = build("model=swin", "model.options.depths=[1,1,2]", "model.options.num_heads=[3,6,12]")
+    assert [len(stage.blocks) for stage in model.layers] == [1, 1, 2]
+
+
+def test_a_baseline_learns_any_number_of_channels() -> None:
+    model = build("model=timm", "model.name=resnet10t", "data=fashion_mnist")
+    assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_weight_decay_spares_what_timm_names() -> None:
+    spared = no_weight_decay(build("model=cait"))
+    assert {"pos_embed", "cls_token", "norm.bias", "blocks.0.gamma_1"} <= spared
+    assert "blocks.0.attn.qkv.weight" not in spared
+    spared = no_weight_decay(build("model=swin"))
+    assert "layers.0.blocks.0.attn.relative_position_bias_table" in spared
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["model=swin", "+model.options.wndow=3"], ["model.name", "cannot build it", "wndow"]),
+        (["model=convmixer", "model.drop_path=0.1"], ["model.drop_path=0.1", "no stochastic depth"]),
+        (["model=resnet18", "model.patches_per_side=8"], ["model.patches_per_side=8", "no patches"]),
+        (["model=swin", "model.stem=small"], ["model.stem=small", "swin"]),
+        (["model=timm", "model.name=inception_v3"], ["model.name=inception_v3", "images of 32 x 32 pixels"]),
+        (["model=timm", "model.name=convmixer"], ["model.name=convmixer", "dim"]),
+    ],
+)
+def test_what_timm_cannot_do_is_refused(overrides: list[str], told: list[str]) -> None:
+    made = job(*overrides)
+    with pytest.raises(ConfigError) as refusal:
+        check_buildable(made.config.model, made.derived)
+    assert all(words in str(refusal.value) for words in told), refusal.value
