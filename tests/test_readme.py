@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lkca_exp.config.schema import GROUP_SCHEMAS
 from lkca_exp.data.sources import SOURCES
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -51,6 +52,10 @@ def test_the_refusal_shown_is_the_one_given(cli):
 @pytest.mark.parametrize("override", ["trainer=debug", "trainer=debug_overfit", "trainer=cpu", "trainer=gpu",
     "trainer=ddp", "precision=bf16", "optim.ema_decay=0.999", "protocol=holdout", "protocol=final",
     "protocol=best_on_test", "augment=none", "augment=light", "augment=lee2021", "augment=cct", "augment=trivial",
+    *(f"model/mixer={mixer}" for mixer in GROUP_SCHEMAS["model/mixer"]),
+    *(f"model/embedding={embedding}" for embedding in GROUP_SCHEMAS["model/embedding"]),
+    "model.pooling=mean", "model.pooling=sequence", "model.size=xs", "model.size=lee2021", "model.size=tiny",
+    "model.size=small", "model.size=base",
     "logger=wandb", "logger=tensorboard", "logger=none", "paths.runs=elsewhere", "data.root=elsewhere",
     "force=true"])  # fmt: skip
 def test_the_overrides_of_the_tables_exist(job, override):

@@ -39,8 +39,18 @@ def start_and_stop(tmp_path: Path, args: list[str], after_rows: int, how: signal
     return process.wait(timeout=60)
 
 
-def test_a_run_killed_and_interrupted_ends_bit_for_bit_as_one_left_alone(cli, tmp_path):
-    args = [*TINY, "epochs=12", "data.fraction=1", "optim.ema_decay=0.9"]
+NORMALISED = [
+    "model=convmixer",
+    "model.patches_per_side=4",
+    *(f"model.options.{size}" for size in ("dim=16", "depth=2")),
+]
+"""A model whose weights are not all of its state: batch norms count."""
+
+
+@pytest.mark.parametrize("model", [[], NORMALISED], ids=["lkca", "batch_norm"])
+def test_a_run_killed_and_interrupted_ends_bit_for_bit_as_one_left_alone(cli, tmp_path, model):
+    tiny = [word for word in TINY if not (model and word.startswith("model."))]
+    args = [*tiny, *model, "epochs=12", "data.fraction=1", "optim.ema_decay=0.9"]
     assert start_and_stop(tmp_path, args, 2, signal.SIGKILL) == -signal.SIGKILL
     assert start_and_stop(tmp_path, args, 5, signal.SIGINT) == 130
     folder = run_folder(tmp_path)

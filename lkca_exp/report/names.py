@@ -1,7 +1,7 @@
 """Short names for variants and for what they are compared on, from the configuration keys that differ.
 
-Only the mixer's name differs: `attention`, `lkca`. More differs: `lkca kernel_size=7`. A key that only one mixer has
-shows only where that mixer's variants differ in it.
+Only the mixer's name differs: `attention`, `lkca`; a model without a mixer has its own: `resnet18`. More differs: `lkca
+kernel_size=7`. A key that only one mixer has shows only where that mixer's variants differ in it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from lkca_exp.report.load import Run
 
 MIXER = "model.mixer.name"
+MODEL = "model.name"
 NOT_OF_THE_RESULT = (
     "study",
     "seed",
@@ -49,8 +50,10 @@ def name_variants(runs: Mapping[str, Run]) -> dict[str, str]:
     settled = {group: _settled(config, runs[group]) for group, config in written.items()}
     differ = set(varying(list(settled.values())))
     shown = [key for key in varying(list(written.values())) if key in differ] or [MIXER]
-    shown.sort(key=lambda key: key != MIXER)
-    names = {group: describe(config, shown) or runs[group].label for group, config in settled.items()}
+    if MODEL in shown:
+        shown = [MIXER, *(key for key in shown if key != MIXER)]
+    shown.sort(key=lambda key: key not in (MIXER, MODEL))
+    names = {group: describe(_called_once(config), shown) or runs[group].label for group, config in settled.items()}
     count = Counter(names.values())
     return {group: name if count[name] == 1 else f"{name} #{group[:6]}" for group, name in names.items()}
 
@@ -92,6 +95,11 @@ def describe(config: Mapping[str, Any], keys: Sequence[str], separator: str = " 
 def show(value: Any) -> str:
     """A value as it is written in YAML."""
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _called_once(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the model's name where the mixer's stands for it."""
+    return {key: value for key, value in config.items() if key != MODEL or MIXER not in config}
 
 
 def _settled(config: Mapping[str, Any], run: Run) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from lkca_exp.data.specs import SPECS
 
 class Estimate:
     """Seconds of whole runs, from the records of finished ones: of the same group where there are any, else by the
-    operations a second that others of the same mixer did, or of any."""
+    operations a second that others of the same mixer, or model of timm, did, or any."""
 
     def __init__(self, records: Iterable[dict[str, Any]]) -> None:
         self._seconds: dict[str, list[float]] = defaultdict(list)
@@ -24,15 +24,21 @@ class Estimate:
             seconds = record["timings"]["seconds"]
             self._seconds[record["group"]].append(seconds)
             images = images_trained(record["config"])
-            for mixer in (record["config"]["model"]["mixer"]["name"], "any"):
-                self._rates[mixer].append(record["model"]["flops_per_image"] * images / seconds)
+            for kind in (_kind(record["config"]), "any"):
+                self._rates[kind].append(record["model"]["flops_per_image"] * images / seconds)
 
     def seconds(self, group: str, config: dict[str, Any], flops_per_image: int) -> float | None:
         """Of a run of this group and configuration (as in a record); None if nothing comparable has finished."""
         if group in self._seconds:
             return median(self._seconds[group])
-        rates = self._rates.get(config["model"]["mixer"]["name"]) or self._rates.get("any")
+        rates = self._rates.get(_kind(config)) or self._rates.get("any")
         return flops_per_image * images_trained(config) / median(rates) if rates else None
+
+
+def _kind(config: dict[str, Any]) -> str:
+    """The mixer, or the name of a model that has none."""
+    model = config["model"]
+    return model.get("mixer", model)["name"]
 
 
 def images_trained(config: dict[str, Any]) -> float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass
 
 import pytest
@@ -55,6 +56,15 @@ def test_last_parts_that_meet_are_written_in_full(make_run, runs):
     make_run("lkca", config={"model.size": "s", "augment.size": 1})
     make_run("lkca", config={"model.size": "b", "augment.size": 2})
     assert "augment.size=1 model.size=s" in named(runs / "digits_compare")
+
+
+def test_a_model_without_a_mixer_has_its_own_name(make_run, runs):
+    make_run("lkca", config={"optim.lr": 0.1, "model.name": "vit"})
+    folder = make_run("lkca", config={"optim.lr": 0.2, "model.name": "resnet18"}, group="aaaaaa11")
+    record = json.loads((folder / "run.json").read_text())
+    del record["config"]["model"]["mixer"]
+    (folder / "run.json").write_text(json.dumps(record))
+    assert named(runs / "digits_compare") == {"lkca lr=0.1", "resnet18 lr=0.2"}
 
 
 def test_a_single_variant_is_called_after_its_mixer(make_run, runs):
