@@ -39,6 +39,13 @@ class Jobs:
     duplicates: list[tuple[str, ...]]
 
     @property
+    def varied_keys(self) -> list[str]:
+        """The keys in whose overrides the jobs differ."""
+        shared = set.intersection(*(set(one.overrides) for one in self.unique))
+        words = (word for one in self.unique for word in one.overrides if word not in shared)
+        return list(dict.fromkeys(word.partition("=")[0] for word in words))
+
+    @property
     def studies(self) -> list[Path]:
         """Folders of the studies, in the order of their first jobs."""
         return list(dict.fromkeys(one.directory.parent for one in self.unique))

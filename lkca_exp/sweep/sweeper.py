@@ -20,9 +20,10 @@ from lkca_exp.runs.ledger import find
 from lkca_exp.runs.record import objective
 from lkca_exp.runs.state import RunState, State, look
 from lkca_exp.sweep.jobs import SweepJob, resolve
-from lkca_exp.sweep.journal import VARIABLE, Journal
+from lkca_exp.sweep.journal import JOURNAL, Journal
 from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.summary import show_comparison, show_start, show_states
+from lkca_exp.training.sinks.sink import VARIED
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
     reason = ""
     if to_do:
         with _journal(jobs.studies[0]) as journal:
-            loader.env_set = {VARIABLE: str(journal.path)}
+            loader.env_set = {JOURNAL: str(journal.path), VARIED: ",".join(jobs.varied_keys)}
             launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=HydraContext(config_loader=loader, callbacks=context.callbacks),
                 task_function=task_function,
