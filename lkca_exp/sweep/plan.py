@@ -50,7 +50,7 @@ def plan(words: Sequence[str]) -> None:
         console = Console(width=160)
     console.print(_table(planned))
     for line in _totals(planned, jobs):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
 
 
 def _resolve(words: Sequence[str]) -> Jobs:
