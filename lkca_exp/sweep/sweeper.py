@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from omegaconf import DictConfig
 
 from lkca_exp.config.errors import RunFailedError
 from lkca_exp.runs.ledger import find
+from lkca_exp.runs.lock import hold, is_held
 from lkca_exp.runs.record import objective
 from lkca_exp.runs.state import RunState, State, look
 from lkca_exp.sweep.jobs import SweepJob, resolve
@@ -28,6 +30,7 @@ from lkca_exp.training.sinks.sink import VARIED
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_TO_BEGIN = 60.0
 ENDED = (State.FINISHED, State.FAILED)
 
 
@@ -107,8 +110,11 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, State], bool]:
 def _journal(study: Path) -> Iterator[Journal]:
     """A journal where all processes of the sweep can write, for as long as it lasts."""
     study.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as folder:
-        yield Journal(Path(folder).absolute() / "journal.jsonl")
+    for folder in study.glob(".sweep-*"):
+        if time.time() - folder.stat().st_mtime > SECONDS_TO_BEGIN and not is_held(folder):
+            shutil.rmtree(folder, ignore_errors=True)  # of a sweep that was killed
+    with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as name, hold(Path(name)):
+        yield Journal(Path(name).absolute() / "journal.jsonl")
 
 
 def _raise_if_unfinished(states: Sequence[RunState]) -> None:
