@@ -118,6 +118,6 @@ def _journal(study: Path) -> Iterator[Journal]:
 
 
 def _raise_if_unfinished(states: Sequence[RunState]) -> None:
-    failed = [state for state in states if state.state is not State.FINISHED]
-    if failed:
-        raise RunFailedError(f"{len(failed)} of {len(states)} runs", "the table above tells how each of them stands")
+    without = [state for state in states if state.state is not State.FINISHED]
+    if without:
+        raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")

@@ -57,7 +57,7 @@ def test_a_failure_is_shown_at_once_and_the_rest_goes_on(cli, tmp_path):
     assert "6 runs: 4 finished, 2 failed" in done.stdout
     assert "FloatingPointError" in done.stdout[done.stdout.index("Runs without a result") :]
     assert "index.html" in done.stdout
-    assert "2 of 6 runs failed" in done.stderr
+    assert "the sweep failed: 2 of 6 runs have no result; the same command tries again" in done.stderr
 
     again = cli(*args)
     assert again.returncode == 1
