@@ -10,18 +10,28 @@ from pathlib import Path
 
 from lkca_exp.report.build import report
 from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.live.server import LOOPBACK
+from lkca_exp.report.live.watch import watch
 from lkca_exp.report.read.published import DEFAULT
+
+PORT = 8421
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, or 2 after one line on standard error about what is wrong with the arguments."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.watch and (options.host != LOOPBACK or options.port != PORT):
+        parser.error("--host and --port go with --watch")
     choice = Choice(options.baseline, options.metric, tuple(options.rows), tuple(options.columns), tuple(options.where))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe in an old encoding has no ± and must not end the report
     try:
-        report(options.studies, choice=choice, published=options.published)
+        if options.watch:
+            watch(options.studies, choice, options.published, options.host, options.port)
+        else:
+            report(options.studies, choice=choice, published=options.published)
     except (ValueError, OSError) as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
@@ -45,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--published", type=Path, metavar="FILE", help=f"numbers to stand beside ours (default: {DEFAULT}, if there)"
     )
+    live = parser.add_argument_group("while runs are under way")
+    live.add_argument("--watch", action="store_true", help="serve the page, which renews itself; nothing is written")
+    live.add_argument("--host", default=LOOPBACK, help="address to serve on (default: %(default)s, this machine only)")
+    live.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
     return parser
 
 
