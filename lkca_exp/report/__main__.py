@@ -21,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, or 2 after one line on standard error about what is wrong with the arguments."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.watch and options.wandb:
+        parser.error("--watch and --wandb: W&B takes a finished comparison, not one that is watched")
     if not options.watch and (options.host != LOOPBACK or options.port != PORT):
         parser.error("--host and --port go with --watch")
     choice = Choice(options.baseline, options.metric, tuple(options.rows), tuple(options.columns), tuple(options.where))
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.watch:
             watch(options.studies, choice, options.published, options.host, options.port)
         else:
-            report(options.studies, choice=choice, published=options.published)
+            report(options.studies, choice=choice, published=options.published, to_wandb=options.wandb)
     except (ValueError, OSError) as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
@@ -55,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--published", type=Path, metavar="FILE", help=f"numbers to stand beside ours (default: {DEFAULT}, if there)"
     )
+    parser.add_argument("--wandb", action="store_true", help="log the comparison to the W&B project as well")
     live = parser.add_argument_group("while runs are under way")
     live.add_argument("--watch", action="store_true", help="serve the page, which renews itself; nothing is written")
     live.add_argument("--host", default=LOOPBACK, help="address to serve on (default: %(default)s, this machine only)")

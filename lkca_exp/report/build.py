@@ -17,6 +17,7 @@ from lkca_exp.report.page.page import linked_from, page
 from lkca_exp.report.read.published import read_published
 from lkca_exp.report.tables.files import WRITERS, escape_markdown, markdown_table
 from lkca_exp.report.tables.terminal import terminal_table
+from lkca_exp.report.wandb_run import log_to_wandb
 from lkca_exp.runs.files import write_atomically
 
 
@@ -25,8 +26,11 @@ def report(
     console: Console | None = None,
     choice: Choice = Choice(),  # noqa: B008
     published: Path | None = None,
+    to_wandb: bool = False,
 ) -> Path:
     """Write `report/` into the first of the study folders, print the summary, and return the path of the page.
+
+    With `to_wandb` the same goes to W&B.
 
     Raises ValueError for a folder that does not exist or holds no runs, for a choice that fits none of them, and for a
     file of published numbers that cannot be read.
@@ -35,6 +39,9 @@ def report(
     index = write(content, studies[0] / "report")
     console = console or Console()
     show(content, console)
+    if to_wandb:
+        where = log_to_wandb(content, index.parent, index.read_text(encoding="utf-8"))
+        console.print(Text(where), soft_wrap=True)
     console.print(Text(str(index)), soft_wrap=True)
     return index
 

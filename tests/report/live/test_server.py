@@ -178,7 +178,7 @@ def test_a_study_that_is_not_there_is_told_in_one_line(runs):
     assert process.returncode == 2
 
 
-@pytest.mark.parametrize("options", [["--host", "0.0.0.0"], ["--port", "1"]])
+@pytest.mark.parametrize("options", [["--host", "0.0.0.0"], ["--port", "1"], ["--watch", "--wandb"]])
 def test_options_that_would_go_unread_are_refused(compared, options):
     command = [sys.executable, "-m", "lkca_exp.report", str(compared), *options]
     assert subprocess.run(command, capture_output=True, env=environment()).returncode == 2
