@@ -29,7 +29,7 @@ from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.lock import hold
-from lkca_exp.training.device import available_cpus, check_device, describe_device, uses_gpu
+from lkca_exp.training.device import check_device, describe_device
 
 log = logging.getLogger(__name__)
 
@@ -179,11 +179,11 @@ def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]
         monitor_interval=0.2,
         start_method="spawn",
     )
-    return elastic_launch(settings, _worker)(config, derived, directory)[0]
+    threads = max(torch.get_num_threads() // config.trainer.devices, 1)
+    return elastic_launch(settings, _worker)(config, derived, directory, threads)[0]
 
 
-def _worker(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:
+def _worker(config: Config, derived: Derived, directory: Path, threads: int) -> dict[str, Any]:
     """One process of a distributed run."""
-    if not uses_gpu(config.trainer):
-        torch.set_num_threads(max(available_cpus() // config.trainer.devices, 1))
+    torch.set_num_threads(threads)
     return execute(config, derived, directory, prepare(config))
