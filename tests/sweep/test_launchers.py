@@ -63,13 +63,14 @@ class Sweep:
         return records(self.study)[0]["attempts"][-1]["pid"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "launcher",
     [
-        pytest.param(["hydra/launcher=basic"], marks=pytest.mark.slow),
+        ["hydra/launcher=basic"],
         JOBLIB,
-        pytest.param(["hydra/launcher=submitit_local"], marks=pytest.mark.slow),
-        pytest.param(["hydra/launcher=ray", *RAY], marks=pytest.mark.slow),
+        ["hydra/launcher=submitit_local"],
+        ["hydra/launcher=ray", *RAY],
     ],
     ids=lambda words: words[0].partition("=")[2],
 )
@@ -91,7 +92,7 @@ def test_a_sweep_runs_and_started_again_launches_nothing(cli, tmp_path, launcher
 @pytest.mark.slow
 def test_submitit_starts_as_many_jobs_as_there_are_cpus(cli, tmp_path):
     cpus = len(os.sched_getaffinity(0))
-    words = ["hydra/launcher=submitit_local", f"hydra.launcher.cpus_per_task={cpus}", f"seed=range({2})"]
+    words = ["hydra/launcher=submitit_local", f"hydra.launcher.cpus_per_task={cpus}", "seed=0,1"]
     done = cli("-m", *TINY, *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Submitit 'local'") == 2
@@ -108,15 +109,8 @@ def test_what_slurm_is_asked_for(cli, tmp_path):
     assert done.returncode == 1
     assert "2 of 2 runs failed" in done.stderr
     asked = (tmp_path / "submitted.sh").read_text()
-    for line in (
-        "array=0-1%2",
-        "cpus-per-task=4",
-        "gpus-per-node=1",
-        "partition=short",
-        "time=1440",
-        "signal=USR2@120",
-    ):
-        assert f"#SBATCH --{line}\n" in asked.replace("signal=B:", "signal=")
+    for line in ("array=0-1%2", "cpus-per-task=4", "gpus-per-node=1", "partition=short", "time=1440"):
+        assert f"#SBATCH --{line}\n" in asked
 
 
 def test_slurm_is_refused_where_there_is_none(cli, tmp_path):
@@ -162,9 +156,6 @@ def test_a_killed_worker_costs_nothing(tmp_path, cli):
     first, *_ = attempts(sweep.study)
     assert first == ["killed", "finished"]
     assert len(attempts(sweep.study)) == 3
-    assert (
-        cli(*LONG, "seed=0,1,2", "hydra/launcher=basic", "~hydra.launcher.n_jobs", "paths.runs=alone").returncode != 1
-    )
     alone = ["-m", *TINY, "data.fraction=1", "epochs=40", "seed=0,1,2", "paths.runs=alone"]
     assert cli(*alone).returncode == 0
     for folder in sweep.study.glob("digits-*"):

@@ -96,6 +96,7 @@ def test_ours_is_laid_over_what_the_plugin_brings(cli):
         assert line in shown.stdout
 
 
+@pytest.mark.slow
 def test_hydras_basic_sweeper_ends_with_the_comparison(cli, tmp_path):
     done = cli("-m", *TINY, "hydra/sweeper=basic", "seed=0,1")
     assert done.returncode == 0, done.stderr
