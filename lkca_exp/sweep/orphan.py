@@ -9,7 +9,7 @@ import time
 
 VARIABLE = "LKCA_EXP_SWEEP_PID"
 SECONDS_BETWEEN_LOOKS = 1.0
-SECONDS_TO_END = 30.0
+SECONDS_TO_END = 5.0
 _watched: list[int] = []
 
 
