@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import gc
 import logging
+import os
+import pickle
 import shutil
 import signal
+import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
@@ -30,7 +33,7 @@ from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.lock import hold
 from lkca_exp.runs.state import epochs_done
-from lkca_exp.training.device import available_cpus, check_device, describe_device, take_up_threads, uses_gpu
+from lkca_exp.training.device import check_device, describe_device, take_up_threads
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +168,8 @@ def _release(error: BaseException | None) -> None:
 
 
 def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:
-    """Train in several processes of this machine and return what the first one did."""
+    """Train in several processes of this machine and return what the first one did; raise what one of them raised."""
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     settings = LaunchConfig(
@@ -179,11 +183,23 @@ def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]
         monitor_interval=0.2,
         start_method="spawn",
     )
-    return elastic_launch(settings, _worker)(config, derived, directory)[0]
+    threads = max(torch.get_num_threads() // config.trainer.devices, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return elastic_launch(settings, _worker)(config, derived, directory, threads, Path(folder))[0]
+        except ChildFailedError as failed:
+            told = Path(folder, str(failed.get_first_failure()[0]))
+            if not told.exists():  # it was killed
+                raise
+            error, trace = pickle.loads(told.read_bytes())
+            raise error from RuntimeError(f"in one of {config.trainer.devices} processes:\n{trace}")
 
 
-def _worker(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:
-    """One process of a distributed run."""
-    if not uses_gpu(config.trainer):
-        torch.set_num_threads(max(available_cpus() // config.trainer.devices, 1))
-    return execute(config, derived, directory, prepare(config))
+def _worker(config: Config, derived: Derived, directory: Path, threads: int, errors: Path) -> dict[str, Any]:
+    """One process of a distributed run; what it raises stands in `errors`, under its rank."""
+    torch.set_num_threads(threads)
+    try:
+        return execute(config, derived, directory, prepare(config))
+    except Exception as error:
+        (errors / os.environ["RANK"]).write_bytes(pickle.dumps((error, traceback.format_exc())))
+        raise

@@ -64,6 +64,9 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
         name = str(cause.full_key)
         value = _given(name, overrides)
         unknown = isinstance(cause, ConfigKeyError | ConfigAttributeError)
+        if name.startswith("hydra."):
+            rule = "There is no such key." if unknown else str(cause).splitlines()[0]
+            return ConfigError(name, value, rule, "`python -m lkca_exp --cfg hydra` shows them all.")
         return unknown_key(name, value) if unknown else _wrong_type(name, value)
     return _other(str(error), overrides)
 

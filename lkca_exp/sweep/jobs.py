@@ -68,9 +68,7 @@ def jobs_of(words: Sequence[str]) -> Jobs:
             master = loader.load_configuration("config", list(words), RunMode.MULTIRUN)
         sweeper = master.hydra.runtime.choices["hydra/sweeper"]
         if sweeper != "study":
-            raise ConfigError(
-                "hydra/sweeper", sweeper, "It decides on its jobs as it goes: they cannot be foretold."
-            )
+            raise ConfigError("hydra/sweeper", sweeper, "It decides on its jobs as it goes: they cannot be foretold.")
         return resolve(master, SweepLoader(loader))
 
 
