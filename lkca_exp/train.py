@@ -25,7 +25,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import RunFailedError
 from lkca_exp.config.schema import Config
-from lkca_exp.data.prepare import prepare
+from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.execute import epoch_log, execute
 from lkca_exp.runs import ledger
 from lkca_exp.runs import record as records
@@ -60,7 +60,7 @@ def train(config: Config, derived: Derived) -> float | None:
         if done is not None:
             return done
         with _recorded(directory):
-            begin(config, derived, directory, data.warnings)
+            begin(config, derived, directory, data)
             run = _launch if config.trainer.devices > 1 else functools.partial(execute, data=data)
             outcome = run(config, derived, directory)
             record = records.end_attempt(directory, "finished", **outcome)
@@ -76,7 +76,7 @@ def train(config: Config, derived: Derived) -> float | None:
     return records.objective(record)
 
 
-def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ...]) -> None:
+def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> None:
     """Open the record, or the one that an interrupted or failed attempt left, and take up its way of computing."""
     record = records.read(directory)
     if record is not None and record["status"] == "finished":
@@ -85,7 +85,8 @@ def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ..
     if record is None or record["id"] != identity(config, derived):
         record = records.new_record(config, derived)
         record["device"] = describe_device(config.trainer)
-        record["warnings"] = list(told)
+        record["class_names"] = list(data.class_names)
+        record["warnings"] = list(data.warnings)
         write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
     else:
         take_up_threads(record["device"])

@@ -26,6 +26,7 @@ NOT_OF_THE_RESULT = (
     "trainer.accelerator",
     "trainer.devices",
     "trainer.strategy",
+    "trainer.jobs_per_gpu",
     "trainer.progress_bar",
     "logger",
     "paths",

@@ -50,19 +50,32 @@ def _accuracy(
         pair = f"{variants[0].name} and {variants[-1].name}"
         note += f" Of {num_classes} classes the {MOST_CLASSES} in which {pair} differ most."
     metric = Metric("test/top1")
+    called = _class_names(variants, num_classes)
     marks = []
     for variant in variants:
         of = [(row, index, one) for row, index in enumerate(classes) if (one := estimates[variant.name][index])]
         tips = [
-            f"class {index}, {variant.name}: {metric.mean_and_sd(one)} ({count(one.n, 'seed')})" for _, index, one in of
+            f"{called[index]}, {variant.name}: {metric.mean_and_sd(one)} ({count(one.n, 'seed')})"
+            for _, index, one in of
         ]
         marks.append(
             Dots(variant.name, style[variant.name], [100 * one.mean for *_, one in of], [row for row, *_ in of], tips)
         )
     stamps = {metric.stamp(variant.selected_on) for variant in variants} - {""}
-    names = Axis("", names=tuple(f"class {index}" for index in classes))
+    names = Axis("", names=tuple(called[index] for index in classes))
     title = ", ".join(["Test top-1, class by class", *stamps])
     return Plot("classes", title, note, Axis("test top-1, %"), names, marks, 60 + 22 * len(classes))
+
+
+def _class_names(variants: list[Variant], num_classes: int) -> list[str]:
+    """Number and name of each class, or the number alone where no record has the names."""
+    known = (run.class_names for variant in variants for run in variant.counted)
+    names = next((names for names in known if len(names) == num_classes), None)
+    return (
+        [f"{index} {name}" for index, name in enumerate(names)]
+        if names
+        else [f"class {index}" for index in range(num_classes)]
+    )
 
 
 def _confusion(variant: Variant, predictions: Mapping[Path, Predictions], num_classes: int) -> Heatmap:

@@ -57,6 +57,7 @@ class Run:
     device: dict[str, Any]
     attempt: dict[str, Any]
     error: str
+    class_names: tuple[str, ...]
     warnings: tuple[str, ...]
     reused_from: str
     curve: dict[int, dict[str, float]]
@@ -143,6 +144,7 @@ def read_run(folder: Path) -> Run:
         device=_mapping(record, "device"),
         attempt=_latest(record.get("attempts")),
         error=_error(record.get("error")),
+        class_names=_texts(record.get("class_names")),
         warnings=_texts(record.get("warnings")),
         reused_from=_text(record.get("reused_from")),
         curve=curve,

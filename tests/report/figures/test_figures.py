@@ -195,6 +195,16 @@ def test_classes_and_confusions_of_the_best_and_the_baseline(make_run, compared)
     assert "confusion-attention" in figures
 
 
+def test_classes_have_the_names_that_the_records_know(compared):
+    for path in compared.iterdir():
+        write_predictions(path, 0.9, num_images=100, num_classes=3)
+        record = json.loads((path / "run.json").read_text()) | {"class_names": ["cat", "dog", "<b>"]}
+        (path / "run.json").write_text(json.dumps(record))
+    figure = drawn(compared)["classes"]
+    assert isinstance(figure, Plot)
+    assert figure.y.names == ("0 cat", "1 dog", "2 <b>")
+
+
 def test_of_many_classes_those_that_differ_are_drawn(make_run, compared):
     for path in compared.iterdir():
         write_predictions(path, 0.9, num_images=1000, num_classes=100)
