@@ -7,6 +7,7 @@ shows the traceback too.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import hydra
@@ -23,6 +24,7 @@ def main() -> None:
     register()
     # Hydra tells errors in its own way and exits with 1, unless this is set: then it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it as Ctrl-C does
     with short_answers():
         try:
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()

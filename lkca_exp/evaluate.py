@@ -63,6 +63,21 @@ def evaluate(run: RunState, split: str = "test", overrides: Sequence[str] = ()) 
     Raises:
         ConfigError: if there are no weights or no such split, or the data do not fit.
     """
+    cfg, weights = stored(run)
+    own = checked(cfg, SPECS)
+    other = _with_data(cfg, own, overrides)
+    if split == "validation" and not isinstance(other.config.protocol, HoldoutConfig):
+        rule = f"Under protocol={other.config.protocol.name} no validation images were held out."
+        raise ConfigError("--split", split, rule, "Choose --split test or train.")
+    return _measure(run, weights, split, own, other)
+
+
+def stored(run: RunState) -> tuple[DictConfig, Path]:
+    """The configuration of a run, for one process, and the file of its weights.
+
+    Raises:
+        ConfigError: if it has none.
+    """
     if run.record is None:
         raise ConfigError("run", run.name, f"It is {run.state}: no record says what it was.")
     weights = run.folder / "weights.safetensors"
@@ -73,12 +88,7 @@ def evaluate(run: RunState, split: str = "test", overrides: Sequence[str] = ()) 
     cfg = restored(run.record["config"])
     cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
     cfg.trainer.accelerator = "cpu" if run.record["device"]["accelerator"] == "cpu" else "auto"
-    own = checked(cfg, SPECS)
-    other = _with_data(cfg, own, overrides)
-    if split == "validation" and not isinstance(other.config.protocol, HoldoutConfig):
-        rule = f"Under protocol={other.config.protocol.name} no validation images were held out."
-        raise ConfigError("--split", split, rule, "Choose --split test or train.")
-    return _measure(run, weights, split, own, other)
+    return cfg, weights
 
 
 def check_writable(file: Path | None) -> None:

@@ -20,6 +20,8 @@ from lkca_exp.runs.identity import directory_name
 from lkca_exp.runs.ledger import finished_before
 from lkca_exp.runs.record import check_writable
 from lkca_exp.sweep.journal import Journal
+from lkca_exp.sweep.orphan import end_with_parent
+from lkca_exp.sweep.slots import take_gpus
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,8 @@ def _run(config: Config, derived: Derived) -> float | None:
     if journal and (reason := journal.reason_to_stop(config.on_failure)):
         log.info("%s: not started: %s", directory_name(config, derived), reason)
         return None
+    end_with_parent()
+    take_gpus(config.trainer)
     from lkca_exp.train import train
 
     try:

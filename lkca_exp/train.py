@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import gc
 import logging
+import os
+import pickle
 import shutil
 import signal
+import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
@@ -22,7 +25,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import RunFailedError
 from lkca_exp.config.schema import Config
-from lkca_exp.data.prepare import prepare
+from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.execute import epoch_log, execute
 from lkca_exp.models.build import check_buildable
 from lkca_exp.runs import ledger
@@ -31,7 +34,7 @@ from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.lock import hold
 from lkca_exp.runs.state import epochs_done
-from lkca_exp.training.device import available_cpus, check_device, describe_device, take_up_threads, uses_gpu
+from lkca_exp.training.device import check_device, describe_device, take_up_threads
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +62,7 @@ def train(config: Config, derived: Derived) -> float | None:
         if done is not None:
             return done
         with _recorded(directory):
-            begin(config, derived, directory, data.warnings)
+            begin(config, derived, directory, data)
             run = _launch if config.trainer.devices > 1 else functools.partial(execute, data=data)
             outcome = run(config, derived, directory)
             record = records.end_attempt(directory, "finished", **outcome)
@@ -75,7 +78,7 @@ def train(config: Config, derived: Derived) -> float | None:
     return records.objective(record)
 
 
-def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ...]) -> None:
+def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> None:
     """Open the record, or the one that an interrupted or failed attempt left, and take up its way of computing."""
     record = records.read(directory)
     if record is not None and record["status"] == "finished":
@@ -84,7 +87,8 @@ def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ..
     if record is None or record["id"] != identity(config, derived):
         record = records.new_record(config, derived)
         record["device"] = describe_device(config.trainer)
-        record["warnings"] = list(told)
+        record["class_names"] = list(data.class_names)
+        record["warnings"] = list(data.warnings)
         write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
     else:
         take_up_threads(record["device"])
@@ -167,7 +171,8 @@ def _release(error: BaseException | None) -> None:
 
 
 def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:
-    """Train in several processes of this machine and return what the first one did."""
+    """Train in several processes of this machine and return what the first one did; raise what one of them raised."""
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     settings = LaunchConfig(
@@ -181,11 +186,23 @@ def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]
         monitor_interval=0.2,
         start_method="spawn",
     )
-    return elastic_launch(settings, _worker)(config, derived, directory)[0]
+    threads = max(torch.get_num_threads() // config.trainer.devices, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return elastic_launch(settings, _worker)(config, derived, directory, threads, Path(folder))[0]
+        except ChildFailedError as failed:
+            told = Path(folder, str(failed.get_first_failure()[0]))
+            if not told.exists():  # it was killed
+                raise
+            error, trace = pickle.loads(told.read_bytes())
+            raise error from RuntimeError(f"in one of {config.trainer.devices} processes:\n{trace}")
 
 
-def _worker(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:
-    """One process of a distributed run."""
-    if not uses_gpu(config.trainer):
-        torch.set_num_threads(max(available_cpus() // config.trainer.devices, 1))
-    return execute(config, derived, directory, prepare(config))
+def _worker(config: Config, derived: Derived, directory: Path, threads: int, errors: Path) -> dict[str, Any]:
+    """One process of a distributed run; what it raises stands in `errors`, under its rank."""
+    torch.set_num_threads(threads)
+    try:
+        return execute(config, derived, directory, prepare(config))
+    except Exception as error:
+        (errors / os.environ["RANK"]).write_bytes(pickle.dumps((error, traceback.format_exc())))
+        raise

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from lkca_exp.bench import data, train
+from lkca_exp.bench import data, sweep, train
 from lkca_exp.config.errors import ConfigError, refuse
 
 
@@ -19,6 +19,9 @@ def main() -> None:
     bench = benches.add_parser("data", help="our input pipeline against torchvision's with PyTorch's DataLoader")
     bench.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each pipeline is measured (3)")
     bench.set_defaults(run=lambda args: data.run(args.rounds))
+    bench = benches.add_parser("sweep", help="what a run costs beside its training, and one that is finished")
+    bench.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each is measured (3)")
+    bench.set_defaults(run=lambda args: sweep.run(args.rounds))
     for each in benches.choices.values():
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args()

@@ -213,6 +213,13 @@ def _devices(config: Config, derived: Derived, facts: DataFacts) -> None:
             "Several devices need a strategy that joins them.",
             "Choose trainer=ddp.",
         )
+    if trainer.devices > 1 and trainer.jobs_per_gpu > 1:
+        raise ConfigError(
+            "trainer.jobs_per_gpu",
+            trainer.jobs_per_gpu,
+            f"A job on several GPUs (trainer.devices={trainer.devices}) has them for itself.",
+            "Leave it at 1.",
+        )
     if trainer.fast_run and trainer.overfit_batches:
         raise ConfigError(
             "trainer.overfit_batches",

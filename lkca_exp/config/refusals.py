@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from lkca_exp.config.checks import keys
@@ -25,17 +25,17 @@ def to_config(cfg: DictConfig) -> Config:
     Raises:
         ConfigError: for a key that the schema does not have, one that was taken out, or a value that does not resolve.
     """
-    names = list(_names(cfg))
-    for name in names:
+    leaves = dict(_leaves(cfg))
+    for name, node in leaves.items():
         if name not in known_keys():
             raise unknown_key(name, OmegaConf.select(cfg, name))
-        try:
-            OmegaConf.select(cfg, name)
-        except InterpolationResolutionError as error:
-            raise ConfigError(name, _as_written(cfg, name), f"{str(error).splitlines()[0]}.") from error
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise ConfigError(missing[0], "???", f"{missing[0]} must be given.", f"Write {missing[0]}=NAME.")
+        if node._is_missing():
+            raise ConfigError(name, "???", f"{name} must be given.", f"Write {name}=NAME.")
+        if node._is_interpolation():
+            try:
+                OmegaConf.select(cfg, name)
+            except InterpolationResolutionError as error:
+                raise ConfigError(name, _as_written(cfg, name), f"{str(error).splitlines()[0]}.") from error
     try:
         config = OmegaConf.to_object(cfg)
     except OmegaConfBaseException as error:  # an interpolation that resolves to a value of another type
@@ -43,9 +43,9 @@ def to_config(cfg: DictConfig) -> Config:
     assert isinstance(config, Config)
     fields = {name: field for name, field, _ in keys(config)}
     for name, field in fields.items():
-        if name not in names:
+        if name not in leaves:
             raise ConfigError(f"~{name}", "", f"{name} ({field.metadata['help']}) cannot be taken out.")
-    for name in names:
+    for name in leaves:
         if name not in fields:
             raise unknown_key(name, OmegaConf.select(cfg, name))
     return config
@@ -71,6 +71,9 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
         if unknown:
             name = next((key for key in _keys(overrides) if key.startswith(f"{name}.")), name)
         value = _given(name, overrides)
+        if name.startswith("hydra."):
+            rule = "There is no such key." if unknown else str(cause).splitlines()[0]
+            return ConfigError(name, value, rule, "`python -m lkca_exp --cfg hydra` shows them all.")
         return unknown_key(name, value, str(cause.full_key)) if unknown else _wrong_type(name, value)
     return _other(str(error), overrides)
 
@@ -115,13 +118,14 @@ def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield name, str(field.type)
 
 
-def _names(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
+def _leaves(cfg: DictConfig, prefix: str = "") -> Iterator[tuple[str, Node]]:
     for name in map(str, cfg):
         node = cfg._get_node(name)
         if isinstance(node, DictConfig) and not node._is_none() and f"{prefix}{name}" not in known_keys():
-            yield from _names(node, f"{prefix}{name}.")
+            yield from _leaves(node, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}"
+            assert isinstance(node, Node)
+            yield f"{prefix}{name}", node
 
 
 def _as_written(cfg: DictConfig, name: str) -> object:

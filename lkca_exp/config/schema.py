@@ -12,6 +12,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from lkca_exp.config.machine import register_resolvers
+
 
 def key(
     help: str,
@@ -299,6 +301,9 @@ class BestOnTestConfig(ProtocolConfig):
 class TrainerConfig:
     accelerator: str = key("where to train", "auto", choices=("auto", "cpu", "gpu"), result=False)
     devices: int = key("processes, one device each", 1, at_least=1, result=False)
+    jobs_per_gpu: int = key(
+        "jobs of a sweep that share a GPU, where the launcher starts several at once", 1, at_least=1, result=False
+    )
     strategy: str = key("how several devices share a batch", "auto", choices=("auto", "ddp"), result=False)
     progress_bar: bool = key("show a bar on a terminal", True, result=False)
     fast_run: bool = key("one epoch of two batches, to see that everything works", False)
@@ -410,13 +415,26 @@ def schema_of(group: str, name: str) -> type | None:
     return GROUP_SCHEMAS[group].get(name) or (TimmConfig if group == "model" else None)
 
 
-def register() -> None:
-    """Make the schemas known to Hydra, under the group `schema`."""
-    from hydra.core.config_store import ConfigStore
+PLUGIN_SCHEMAS = {"launcher": ("joblib", "ray", "submitit_local", "submitit_slurm"), "sweeper": ("optuna",)}
+"""The options of `hydra/launcher` and `hydra/sweeper` whose YAML here takes the place of the one their plugin brings,
+and is laid over it: a default `plugin: NAME`."""
 
+
+def register() -> None:
+    """Make the schemas known to Hydra, under the group `schema`, and the resolvers that launchers' YAML uses."""
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.plugins import Plugins
+
+    register_resolvers()
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=Config, package="_global_")
     store.store(group="hydra/sweeper", name="study", node=StudySweeperConfig)
     for group, schemas in GROUP_SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=f"schema/{group}", name=name, node=schema)
+    Plugins.instance()  # which has those that are installed enter their configurations
+    for group, names in PLUGIN_SCHEMAS.items():
+        for name in names:
+            if theirs := store.repo["hydra"][group].pop(f"{name}.yaml", None):
+                theirs.node._content.pop("defaults", None)  # which ours has
+                store.store(group=f"hydra/{group}/plugin", name=name, node=theirs.node, provider=theirs.provider)

@@ -2,72 +2,89 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from lkca_exp.report.aggregate import Summary, summarise
-from lkca_exp.report.answer import answer
-from lkca_exp.report.columns import run_columns, run_rows, variant_columns
+from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.content import Content, gather
+from lkca_exp.report.figures.svg import svg
 from lkca_exp.report.formats import printable
-from lkca_exp.report.load import load
-from lkca_exp.report.page import page
-from lkca_exp.report.tables import csv_table, escape_markdown, markdown_table, terminal_table
+from lkca_exp.report.page.page import linked_from, page
+from lkca_exp.report.read.published import read_published
+from lkca_exp.report.tables.files import WRITERS, escape_markdown, markdown_table
+from lkca_exp.report.tables.terminal import terminal_table
+from lkca_exp.report.wandb_run import log_to_wandb
 from lkca_exp.runs.files import write_atomically
 
 
-def report(studies: Sequence[Path], console: Console | None = None, baseline: str | None = None) -> Path:
+def report(
+    studies: Sequence[Path],
+    console: Console | None = None,
+    choice: Choice = Choice(),  # noqa: B008
+    published: Path | None = None,
+    to_wandb: bool = False,
+) -> Path:
     """Write `report/` into the first of the study folders, print the summary, and return the path of the page.
 
-    Raises ValueError for a folder that does not exist or holds no runs, and for a baseline that no variant is called.
+    With `to_wandb` the same goes to W&B.
+
+    Raises ValueError for a folder that does not exist or holds no runs, for a choice that fits none of them, and for a
+    file of published numbers that cannot be read.
     """
+    content = gather(studies, choice, read_published(published))
+    index = write(content, studies[0] / "report")
     console = console or Console()
-    summary = summarise(*load(studies), baseline=baseline)
-    sentences = answer(summary)
-    folder = studies[0] / "report"
-    folder.mkdir(exist_ok=True)
-    index = folder / "index.html"
-    _write(folder / "table.md", markdown(summary, sentences))
-    _write(folder / "table.csv", csv_table(variant_columns(summary), summary.variants))
-    _write(folder / "runs.csv", csv_table(run_columns(summary), run_rows(summary)))
-    _write(index, page(summary, sentences, folder.resolve()))
-    show(summary, sentences, console)
+    show(content, console)
+    if to_wandb:
+        where = log_to_wandb(content, index.parent, index.read_text(encoding="utf-8"))
+        console.print(Text(where), soft_wrap=True)
     console.print(Text(str(index)), soft_wrap=True)
     return index
 
 
-def show(summary: Summary, sentences: Sequence[str], console: Console) -> None:
-    """The answer and the table of variants on a terminal or in a pipe."""
-    for sentence in sentences:
+def write(content: Content, folder: Path) -> Path:
+    """All files of the report; figures of an earlier one are gone. Returns the path of the page."""
+    drawings = folder / "figures"
+    drawings.mkdir(parents=True, exist_ok=True)
+    for stem, table in content.tables().items():
+        for suffix, text_of in WRITERS.items():
+            _write(folder / f"{stem}.{suffix}", text_of(table))
+    _write(folder / "answer.md", markdown(content))
+    for old in drawings.glob("*.svg"):
+        old.unlink()
+    for stem, figure in content.figures().items():
+        (drawings / f"{stem}.svg").write_text(svg(figure, alone=True), encoding="utf-8", errors="replace")
+    index = folder / "index.html"
+    _write(index, page(content, linked_from(folder.resolve()), time.time()))
+    return index
+
+
+def show(content: Content, console: Console) -> None:
+    """The answer and the tables of variants on a terminal or in a pipe."""
+    for sentence in content.sentences:
         console.print(Text(printable(sentence)))
-    for alone in summary.by_setting():
-        _show_setting(alone, console)
-    for remark in remarks(summary):
+    for setting, table in zip(content.summary.settings, content.variants, strict=True):
+        drawn, num_left_out = terminal_table(table, console.width)
+        console.print()
+        console.print(Text(printable(setting.name), style="bold"))
+        console.print(drawn)
+        if num_left_out:
+            console.print(Text(f"{num_left_out} more columns in the files"))
+    for remark in content.remarks:
         console.print(Text(printable(remark)))
 
 
-def _show_setting(alone: Summary, console: Console) -> None:
-    table, num_left_out = terminal_table(variant_columns(alone), alone.variants, console.width)
-    console.print()
-    console.print(Text(printable(alone.settings[0].name), style="bold"))
-    console.print(table)
-    if num_left_out:
-        console.print(Text(f"{num_left_out} more columns in the files"))
-
-
-def markdown(summary: Summary, sentences: Sequence[str]) -> str:
-    """The answer, the table of variants and the remarks, for a README or an issue."""
-    paragraphs = [escape_markdown(sentence) for sentence in sentences]
-    if summary.variants:
-        paragraphs.append(markdown_table(variant_columns(summary), summary.variants).rstrip())
-    paragraphs += [escape_markdown(remark) for remark in remarks(summary)]
+def markdown(content: Content) -> str:
+    """The answer, the tables of variants and the remarks, for a README or an issue."""
+    paragraphs = [escape_markdown(sentence) for sentence in content.sentences]
+    for setting, table in zip(content.summary.settings, content.variants, strict=True):
+        paragraphs += [f"**{escape_markdown(setting.name)}**", markdown_table(table).rstrip()]
+    paragraphs += [escape_markdown(remark) for remark in content.remarks]
     return "\n\n".join(paragraphs) + "\n"
-
-
-def remarks(summary: Summary) -> list[str]:
-    return [*summary.notes, *(f"left out: {one.folder.name}: {one.reason}" for one in summary.left_out)]
 
 
 def _write(path: Path, text: str) -> None:

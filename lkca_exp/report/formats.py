@@ -1,42 +1,17 @@
 """How numbers are written, once for the terminal, the page and Markdown.
 
-Minus signs are ASCII here, so that a pipe in an old encoding keeps them. Accuracies come as fractions.
+Minus signs are ASCII here, so that a pipe in an old encoding keeps them. Metrics write themselves: compare/metric.py.
 """
 
 from __future__ import annotations
 
-from lkca_exp.report.load import Run
-from lkca_exp.report.statistics import Difference, Estimate
+import re
 
-STAMP = "selected on test"
+from lkca_exp.report.read.load import Run
+
+MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+"""A hyphen that stands for minus."""
 TIMES = "\N{MULTIPLICATION SIGN}"
-
-
-def percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f}"
-
-
-def points(fraction: float) -> str:
-    """A difference of two accuracies, in percentage points, with its sign."""
-    return f"{100 * fraction:+.2f}"
-
-
-def mean_and_sd(found: Estimate) -> str:
-    """Mean and sample standard deviation, in percent."""
-    return percent(found.mean) + ("" if found.sd is None else f" ± {percent(found.sd)}")
-
-
-def accuracy_interval(found: Estimate) -> str:
-    """Confidence interval of an accuracy in percent, cut to 0 ... 100, which costs it no coverage."""
-    if found.low is None or found.high is None:
-        return ""
-    return f"{percent(max(found.low, 0))} to {percent(min(found.high, 1))}"
-
-
-def difference_interval(found: Difference) -> str:
-    if found.low is None or found.high is None:
-        return ""
-    return f"{points(found.low)} to {points(found.high)}"
 
 
 def p_value(p: float) -> str:
@@ -82,6 +57,11 @@ def device(run: Run) -> str:
     return f"{many}{name}" + (
         f", {count(threads, 'thread')}" if threads and run.device.get("accelerator") == "cpu" else ""
     )
+
+
+def machine(run: Run) -> str:
+    """The host of the latest attempt, and its device."""
+    return ": ".join(part for part in (str(run.attempt.get("host") or ""), device(run)) if part)
 
 
 def commit(run: Run) -> str:

@@ -105,6 +105,7 @@ def new_record(config: Config, derived: Derived) -> dict[str, Any]:
         "device": {},
         "attempts": [],
         "error": None,
+        "class_names": [],
         "warnings": [],
         "reused_from": None,
     }

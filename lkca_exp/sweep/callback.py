@@ -1,7 +1,9 @@
-"""What a multirun by another sweeper than ours gets of the same care: Hydra's basic one, Optuna."""
+"""What Hydra calls before and after a multirun, by our sweeper or another: its basic one, Optuna's."""
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +14,35 @@ from omegaconf import DictConfig
 from lkca_exp.config.errors import ConfigError, refuse
 from lkca_exp.sweep.jobs import first_job
 from lkca_exp.sweep.loader import SweepLoader
+from lkca_exp.sweep.orphan import be_parent
+from lkca_exp.sweep.slots import offer_gpus
 from lkca_exp.sweep.summary import show_comparison
 
+EXTRAS = ("joblib", "submitit", "ray", "optuna")
 
-class OtherSweepers(Callback):
-    """Hydra calls it around every multirun."""
+
+class SweepCallback(Callback):
+    """Checks that launcher and sweeper are installed, and gives other sweepers than ours something of its care."""
 
     def __init__(self) -> None:
         self.studies: list[Path] = []
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse a sweep whose starting point is wrong, before anything is written; have Optuna continue its study."""
-        sweeper = config.hydra.sweeper._target_.rpartition(".")[2]
-        if sweeper == "StudySweeper":
-            return
+        """Refuse a sweep that cannot work, before anything is written; have Optuna continue its study."""
         try:
-            job = first_job(config, SweepLoader(GlobalHydra.instance().config_loader()))
+            for part in ("launcher", "sweeper"):
+                check_available(part, config.hydra[part]._target_)
+            offer_gpus(_class(config.hydra.launcher))
+            be_parent()
+            if _class(config.hydra.sweeper) != "StudySweeper":
+                self._begin(config)
         except ConfigError as error:
             refuse(error)
+
+    def _begin(self, config: DictConfig) -> None:
+        job = first_job(config, SweepLoader(GlobalHydra.instance().config_loader()))
         self.studies = [job.directory.parent]
-        if sweeper == "OptunaSweeper":
+        if _class(config.hydra.sweeper) == "OptunaSweeper":
             from lkca_exp.sweep.optuna import continue_study
 
             continue_study(config.hydra.sweeper, job.directory.parent)
@@ -40,3 +51,25 @@ class OtherSweepers(Callback):
         """Show what came of it."""
         if self.studies:
             show_comparison(self.studies)
+
+
+def check_available(part: str, target: str) -> None:
+    """Make sure that the plugin behind `hydra/<part>` is there, and the queue that it submits to.
+
+    Raises:
+        ConfigError: if it is not, and which extra of the package brings it.
+    """
+    for extra in EXTRAS:
+        package = f"hydra_plugins.hydra_{extra}_{part}"
+        if target.startswith(f"{package}.") and importlib.util.find_spec(package) is None:
+            rule = f"It comes with the extra {extra}, which is not installed."
+            raise ConfigError(f"hydra/{part}", extra, rule, f'pip install "lkca-exp[{extra}]"')
+    if target.endswith(".SlurmLauncher") and shutil.which("srun") is None:
+        rule = "There is no SLURM on this machine: srun is not found."
+        raise ConfigError(
+            "hydra/launcher", "submitit_slurm", rule, "hydra/launcher=submitit_local tries the sweep out here."
+        )
+
+
+def _class(plugin: DictConfig) -> str:
+    return str(plugin._target_).rpartition(".")[2]

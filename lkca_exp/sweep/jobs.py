@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.config.job import Job, checked
+from lkca_exp.config.job import Job, checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_key
+from lkca_exp.config.schema import register
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.record import check_writable, run_directory
@@ -39,9 +43,33 @@ class Jobs:
     duplicates: list[tuple[str, ...]]
 
     @property
+    def varied_keys(self) -> list[str]:
+        """The keys in whose overrides the jobs differ."""
+        shared = set.intersection(*(set(one.overrides) for one in self.unique))
+        words = (word for one in self.unique for word in one.overrides if word not in shared)
+        return list(dict.fromkeys(word.partition("=")[0] for word in words))
+
+    @property
     def studies(self) -> list[Path]:
         """Folders of the studies, in the order of their first jobs."""
         return list(dict.fromkeys(one.directory.parent for one in self.unique))
+
+
+def jobs_of(words: Sequence[str]) -> Jobs:
+    """The jobs that `python -m lkca_exp -m <words>` would do, for other programs than the command line.
+
+    Raises:
+        ConfigError: if one of them is wrong, or the sweeper is one that decides as it goes.
+    """
+    register()
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        with refusing(words):
+            master = loader.load_configuration("config", list(words), RunMode.MULTIRUN)
+        sweeper = master.hydra.runtime.choices["hydra/sweeper"]
+        if sweeper != "study":
+            raise ConfigError("hydra/sweeper", sweeper, "It decides on its jobs as it goes: they cannot be foretold.")
+        return resolve(master, SweepLoader(loader))
 
 
 def resolve(master: DictConfig, loader: SweepLoader) -> Jobs:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-VARIABLE = "LKCA_EXP_SWEEP_JOURNAL"
+JOURNAL = "LKCA_EXP_SWEEP_JOURNAL"
 ALIKE_TO_STOP = 3
 
 
@@ -21,7 +21,7 @@ class Journal:
     @staticmethod
     def of_this_sweep() -> Journal | None:
         """The journal of the sweep that this process does a job of; None outside a sweep."""
-        name = os.environ.get(VARIABLE)
+        name = os.environ.get(JOURNAL)
         return Journal(Path(name)) if name else None
 
     def note(self, error: str | None) -> None:

@@ -6,24 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import hydra
 import torch
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lkca_exp.config.errors import ConfigError
-from lkca_exp.config.job import conf_dir
-from lkca_exp.config.schema import register
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 from lkca_exp.runs.identity import group
 from lkca_exp.runs.ledger import find_twin
 from lkca_exp.runs.state import RunState, State, look
 from lkca_exp.sweep.estimate import Estimate, finished_records
-from lkca_exp.sweep.jobs import Jobs, SweepJob, refusing, resolve
-from lkca_exp.sweep.loader import SweepLoader
+from lkca_exp.sweep.jobs import Jobs, SweepJob, jobs_of
 
 
 @dataclass(frozen=True)
@@ -43,26 +36,14 @@ def plan(words: Sequence[str]) -> None:
     Raises:
         ConfigError: if a job of the sweep is wrong, or its sweeper is one that decides as it goes.
     """
-    jobs = _resolve(words)
+    jobs = jobs_of(words)
     planned = _look(jobs)
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
     console.print(_table(planned))
     for line in _totals(planned, jobs):
-        console.print(Text(line))
-
-
-def _resolve(words: Sequence[str]) -> Jobs:
-    register()
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        theirs = GlobalHydra.instance().config_loader()
-        with refusing(words):
-            master = theirs.load_configuration("config", list(words), RunMode.MULTIRUN)
-        sweeper = master.hydra.runtime.choices["hydra/sweeper"]
-        if sweeper != "study":
-            raise ConfigError("hydra/sweeper", sweeper, "It decides on its jobs as it goes: they cannot be planned.")
-        return resolve(master, SweepLoader(theirs))
+        console.print(Text(line), soft_wrap=True)
 
 
 def _look(jobs: Jobs) -> list[Planned]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -16,17 +17,21 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from lkca_exp.config.errors import RunFailedError
+from lkca_exp.config.machine import available_cpus
 from lkca_exp.runs.ledger import find
-from lkca_exp.runs.record import objective
+from lkca_exp.runs.lock import hold, is_held
+from lkca_exp.runs.record import end_attempt, now, objective
 from lkca_exp.runs.state import RunState, State, look
 from lkca_exp.sweep.jobs import SweepJob, resolve
-from lkca_exp.sweep.journal import VARIABLE, Journal
+from lkca_exp.sweep.journal import JOURNAL, Journal
 from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.summary import show_comparison, show_start, show_states
+from lkca_exp.training.sinks.sink import VARIED
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_TO_BEGIN = 60.0
 ENDED = (State.FINISHED, State.FAILED)
 
 
@@ -40,6 +45,7 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
         ConfigError: if a job is wrong; nothing has been written then.
         RunFailedError: if some have no result at the end.
     """
+    begun = now()
     loader = SweepLoader(context.config_loader)
     jobs = resolve(master, loader)
     to_do = [one for one in jobs.unique if find(one.job.config, one.job.derived) is None]
@@ -47,13 +53,18 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
     reason = ""
     if to_do:
         with _journal(jobs.studies[0]) as journal:
-            loader.env_set = {VARIABLE: str(journal.path)}
+            loader.env_set = {JOURNAL: str(journal.path), VARIED: ",".join(jobs.varied_keys)}
             launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=HydraContext(config_loader=loader, callbacks=context.callbacks),
                 task_function=task_function,
                 config=master,
             )
-            reason = _launch_until_done(launcher, to_do, journal)
+            at_once = _jobs_at_once(master.hydra.launcher, len(to_do))
+            try:
+                reason = _launch_until_done(launcher, to_do, journal, at_once)
+            except KeyboardInterrupt:
+                _note_interrupted(to_do, begun)
+                raise
     states = [look(one.directory) for one in jobs.unique]
     show_states(states, reason)
     show_comparison(jobs.studies)
@@ -61,41 +72,60 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
     return [objective(state.record) if state.record else None for state in states]
 
 
-def _launch_until_done(launcher: Launcher, left: Sequence[SweepJob], journal: Journal) -> str:
+def _note_interrupted(jobs: Sequence[SweepJob], begun: str) -> None:
+    """Say so in the records of this sweep's runs whose workers the launcher did not leave the time to."""
+    for one in jobs:
+        run = look(one.directory)
+        if run.state is State.KILLED and run.record and run.record["attempts"][-1]["started"] >= begun:
+            end_attempt(one.directory, "interrupted")
+
+
+def _jobs_at_once(launcher: DictConfig, jobs: int) -> int:
+    """How many of the jobs a launcher gets at a time: submitit's local one would start all of them at once."""
+    if launcher._target_.endswith(".LocalLauncher"):
+        return max(available_cpus() // launcher.cpus_per_task, 1)
+    return jobs
+
+
+def _launch_until_done(launcher: Launcher, left: Sequence[SweepJob], journal: Journal, at_once: int) -> str:
     """Launch jobs until all have ended: what another process holds is waited for, what a dying worker took with it
     launched again, as long as that leads anywhere. Returns why the sweep stopped early, if it did."""
+    epochs_done = -1
     while left:
-        raised = _launch(launcher, left)
-        reason = journal.reason_to_stop(left[0].job.config.on_failure)
-        if reason:
-            return reason
-        states, waited = _wait_for_others([one for one in left if one.id not in raised])
-        still = [one for one in left if states.get(one.id, State.FAILED) not in ENDED]
-        if len(still) == len(left) and not waited:
+        raised: set[str] = set()
+        for start in range(0, len(left), at_once):
+            raised |= _launch(launcher, left[start : start + at_once], start)
+            reason = journal.reason_to_stop(left[0].job.config.on_failure)
+            if reason:
+                return reason
+        runs, waited = _wait_for_others([one for one in left if one.id not in raised])
+        still = [one for one in left if one.id in runs and runs[one.id].state not in ENDED]
+        epochs_before, epochs_done = epochs_done, sum(runs[one.id].epochs_done for one in still)
+        if len(still) == len(left) and epochs_done <= epochs_before and not waited:
             break
         left = still
     return ""
 
 
-def _launch(launcher: Launcher, jobs: Sequence[SweepJob]) -> set[str]:
-    """Returns the ids of the jobs that raised."""
+def _launch(launcher: Launcher, jobs: Sequence[SweepJob], first: int) -> set[str]:
+    """Launch jobs, the first of which has this number. Returns the ids of those that raised."""
     try:
-        returns = launcher.launch([list(one.overrides) for one in jobs], initial_job_idx=0)
+        returns = launcher.launch([list(one.overrides) for one in jobs], initial_job_idx=first)
     except Exception:  # of the launcher's own: a worker was killed, a queue refused
         log.exception("the launcher gave up")
         return set()
     return {one.id for one, back in zip(jobs, returns, strict=True) if back.status is not JobStatus.COMPLETED}
 
 
-def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, State], bool]:
+def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], bool]:
     """Wait as long as other processes hold all that is left of the jobs. Returns how each stands, by its id, and
     whether there was anything to wait for."""
     waited = False
     while True:
-        states = {one.id: look(one.directory).state for one in jobs}
-        left = [state for state in states.values() if state not in ENDED]
+        runs = {one.id: look(one.directory) for one in jobs}
+        left = [run.state for run in runs.values() if run.state not in ENDED]
         if not left or any(state is not State.RUNNING for state in left):
-            return states, waited
+            return runs, waited
         if not waited:
             log.info("Waiting for %d runs that other processes are at; Ctrl-C leaves them to it", len(left))
             waited = True
@@ -106,11 +136,14 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, State], bool]:
 def _journal(study: Path) -> Iterator[Journal]:
     """A journal where all processes of the sweep can write, for as long as it lasts."""
     study.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as folder:
-        yield Journal(Path(folder).absolute() / "journal.jsonl")
+    for folder in study.glob(".sweep-*"):
+        if time.time() - folder.stat().st_mtime > SECONDS_TO_BEGIN and not is_held(folder):
+            shutil.rmtree(folder, ignore_errors=True)  # of a sweep that was killed
+    with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as name, hold(Path(name)):
+        yield Journal(Path(name).absolute() / "journal.jsonl")
 
 
 def _raise_if_unfinished(states: Sequence[RunState]) -> None:
-    failed = [state for state in states if state.state is not State.FINISHED]
-    if failed:
-        raise RunFailedError(f"{len(failed)} of {len(states)} runs", "the table above tells how each of them stands")
+    without = [state for state in states if state.state is not State.FINISHED]
+    if without:
+        raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -73,11 +72,6 @@ def peak_memory(trainer: TrainerConfig) -> dict[str, Any]:
         return {"peak_bytes": int(kilobytes) * 1024, "of": "process"}
     except (OSError, StopIteration):
         return {}
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use, which on a cluster are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu_name() -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from lkca_exp.runs.lock import hold
 
 CONFIG: dict[str, Any] = {
     "study": "digits_compare",
@@ -61,13 +65,17 @@ def runs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_run(runs: Path) -> MakeRun:
-    """Writes one run directory and returns it; see `write_run`."""
+def make_run(runs: Path) -> Iterator[MakeRun]:
+    """Writes one run directory and returns it; see `write_run`. One that is running is held while the test lasts."""
+    with ExitStack() as held:
 
-    def make(mixer: str = "lkca", seed: int = 0, top1: float | None = 0.98, **changes: Any) -> Path:
-        return write_run(runs, mixer, seed, top1, **changes)
+        def make(mixer: str = "lkca", seed: int = 0, top1: float | None = 0.98, **changes: Any) -> Path:
+            folder = write_run(runs, mixer, seed, top1, **changes)
+            if changes.get("status") == "running":
+                held.enter_context(hold(folder))
+            return folder
 
-    return make
+        yield make
 
 
 @pytest.fixture
@@ -77,6 +85,15 @@ def compared(make_run: MakeRun, runs: Path) -> Path:
         make_run("attention", seed, attention, model={"parameters": 100_000, "flops_per_image": 2_000_000})
         make_run("lkca", seed, lkca, speed={"train_images_per_s": 4000.0})
     return runs / "digits_compare"
+
+
+def write_predictions(folder: Path, top1: float, num_images: int = 200, num_classes: int = 5) -> None:
+    """predictions.npz of a run: every class as often, and the first images of each class right."""
+    labels = np.arange(num_images) % num_classes
+    wrong = np.arange(num_images) >= round(top1 * num_images)
+    small = np.uint8 if num_classes < 256 else np.uint16
+    predictions = (labels + wrong) % num_classes
+    np.savez_compressed(folder / "predictions.npz", labels=labels.astype(small), predictions=predictions.astype(small))
 
 
 def write_run(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
@@ -17,10 +18,33 @@ def test_the_command_writes_the_files_and_prints_the_path_last(compared, capsys)
     assert lines[-1] == str(compared / "report" / "index.html")
     assert "lkca reaches 98.33 % top-1" in lines[0]
     written = sorted(path.name for path in (compared / "report").iterdir())
-    assert written == ["index.html", "runs.csv", "table.csv", "table.md"]
-    markdown = (compared / "report" / "table.md").read_text(encoding="utf-8")
+    tables = [f"{stem}.{suffix}" for stem in ("runs", "table", "variants") for suffix in ("csv", "json", "md", "tex")]
+    assert written == sorted(["answer.md", "figures", "index.html", *tables])
+    markdown = (compared / "report" / "answer.md").read_text(encoding="utf-8")
     assert markdown.startswith("lkca reaches")
-    assert "| lkca | 3 | 98.33 ± 0.58 |" in markdown
+    assert "| lkca | 3 | **98.33 ± 0.58** |" in markdown
+
+
+def test_the_figures_are_svg_files_that_stand_alone(compared):
+    stale = compared / "report" / "figures" / "old.svg"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("")
+    report([compared], Console(quiet=True))
+    drawn = sorted(path.name for path in stale.parent.iterdir())
+    assert drawn == [
+        "cost-flops.svg",
+        "cost-parameters.svg",
+        "cost-throughput.svg",
+        "curve-train-loss.svg",
+        "curve-train-top1.svg",
+        "seeds.svg",
+    ]
+    for name in drawn:
+        root = ElementTree.parse(stale.parent / name).getroot()
+        texts = "".join(root.itertext())
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "lkca" in texts
+        assert "attention" in texts
 
 
 def test_again_is_right(compared):
@@ -35,7 +59,7 @@ def test_two_studies_make_one_report_in_the_first(make_run, runs, compared):
     make_run("lkca", 0, 0.97, study="other", config={"model.mixer.kernel_size": 3})
     report([runs / "other", compared], Console(quiet=True))
     assert not (compared / "report").exists()
-    assert "lkca kernel_size=3" in (runs / "other" / "report" / "table.md").read_text().replace("\\", "")
+    assert "lkca kernel_size=3" in (runs / "other" / "report" / "answer.md").read_text().replace("\\", "")
 
 
 @pytest.mark.parametrize("width", [30, 60])
@@ -83,6 +107,30 @@ def test_an_unknown_baseline_is_refused_in_one_line(compared, capsys):
 def test_the_baseline_of_the_command_is_used(compared, capsys):
     assert main([str(compared), "--baseline", "lkca"]) == 0
     assert "3.00 points below lkca" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--metric", "test/top9"], "no run has the metric 'test/top9'; there are test/loss, test/top1"),
+        (["--where", "mixer=convnet"], "no run has model.mixer.name=convnet; there are attention, lkca"),
+        (["--rows", "kernel"], "no run has a key 'kernel'; keys are written as in the configuration, like model.mixer"),
+        (["--rows", "data"], "two configurations fall into one cell"),
+        (["--published", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_one_line(compared, capsys, arguments, told):
+    wrong = [*arguments, "--columns", "protocol"] if "data" in arguments else arguments
+    assert main([str(compared), *wrong]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert told in said.err
+
+
+def test_conditions_choose_the_runs(make_run, compared, capsys):
+    make_run("lkca", 0, 0.99, config={"optim.lr": 0.5})
+    assert main([str(compared), "--where", "lr=0.001", "--where", "seed=0,1"]) == 0
+    assert "lkca reaches 98.00 % top-1 on digits (n = 2 seeds)" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_a_label_that_no_file_can_hold(make_run, runs):

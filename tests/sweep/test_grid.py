@@ -39,4 +39,4 @@ def test_experiments_of_a_case_come_before_that_of_the_command_line(loader):
 
 
 def test_values_may_hold_spaces_and_lists(loader):
-    assert jobs(loader, cases=["study='a b' x=[1,2]"]) == ["study=a b x=[1,2]"]
+    assert jobs(loader, cases=["study='a b' x=[1,2]"]) == [r"study=a\ b x=[1,2]"]

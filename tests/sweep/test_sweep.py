@@ -57,7 +57,7 @@ def test_a_failure_is_shown_at_once_and_the_rest_goes_on(cli, tmp_path):
     assert "6 runs: 4 finished, 2 failed" in done.stdout
     assert "FloatingPointError" in done.stdout[done.stdout.index("Runs without a result") :]
     assert "index.html" in done.stdout
-    assert "2 of 6 runs failed" in done.stderr
+    assert "the sweep failed: 2 of 6 runs have no result; the same command tries again" in done.stderr
 
     again = cli(*args)
     assert again.returncode == 1
@@ -139,19 +139,19 @@ def test_results_of_other_code_and_other_rules_are_reported(cli, tmp_path):
     assert "1 other runs in runs/default have numerics 0, not" in again.stdout
 
 
-SMALL_DISK = """
+ANOTHER_DISK = """
 set -e
 mkdir disk
-mount -t tmpfs -o size={size} none disk
+mount -t tmpfs -o {options} none disk
 {python} -m lkca_exp -m {args} paths.runs=disk/runs && status=0 || status=$?
-cp -r disk/runs left
+test ! -e disk/runs || cp -r disk/runs left
 exit $status
 """
 
 
-def on_a_small_disk(tmp_path: Path, size: str, args: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a sweep whose records are on a file system of this size; what is there at the end is copied to `left`."""
-    script = SMALL_DISK.format(size=size, python=sys.executable, args=shlex.join(args))
+def on_another_disk(tmp_path: Path, options: str, args: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a sweep whose records are on a file system mounted so; what is there at the end is copied to `left`."""
+    script = ANOTHER_DISK.format(options=options, python=sys.executable, args=shlex.join(args))
     command = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", script]
     return subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240)
 
@@ -165,7 +165,7 @@ def may_mount(tmp_path) -> None:
 
 @pytest.mark.usefixtures("may_mount")
 def test_a_full_disk_is_told_and_earlier_results_stay_whole(tmp_path):
-    done = on_a_small_disk(tmp_path, "1500k", [*TINY, "keep=all", "seed=range(12)"])
+    done = on_another_disk(tmp_path, "size=1500k", [*TINY, "keep=all", "seed=range(12)"])
     assert done.returncode == 1
     assert "No space left on device" in done.stdout + done.stderr
     states = [look(path) for path in (tmp_path / "left" / "default").iterdir() if path.name.startswith("digits")]
@@ -174,3 +174,10 @@ def test_a_full_disk_is_told_and_earlier_results_stay_whole(tmp_path):
     assert all(one.top1 is not None and (one.folder / "weights.safetensors").exists() for one in finished)
     assert State.DAMAGED not in {one.state for one in states}
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("may_mount")
+def test_a_disk_that_may_not_be_written_is_told_before_anything_starts(tmp_path):
+    done = on_another_disk(tmp_path, "ro", [*TINY, "seed=range(2)"])
+    assert done.returncode == 2
+    assert "may not be written" in done.stderr

@@ -104,6 +104,7 @@ def _init(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
             console="off",
             init_timeout=SECONDS_TO_CONNECT if mode == "online" else SECONDS_TO_START,
             finish_timeout=SECONDS_TO_UPLOAD,
+            x_save_requirements=False,  # a list of every package installed, made anew for each run; the record has ours
         ),
     )
 

@@ -1,0 +1,122 @@
+"""What a run costs beside its training: at its start, in the middle of a sweep, and when it is finished already.
+
+Every figure is of real processes of `python -m lkca_exp`, with W&B offline, as a user without an account has it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lkca_exp.config.job import compose
+from lkca_exp.data.prepare import prepare
+from lkca_exp.data.specs import SPECS
+from lkca_exp.runs.files import write_json
+from lkca_exp.runs.identity import group, identity
+from lkca_exp.runs.record import read, run_directory
+
+FEW_EPOCHS, MANY_EPOCHS = 1, 6
+NUM_FINISHED, NUM_PLANNED = 200, 1000
+
+FIRST_STEP = """
+import os, sys, time
+from lkca_exp.training.module import Classifier
+from lkca_exp.__main__ import main
+
+def tell(*_):
+    print(time.time(), flush=True)
+    os._exit(0)
+
+Classifier.on_train_batch_end = tell
+main()
+"""
+
+
+def run(rounds: int) -> dict[str, Any]:
+    """Measure all of it, print the table, return the figures in seconds."""
+    prepare(compose([], SPECS).config)  # the data packed, as after any first run
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        (place / "data").symlink_to(Path("data").absolute())
+        figures = {
+            "first step of a fresh process": median(first_step(place) for _ in range(rounds)),
+            "next job of a sweep, beside its training": next_job(place, rounds),
+            **finished_jobs(place),
+        }
+    table = Table("", "seconds")
+    table.columns[1].justify = "right"
+    for what, seconds in figures.items():
+        table.add_row(what, f"{seconds:.3f}")
+    Console().print(table)
+    return {"rounds": rounds, "seconds": figures}
+
+
+def first_step(place: Path) -> float:
+    """From the start of the process to the end of its first training step."""
+    started = time.time()
+    return float(_start(["-c", FIRST_STEP, "force=true"], place).split()[-1]) - started
+
+
+def next_job(place: Path, rounds: int) -> float:
+    """From one job's start to the next one's, less its training: what would be left of a run without epochs."""
+    jobs = [f"epochs={FEW_EPOCHS},{MANY_EPOCHS}", f"seed=range({2 * rounds})", "study=cost"]
+    _start(["-m", "lkca_exp", "-m", *jobs], place)
+    records = [record for path in (place / "runs" / "cost").glob("*/run.json") if (record := read(path.parent))]
+    records.sort(key=lambda record: record["timings"]["started"])
+    starts = [datetime.fromisoformat(record["timings"]["started"]) for record in records]
+    seconds = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(starts)]
+    # The first job of the process imports what the others find there.
+    few, many = median(seconds[1 : 2 * rounds]), median(seconds[2 * rounds :])
+    return few - FEW_EPOCHS * (many - few) / (MANY_EPOCHS - FEW_EPOCHS)
+
+
+def finished_jobs(place: Path) -> dict[str, float]:
+    """Sweeps and plans over results that are there: copies of one record, for other seeds."""
+    study, epochs = "study=finished", f"epochs={FEW_EPOCHS}"
+    job = compose([study, epochs, f"paths.runs={place / 'runs'}"], SPECS)
+    source = next((place / "runs" / "cost").glob("*-s0-*"))
+    record = read(source)
+    assert record is not None
+    for seed in range(NUM_FINISHED):
+        config = dataclasses.replace(job.config, seed=seed)
+        directory = run_directory(config, job.derived)
+        shutil.copytree(source, directory)
+        names = {"id": identity(config, job.derived), "group": group(config, job.derived), "study": "finished"}
+        write_json(directory / "run.json", record | names | {"seed": seed, "config": dataclasses.asdict(config)})
+
+    def seconds(*words: str) -> float:
+        started = time.perf_counter()
+        _start(["-m", *words, study, epochs], place)
+        return time.perf_counter() - started
+
+    one, all_of_them = (seconds("lkca_exp", "-m", f"seed=range({n})") for n in (1, NUM_FINISHED))
+    return {
+        "a finished run, composing included": (all_of_them - one) / (NUM_FINISHED - 1),
+        f"a sweep of {NUM_FINISHED} finished runs": all_of_them,
+        f"a plan of {NUM_PLANNED} runs": seconds("lkca_exp.runs", "plan", "-m", f"seed=range({NUM_PLANNED})"),
+    }
+
+
+def _start(words: list[str], place: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=place,
+        env=os.environ | {"WANDB_MODE": "offline"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout

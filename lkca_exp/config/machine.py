@@ -1,0 +1,59 @@
+"""What this machine has, found without torch, and how the jobs of a sweep share it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+
+from omegaconf import DictConfig, OmegaConf
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use, which on a cluster are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def gpus() -> tuple[str, ...]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return tuple(name for name in visible.split(",") if name not in ("", "-1"))
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False).stdout
+    return tuple(str(number) for number in range(sum(line.startswith("GPU ") for line in listed.splitlines())))
+
+
+def jobs_at_once(trainer: DictConfig) -> int:
+    """How many jobs this machine has room for side by side."""
+    if _num_gpus(trainer):
+        return max(_num_gpus(trainer) * trainer.jobs_per_gpu // trainer.devices, 1)
+    return max(available_cpus() // trainer.devices, 1)
+
+
+def cpus_per_job(trainer: DictConfig) -> int:
+    """The share of the CPUs that each of so many jobs has."""
+    return max(available_cpus() // jobs_at_once(trainer), 1)
+
+
+def gpus_per_job(trainer: DictConfig) -> float:
+    """GPUs, or the fraction of one, that a job takes; 0 where it trains on CPUs."""
+    return trainer.devices / trainer.jobs_per_gpu if _num_gpus(trainer) else 0
+
+
+def gpus_asked(trainer: DictConfig) -> int:
+    """GPUs that a job asks a queue for, whatever this machine has."""
+    return 0 if trainer.accelerator == "cpu" else trainer.devices
+
+
+def register_resolvers() -> None:
+    """Let the YAML of launchers say `${jobs_at_once:${trainer}}` and so on."""
+    for resolver in (jobs_at_once, cpus_per_job, gpus_per_job, gpus_asked):
+        OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+
+
+def _num_gpus(trainer: DictConfig) -> int:
+    return 0 if trainer.accelerator == "cpu" else len(gpus())

@@ -1,0 +1,298 @@
+"""Runs -> variants (one a group), side by side in settings (one data set, one subset, one protocol).
+
+Only finished runs with the metric enter a mean, each seed once. Variants are compared inside a setting only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lkca_exp.report.compare.choice import Choice, select
+from lkca_exp.report.compare.metric import Metric, metric_of
+from lkca_exp.report.compare.names import (
+    MIXER,
+    in_order,
+    name_settings,
+    name_variants,
+    setting_keys,
+    shown_keys,
+    variant_keys,
+    varying,
+)
+from lkca_exp.report.compare.statistics import Difference, Estimate, difference, estimate, holm
+from lkca_exp.report.read.load import LeftOut, Run
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A variant's metric minus that of the baseline. `p_holm` is adjusted for the `family` of all tests of the
+    report."""
+
+    difference: Difference
+    p_holm: float | None
+    family: int
+
+    @property
+    def told_apart(self) -> bool:
+        return self.p_holm is not None and self.p_holm < ALPHA
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One configuration over its seeds. `counted` are the runs behind the means; `num_missing` counts the seeds that
+    other variants of the setting have and this one has not. `keys` is its configuration, with what each key that was
+    left open came to."""
+
+    name: str
+    setting: str
+    protocol: str
+    metric: Metric
+    keys: Mapping[str, Any]
+    runs: tuple[Run, ...]
+    counted: tuple[Run, ...]
+    num_missing: int = 0
+    is_baseline: bool = False
+    comparison: Comparison | None = None
+
+    @property
+    def selected_on(self) -> str:
+        """The worst that any of the runs says of itself: "test", else "validation", else ""."""
+        return min((run.selected_on for run in self.runs if run.selected_on), default="")
+
+    @property
+    def group(self) -> str:
+        return self.runs[0].group
+
+    @property
+    def mixer(self) -> str:
+        return str(self.keys.get(MIXER))
+
+    @property
+    def score(self) -> Estimate | None:
+        """What is compared."""
+        return self.estimate(self.metric.key)
+
+    def estimate(self, key: str) -> Estimate | None:
+        """Of an entry of the records' metrics, over the counted runs that have it."""
+        return _estimate(run.metrics.get(key) for run in self.counted)
+
+    def speed(self, key: str) -> Estimate | None:
+        """Images a second: an entry of the records' speed."""
+        return _estimate(run.speed.get(key) for run in self.counted)
+
+    def constant(self, key: str) -> float | None:
+        """An entry of the records' model, which the seed cannot change."""
+        return next((run.model[key] for run in self.runs if key in run.model), None)
+
+    @property
+    def peak_bytes(self) -> float | None:
+        return max((run.memory["peak_bytes"] for run in self.counted if "peak_bytes" in run.memory), default=None)
+
+    @property
+    def by_seed(self) -> dict[int, float]:
+        return {run.seed: value for run in self.counted if (value := self.metric.of(run)) is not None}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is compared with what: variants trained on the same images under the same protocol, the best mean first.
+    `baseline` is None where the report was asked for one that this setting lacks."""
+
+    name: str
+    keys: dict[str, Any]
+    variants: tuple[Variant, ...]
+
+    @property
+    def baseline(self) -> Variant | None:
+        return next((variant for variant in self.variants if variant.is_baseline), None)
+
+    @property
+    def best(self) -> Variant | None:
+        """The highest mean; None as long as there is none."""
+        return self.variants[0] if self.variants and self.variants[0].score else None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that the report shows. `shown` are the keys that tell variants apart, `apart` those that tell settings apart;
+    `recipes` are the other keys that differ from setting to setting."""
+
+    studies: tuple[str, ...]
+    metric: Metric
+    settings: tuple[Setting, ...]
+    shown: tuple[str, ...]
+    apart: tuple[str, ...]
+    recipes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
+
+    def by_setting(self) -> list[Summary]:
+        """Each setting on its own, for tables that need no column to tell settings apart."""
+        return [replace(self, settings=(setting,)) for setting in self.settings]
+
+    @property
+    def variants(self) -> list[Variant]:
+        return [variant for setting in self.settings for variant in setting.variants]
+
+    @property
+    def runs(self) -> list[Run]:
+        return [run for variant in self.variants for run in variant.runs]
+
+
+def summarise(runs: Sequence[Run], left_out: Sequence[LeftOut], choice: Choice = Choice()) -> Summary:  # noqa: B008
+    """Choose, group, name, average and compare.
+
+    The baseline is the variant of the name chosen, or the one with a run of that label; where none is chosen, the
+    attention variant with the highest mean, else the first by name. Raises ValueError for a choice that fits nothing.
+    """
+    metric = metric_of(choice.metric, runs)
+    runs = select(runs, choice.where)
+    members: dict[str, list[Run]] = {}
+    for run in runs:
+        members.setdefault(json.dumps(setting_keys(run), sort_keys=True, default=str), []).append(run)
+    keys = [setting_keys(inside[0]) for inside in members.values()]
+    by_group = [_by_group(inside) for inside in members.values()]
+    shown = list(dict.fromkeys(key for groups in by_group for key in shown_keys([one[0] for one in groups.values()])))
+    settings = [
+        _setting(name, of, groups, shown, metric, choice.baseline)
+        for name, of, groups in zip(name_settings(keys), keys, by_group, strict=True)
+    ]
+    _check_baseline(choice.baseline, settings)
+    first = [members[0] for groups in by_group for members in groups.values()]
+    folders = [run.folder for run in runs] + [one.folder for one in left_out]
+    studies = dict.fromkeys(folder.parent.name for folder in folders)
+    return Summary(
+        studies=tuple(studies),
+        metric=metric,
+        settings=tuple(sorted(_corrected(settings), key=lambda setting: in_order(setting.name))),
+        shown=tuple(shown),
+        apart=tuple(varying(keys)),
+        recipes=tuple(key for key in shown_keys(first) if key not in shown),
+        left_out=tuple(left_out),
+        notes=tuple(_notes(runs, metric)),
+    )
+
+
+def countable(runs: Iterable[Run], metric: Metric) -> list[Run]:
+    """The finished runs with the metric, one a seed: of two the one that ended later."""
+    finished = [run for run in runs if run.status == "finished" and metric.of(run) is not None]
+    latest = {run.seed: run for run in sorted(finished, key=lambda run: (run.ended, not run.reused_from))}
+    return [latest[seed] for seed in sorted(latest)]
+
+
+def _by_group(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.group, []).append(run)
+    return groups
+
+
+def _setting(
+    name: str,
+    keys: dict[str, Any],
+    groups: Mapping[str, list[Run]],
+    shown: Sequence[str],
+    metric: Metric,
+    baseline: str | None,
+) -> Setting:
+    names = name_variants({group: members[0] for group, members in groups.items()}, shown)
+    seeds = {run.seed for members in groups.values() for run in members}
+    variants = [
+        Variant(
+            name=names[group],
+            setting=name,
+            protocol=str(keys.get("protocol.name", "unknown")),
+            metric=metric,
+            keys=variant_keys(members[0]) | keys,
+            runs=tuple(sorted(members, key=lambda run: (run.seed, run.folder.name))),
+            counted=tuple(countable(members, metric)),
+            num_missing=len(seeds - {run.seed for run in members}),
+        )
+        for group, members in groups.items()
+    ]
+    return Setting(name, keys, tuple(sorted(_compare(variants, baseline), key=_by_score)))
+
+
+def _compare(variants: Sequence[Variant], wanted: str | None) -> list[Variant]:
+    """The variants with their difference from the baseline, if this setting has it; not corrected yet."""
+    baseline = _default_baseline(variants) if wanted is None else _find(variants, wanted)
+    if baseline is None:
+        return list(variants)
+    found = {
+        variant.group: Comparison(difference(variant.by_seed, baseline.by_seed), None, 0)
+        for variant in variants
+        if variant is not baseline and variant.counted and baseline.counted
+    }
+    return [
+        replace(variant, is_baseline=variant is baseline, comparison=found.get(variant.group)) for variant in variants
+    ]
+
+
+def _corrected(settings: Sequence[Setting]) -> list[Setting]:
+    """All tests that the report makes are one family: the more of them, the more would be significant by chance."""
+    tested = {
+        (setting.name, variant.group): variant.comparison.difference.p
+        for setting in settings
+        for variant in setting.variants
+        if variant.comparison and variant.comparison.difference.p is not None
+    }
+    adjusted = dict(zip(tested, holm([p for p in tested.values() if p is not None]), strict=True))
+
+    def correct(variant: Variant, setting: Setting) -> Variant:
+        if variant.comparison is None:
+            return variant
+        p_holm = adjusted.get((setting.name, variant.group))
+        return replace(variant, comparison=replace(variant.comparison, p_holm=p_holm, family=len(tested)))
+
+    return [
+        replace(setting, variants=tuple(correct(variant, setting) for variant in setting.variants))
+        for setting in settings
+    ]
+
+
+def _default_baseline(variants: Sequence[Variant]) -> Variant:
+    """The strongest attention, so that nothing is called better for having been compared with a weak one."""
+    attention = [variant for variant in variants if variant.mixer == "attention"]
+    return min(attention, key=_by_score) if attention else min(variants, key=lambda variant: in_order(variant.name))
+
+
+def _find(variants: Sequence[Variant], wanted: str) -> Variant | None:
+    named = [variant for variant in variants if variant.name == wanted]
+    labelled = [variant for variant in variants if any(run.label == wanted for run in variant.runs)]
+    return next(iter(named + labelled), None)
+
+
+def _check_baseline(wanted: str | None, settings: Sequence[Setting]) -> None:
+    if wanted is not None and not any(setting.baseline for setting in settings):
+        names = dict.fromkeys(variant.name for setting in settings for variant in setting.variants)
+        raise ValueError(f"no variant is called {wanted!r}; there are {', '.join(sorted(names, key=in_order))}")
+
+
+def _notes(runs: Sequence[Run], metric: Metric) -> list[str]:
+    """What a reader has to know about single runs that are not, or not simply, part of a mean."""
+    notes = []
+    twice = Counter((run.group, run.seed) for run in runs if run.status == "finished")
+    for run in runs:
+        if twice.pop((run.group, run.seed), 0) > 1:
+            notes.append(f"{run.label}: seed {run.seed} is there more than once; the latest run counts, once")
+        if run.status == "finished" and metric.of(run) is None:
+            notes.append(f"{run.folder.name}: finished without a {metric.full_name}, so in no mean")
+        notes += [f"{run.folder.name}: {note}" for note in run.notes]
+    return notes
+
+
+def _estimate(values: Iterable[float | None]) -> Estimate | None:
+    found = [value for value in values if value is not None]
+    return estimate(found) if found else None
+
+
+def _by_score(variant: Variant) -> tuple[bool, float, list[tuple[bool, float, str]]]:
+    """The best first, those without a mean last."""
+    score = variant.score
+    return (score is None, -variant.metric.better(score.mean) if score else 0.0, in_order(variant.name))

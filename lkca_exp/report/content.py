@@ -1,0 +1,160 @@
+"""Everything that a report says, worked out once: the page, the files and W&B write it down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lkca_exp.report.compare.ablation import ablations
+from lkca_exp.report.compare.aggregate import Setting, Summary, Variant, summarise
+from lkca_exp.report.compare.agreement import Agreement, agreements
+from lkca_exp.report.compare.answer import answer
+from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.figures.ablation import ablation_figures
+from lkca_exp.report.figures.classes import class_figures
+from lkca_exp.report.figures.cost import costs
+from lkca_exp.report.figures.curves import curves
+from lkca_exp.report.figures.extras import curves_figure
+from lkca_exp.report.figures.model import Figure, Style
+from lkca_exp.report.figures.seeds import seeds
+from lkca_exp.report.figures.styles import in_figures, styles
+from lkca_exp.report.read.extras import Extras, Picture, read_extras
+from lkca_exp.report.read.load import load
+from lkca_exp.report.read.predictions import Predictions, read_predictions
+from lkca_exp.report.read.published import Published
+from lkca_exp.report.tables.agreement import agreement_table
+from lkca_exp.report.tables.column import Table
+from lkca_exp.report.tables.matrix import MatrixRow, matrix
+from lkca_exp.report.tables.runs import RunRow, run_table
+from lkca_exp.report.tables.variants import variant_table
+
+MOST_PICTURE_CHARACTERS = 8_000_000
+"""Of all pictures in the page together."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One setting: its figures, the variants in them, and the agreement of pairs of models."""
+
+    setting: Setting
+    drawn: Sequence[Variant]
+    figures: Sequence[Figure]
+    agreement: Table[Agreement]
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What an analysis found in one run: pictures as they are, curves as figures; and what is not shown."""
+
+    name: str
+    folder: Path
+    pictures: Sequence[Picture]
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True)
+class Content:
+    summary: Summary
+    sentences: Sequence[str]
+    matrix: Table[MatrixRow]
+    variants: Sequence[Table[Variant]]
+    runs: Table[RunRow]
+    panels: Sequence[Panel]
+    ablations: Sequence[Figure]
+    insides: Sequence[Inside]
+    style: dict[str, Style]
+    notes: Sequence[str]
+
+    @property
+    def remarks(self) -> list[str]:
+        """The notes, and what was left out."""
+        return [*self.notes, *(f"left out: {one.folder.name}: {one.reason}" for one in self.summary.left_out)]
+
+    def tables(self) -> dict[str, Table]:
+        """By the stem of their file."""
+        pairs = [row for panel in self.panels for row in panel.agreement.rows]
+        found: dict[str, Table] = {"table": self.matrix, "variants": variant_table(self.summary), "runs": self.runs}
+        return found | ({"agreement": agreement_table(pairs)} if pairs else {})
+
+    def figures(self) -> dict[str, Figure]:
+        """By the stem of their file, which names the setting where there are several."""
+        found: dict[str, Figure] = {}
+        several = len(self.panels) > 1
+        of_settings = [(f"{panel.setting.name}-" * several, one) for panel in self.panels for one in panel.figures]
+        of_runs = [(f"{inside.folder.name}-", one) for inside in self.insides for one in inside.figures]
+        for prefix, figure in [*of_settings, *(("", one) for one in self.ablations), *of_runs]:
+            stem = re.sub(r"[^\w.]+", "-", f"{prefix}{figure.slug}").strip("-.")[:100]
+            while stem in found:
+                stem += "_"
+            found[stem] = figure
+        return found
+
+
+def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Published]) -> Content:
+    """Read the studies and work out all that is to be said.
+
+    Raises ValueError for a folder that does not exist or holds no runs, and for a choice that fits none of them.
+    """
+    summary = summarise(*load(studies), choice)
+    found = ablations(summary)
+    style = styles(summary, [line.name for ablation in found for line in ablation.lines])
+    insides, not_shown = _insides(summary, style)
+    return Content(
+        summary=summary,
+        sentences=answer(summary),
+        matrix=matrix(summary, choice, published),
+        variants=[variant_table(alone) for alone in summary.by_setting()],
+        runs=run_table(summary),
+        panels=[_panel(setting, style) for setting in summary.settings],
+        ablations=ablation_figures(found, summary.metric, style),
+        insides=insides,
+        style=style,
+        notes=[*summary.notes, *not_shown],
+    )
+
+
+def _panel(setting: Setting, style: dict[str, Style]) -> Panel:
+    predictions = _predictions(setting)
+    drawn = in_figures(setting)
+    figures = [
+        *seeds(setting, style),
+        *curves(setting, style),
+        *costs(setting, style),
+        *class_figures(setting, predictions, style),
+    ]
+    names = {variant.name for variant in drawn}
+    pairs = [pair for pair in agreements(setting, predictions) if pair.variant.name in names]
+    return Panel(setting, drawn, figures, agreement_table(pairs))
+
+
+def _predictions(setting: Setting) -> dict[Path, Predictions]:
+    counted = [run for variant in setting.variants for run in variant.counted]
+    return {run.folder: found for run in counted if (found := read_predictions(run)) is not None}
+
+
+def _insides(summary: Summary, style: dict[str, Style]) -> tuple[list[Inside], list[str]]:
+    """Of each variant in the figures the first run that was analysed."""
+    found: list[Inside] = []
+    not_shown: list[str] = []
+    characters = 0
+    several = len(summary.settings) > 1
+    for variant in [variant for setting in summary.settings for variant in in_figures(setting)]:
+        for run in variant.counted:
+            extras = read_extras(run)
+            if extras == Extras():
+                continue
+            name = f"{variant.name}{f' on {variant.setting}' * several}, seed {run.seed}"
+            not_shown += extras.not_shown
+            pictures = []
+            for picture in extras.pictures:
+                characters += len(picture.address)
+                if characters > MOST_PICTURE_CHARACTERS:
+                    not_shown.append(f"{run.folder.name}/analysis/{picture.stem}: the page is full")
+                else:
+                    pictures.append(picture)
+            figures = [curves_figure(one, name, style[variant.name]) for one in extras.curves]
+            found.append(Inside(name, run.folder, pictures, figures))
+            break
+    return found, not_shown

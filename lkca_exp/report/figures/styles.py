@@ -1,0 +1,38 @@
+"""One look a variant, the same in all figures and tables.
+
+Colours are Paul Tol's "vibrant" scheme, told apart with colour-blind eyes on light and dark paper; past the last colour
+the line and the shape of the points change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lkca_exp.report.compare.aggregate import Setting, Summary, Variant
+from lkca_exp.report.compare.names import in_order
+from lkca_exp.report.figures.model import Style
+
+COLOURS = ("#0077bb", "#ee7733", "#009988", "#ee3377", "#33bbee", "#cc3311", "#999999")
+LOOKS = (("", "circle"), ("6 4", "square"), ("2 3", "triangle"), ("7 3 2 3", "diamond"))
+MOST_DRAWN = 12
+"""More lines than this cannot be told apart: the best are drawn, and the baseline."""
+
+
+def styles(summary: Summary, more: Iterable[str] = ()) -> dict[str, Style]:
+    """Name -> style: those drawn first, then the other variants, then `more` names."""
+    drawn = [variant for setting in summary.settings for variant in in_figures(setting)]
+    drawn.sort(key=lambda variant: (not variant.is_baseline, in_order(variant.name)))
+    names = dict.fromkeys([*(variant.name for variant in [*drawn, *summary.variants]), *more])
+    return {name: _style(index) for index, name in enumerate(names)}
+
+
+def in_figures(setting: Setting) -> list[Variant]:
+    """The variants that figures show, best first, the baseline always."""
+    best = [variant for variant in setting.variants if not variant.is_baseline]
+    kept = set(map(id, best[: MOST_DRAWN - 1]))
+    return [variant for variant in setting.variants if variant.is_baseline or id(variant) in kept]
+
+
+def _style(index: int) -> Style:
+    dash, shape = LOOKS[index // len(COLOURS) % len(LOOKS)]
+    return Style(COLOURS[index % len(COLOURS)], dash, shape)

@@ -1,0 +1,83 @@
+"""A small web server for one reader: it only reads, and listens where it was told to."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+from lkca_exp.report.live.site import PLAIN, Site
+
+LOOPBACK = "127.0.0.1"
+HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'"
+)
+FILE_POLICY = "default-src 'none'; sandbox"
+
+
+class Server(ThreadingHTTPServer):
+    """Port 0 takes a free one."""
+
+    daemon_threads = True
+
+    def __init__(self, site: Site, host: str, port: int) -> None:
+        self.site = site
+        self.local_only = is_loopback(host)
+        super().__init__((host, port), Handler)
+
+    @property
+    def url(self) -> str:
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """GET of the page, its version and the runs' files."""
+
+    server: Server
+    server_version = "lkca_exp"
+
+    def do_GET(self) -> None:
+        if self.server.local_only and not self._is_meant_for_us():
+            return self._answer(403, PLAIN, b"this server answers to its own machine only\n")
+        parts = unquote(urlsplit(self.path).path).split("/")[1:]
+        if parts in ([""], ["version"]):
+            version, page = self.server.site.current()
+            if parts == ["version"]:
+                return self._answer(200, PLAIN, version.encode())
+            return self._answer(200, "text/html; charset=utf-8", page.encode("utf-8", "replace"), PAGE_POLICY)
+        if parts[0] == "runs":
+            path = parts[1:-1] if parts[-1] == "" else parts[1:]  # a folder's address ends in a slash
+            try:
+                found = self.server.site.file(path)
+            except OSError:
+                found = None
+            if found:
+                return self._answer(200, *found)
+        return self._answer(404, PLAIN, b"not here\n")
+
+    def _is_meant_for_us(self) -> bool:
+        """A page elsewhere cannot read this one by giving its own name our address."""
+        return is_loopback(urlsplit(f"//{self.headers.get('Host', '')}").hostname or "")
+
+    def _answer(self, status: int, kind: str, content: bytes, policy: str = FILE_POLICY) -> None:
+        self.send_response(status)
+        for name, value in (HEADERS | {"Content-Security-Policy": policy, "Content-Type": kind}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        with contextlib.suppress(ConnectionError):  # the reader has gone
+            self.end_headers()
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing of requests: the terminal is for what matters."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,114 @@
+"""The page: one HTML file that needs no server, and whose tables and figures need no JavaScript."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from lkca_exp.report.compare import provenance
+from lkca_exp.report.compare.progress import Progress, progress
+from lkca_exp.report.content import Content
+from lkca_exp.report.figures.model import Figure, Style
+from lkca_exp.report.figures.svg import svg, swatch
+from lkca_exp.report.formats import MINUS, duration
+from lkca_exp.report.tables.column import Cell, Column, Table
+
+STAMP = re.compile(r"\((selected on (?:test|validation))\)")
+FILES = Path(__file__).parent / "templates"
+
+Link = Callable[[Path], str]
+
+
+def page(content: Content, link: Link, now: float, version: str = "") -> str:
+    """The HTML of the page. `link` gives the address of a run's folder; `now` is in seconds since 1970; a page with a
+    `version` asks its server for newer ones."""
+    environment = Environment(
+        loader=PackageLoader("lkca_exp.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"marked": marked, "drawn": _drawn, "swatch": _swatch, "duration": duration}
+    environment.globals |= {"grid": _grid, "link": link}
+    summary = content.summary
+    return environment.get_template("page.html").render(
+        content=content,
+        summary=summary,
+        title=" and ".join(summary.studies),
+        written=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        version=version,
+        several=len(summary.settings) > 1,
+        has_matrix=len(content.matrix.columns) > 3 or any(row.is_published for row in content.matrix.rows),
+        under_way=[(one, _share(one)) for one in progress(summary, now)],
+        facts=provenance.facts(summary.runs),
+        commands=provenance.commands(summary),
+        settings=[(setting, *provenance.describe_setting(setting)) for setting in summary.settings],
+        css=_ours("page.css"),
+        scripts=[_ours("page.js")] + ([_ours("live.js")] if version else []),
+    )
+
+
+def linked_from(folder: Path) -> Link:
+    """Relative addresses, so that a study can be moved or sent as a whole."""
+    return lambda target: quote(os.fsencode(os.path.relpath(target, folder))) + "/"
+
+
+def marked(text: str) -> Markup:
+    """A text for the page: minus signs as such, and the stamp of a number that chose its own epoch made plain."""
+    escaped = str(escape(MINUS.sub("\N{MINUS SIGN}", text)))
+    return Markup(STAMP.sub(r'<span class="stamp">\1</span>', escaped))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column on the page: its cells, and for numbers what to sort them by, which is None where there is none."""
+
+    title: str
+    numeric: bool
+    cells: list[Cell]
+    values: list[float | None]
+
+
+def _grid(table: Table[Any]) -> list[Shown]:
+    columns, rows = table.shown()
+    return [
+        Shown(
+            column.title.replace("95 % CI", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}CI"),
+            column.numeric,
+            [row[index] for row in rows],
+            [_number(column, row) for row in table.rows],
+        )
+        for index, column in enumerate(columns)
+    ]
+
+
+def _number(column: Column[Any], row: Any) -> float | None:
+    value = next((of(row) for of in column.raw.values()), None) if column.numeric else None
+    return value if isinstance(value, int | float) else None
+
+
+def _share(one: Progress) -> float | None:
+    return min(one.epochs_done / one.epochs, 1.0) if one.epochs else None
+
+
+def _drawn(figure: Figure) -> Markup:
+    """`Markup` is for our drawings and files, in which all that comes from runs is escaped."""
+    return Markup(svg(figure))
+
+
+def _swatch(style: Style) -> Markup:
+    return Markup(swatch(style))
+
+
+def _ours(name: str) -> Markup:
+    return Markup((FILES / name).read_text(encoding="utf-8"))

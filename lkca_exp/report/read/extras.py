@@ -1,0 +1,98 @@
+"""What an analysis left in a run's folder: pictures (`analysis/*.png`, `*.svg`) and curves (`analysis/*.json`).
+
+A file of curves is `{"title", "x_label", "y_label", "x": [...], "series": {"name": [...]}}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lkca_exp.report.read.load import Run
+
+PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
+LARGEST_BYTES = 1_000_000
+"""A larger file is linked and not shown, so that the page stays one that a mail can carry."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`address` has the whole file in it."""
+
+    stem: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Curves:
+    """`series` has a value for each of `x`; None where there is none to draw."""
+
+    stem: str
+    title: str
+    x_label: str
+    y_label: str
+    x: list[float]
+    series: dict[str, list[float | None]]
+
+
+@dataclass(frozen=True)
+class Extras:
+    """`not_shown` says why of each file that the page has no figure of."""
+
+    pictures: tuple[Picture, ...] = ()
+    curves: tuple[Curves, ...] = ()
+    not_shown: tuple[str, ...] = ()
+
+
+def read_extras(run: Run) -> Extras:
+    """What the run's `analysis/` holds; a file that cannot be shown is named with the reason."""
+    pictures: list[Picture] = []
+    curves: list[Curves] = []
+    not_shown: list[str] = []
+    folder = run.folder / "analysis"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.suffix not in (*PICTURES, ".json") or not path.is_file():
+            continue
+        try:
+            if path.stat().st_size > LARGEST_BYTES:
+                raise ValueError(f"larger than {LARGEST_BYTES / 1e6:g} MB")
+            if path.suffix == ".json":
+                curves.append(_curves(path))
+            else:
+                pictures.append(_picture(path))
+        except (OSError, ValueError, RecursionError) as error:
+            not_shown.append(f"{run.folder.name}/analysis/{path.name}: {error}")
+    return Extras(tuple(pictures), tuple(curves), tuple(not_shown))
+
+
+def _picture(path: Path) -> Picture:
+    content = base64.b64encode(path.read_bytes()).decode("ascii")
+    return Picture(path.stem, f"data:{PICTURES[path.suffix]};base64,{content}")
+
+
+def _curves(path: Path) -> Curves:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or not isinstance(found.get("series"), dict):
+        raise ValueError("has no series")
+    x, series = _numbers(found.get("x")), {str(name): _numbers(values) for name, values in found["series"].items()}
+    if not x or any(value is None for value in x) or any(len(values) != len(x) for values in series.values()):
+        raise ValueError("x and series are not numbers of the same count")
+    if not any(value is not None for values in series.values() for value in values):
+        raise ValueError("has no numbers")
+    texts = {key: str(found.get(key) or "") for key in ("title", "x_label", "y_label")}
+    return Curves(path.stem, **texts, x=[value for value in x if value is not None], series=series)
+
+
+def _numbers(values: Any) -> list[float | None]:
+    if not isinstance(values, list):
+        raise ValueError("x and series are not numbers of the same count")
+    return [_finite(value) for value in values]
+
+
+def _finite(value: Any) -> float | None:
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if usable else None

@@ -1,0 +1,160 @@
+"""One row a variant: what it reaches, how that compares, what it costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from lkca_exp.report import formats
+from lkca_exp.report.compare.aggregate import Summary, Variant
+from lkca_exp.report.compare.metric import Metric
+from lkca_exp.report.compare.statistics import Difference, Estimate
+from lkca_exp.report.tables.column import Column, Table, number, words
+
+FURTHER = ("test/top1", "test/top5", "test/calibration_error")
+MARK = "*"
+"""After a difference that the corrected test calls significant."""
+
+
+def variant_table(summary: Summary) -> Table[Variant]:
+    several = len(summary.settings) > 1
+    protocols = {variant.protocol for variant in summary.variants}
+    columns = [
+        words("Variant", "variant", lambda v: v.name, rank=0),
+        Column("Data", lambda v: v.setting if several else "", {"data": lambda v: v.setting}, numeric=False, rank=1),
+        Column(
+            "Protocol",
+            lambda v: v.protocol if len(protocols) > 1 else "",
+            {"protocol": lambda v: v.protocol},
+            numeric=False,
+            rank=4,
+        ),
+        number("n", "n", lambda v: len(v.counted), str, rank=1),
+        *_score_columns(summary),
+        *_difference_columns(summary),
+        Column("Not counted", not_counted, {"runs": lambda v: len(v.runs)}, numeric=False, rank=3),
+        *(_metric_column(Metric(key)) for key in FURTHER if key != summary.metric.key),
+        number("Parameters", "parameters", lambda v: v.constant("parameters"), formats.thousands, rank=2),
+        number("MFLOPs", "flops_per_image", lambda v: v.constant("flops_per_image"), formats.mega),
+        _speed_column("Train images/s", "train_images_per_s", rank=2),
+        _speed_column("Test images/s", "test_images_per_s", rank=7),
+        number("Peak memory MB", "peak_bytes", lambda v: v.peak_bytes, formats.mega, rank=7),
+    ]
+    return Table(columns, summary.variants)
+
+
+def not_counted(variant: Variant) -> str:
+    """1 failed, 1 running, 2 seeds missing."""
+    inside = {run.folder for run in variant.counted}
+    states = Counter(run.status for run in variant.runs if run.folder not in inside)
+    found = [f"{many} {status}" for status, many in sorted(states.items())]
+    if variant.num_missing:
+        found.append(f"{formats.count(variant.num_missing, 'seed')} missing")
+    return ", ".join(found)
+
+
+def difference_text(variant: Variant) -> str:
+    """The difference and its interval, marked where the test calls it significant."""
+    if variant.comparison is None:
+        return ""
+    found, metric = variant.comparison.difference, variant.metric
+    value = metric.delta(found.value) + (MARK if variant.comparison.told_apart else "")
+    interval = metric.delta_interval(found)
+    return value + (f" ({interval})" if interval else "")
+
+
+def stamped(text: str, stamp: str) -> str:
+    return f"{text} ({stamp})" if text and stamp else text
+
+
+def _score_columns(summary: Summary) -> list[Column[Variant]]:
+    metric = summary.metric
+    best = {id(setting.best) for setting in summary.settings if sum(v.score is not None for v in setting.variants) > 1}
+
+    def interval(v: Variant) -> str:
+        return "" if v.score is None else metric.interval(v.score)
+
+    mean = _metric_column(metric, rank=1)
+    bounds = {
+        f"{_bare(metric)}_ci95_low{_unit(metric)}": _of_metric(metric, lambda found: found.low),
+        f"{_bare(metric)}_ci95_high{_unit(metric)}": _of_metric(metric, lambda found: found.high),
+    }
+    return [
+        replace(mean, raw={**mean.raw, "selected_on": lambda v: v.selected_on}, strong=lambda v: id(v) in best),
+        Column("95 % CI", interval, bounds, rank=4),
+    ]
+
+
+def _metric_column(metric: Metric, rank: int = 9) -> Column[Variant]:
+    """Mean and standard deviation, stamped where the number chose its own epoch."""
+
+    def text(v: Variant) -> str:
+        found = v.estimate(metric.key)
+        return "" if found is None else stamped(metric.mean_and_sd(found), metric.stamp(v.selected_on))
+
+    raw = {
+        metric.column: _of_metric(metric, lambda found: found.mean),
+        f"{metric.column}_sd": _of_metric(metric, lambda found: found.sd),
+    }
+    return Column(metric.title, text, raw, rank=rank)
+
+
+def _difference_columns(summary: Summary) -> list[Column[Variant]]:
+    several = any(len(setting.variants) > 1 for setting in summary.settings)
+    metric = summary.metric
+
+    def difference(v: Variant) -> str:
+        if v.comparison is None:
+            return "baseline" if v.is_baseline and several else ""
+        return stamped(difference_text(v), metric.stamp(v.selected_on))
+
+    def method(v: Variant) -> str:
+        return v.comparison.difference.method or v.comparison.difference.why_not if v.comparison else ""
+
+    unit = f"_{metric.points}" if metric.points else ""
+    raw = {
+        f"difference{unit}": _of_difference(metric, lambda found: found.value),
+        f"difference_ci95_low{unit}": _of_difference(metric, lambda found: found.low),
+        f"difference_ci95_high{unit}": _of_difference(metric, lambda found: found.high),
+    }
+    return [
+        Column(_difference_title(summary), difference, raw, rank=2),
+        number("p (Holm)", "p_holm", lambda v: v.comparison.p_holm if v.comparison else None, formats.p_value, rank=5),
+        words("Method", "method", method, rank=5),
+    ]
+
+
+def _speed_column(title: str, key: str, rank: int) -> Column[Variant]:
+    def mean(v: Variant) -> float | None:
+        found = v.speed(key)
+        return None if found is None else found.mean
+
+    return number(title, key, mean, formats.per_second, rank=rank)
+
+
+def _difference_title(summary: Summary) -> str:
+    """Names the baseline where it is the same in all settings."""
+    names = {setting.baseline.name for setting in summary.settings if setting.baseline}
+    baseline = names.pop() if len(names) == 1 else "baseline"
+    return f"vs {baseline}{', ' + summary.metric.points if summary.metric.points else ''} (95 % CI)"
+
+
+def _unit(metric: Metric) -> str:
+    return "_percent" if metric.is_fraction else ""
+
+
+def _bare(metric: Metric) -> str:
+    return metric.column.removesuffix("_percent")
+
+
+def _of_metric(metric: Metric, pick: Callable[[Estimate], float | None]) -> Callable[[Variant], float | None]:
+    def value(v: Variant) -> float | None:
+        found = v.estimate(metric.key)
+        return None if found is None else metric.scaled(pick(found))
+
+    return value
+
+
+def _of_difference(metric: Metric, pick: Callable[[Difference], float | None]) -> Callable[[Variant], float | None]:
+    return lambda v: metric.scaled(pick(v.comparison.difference)) if v.comparison else None

@@ -1,0 +1,101 @@
+"""Runs of this package that are killed at a chosen moment, in forked processes, which start at once.
+
+    python -m tests.killer FOLDER writes|moments OVERRIDE...
+
+`writes` kills a run at its every write of a file, before the file is moved into place and after, each time in a fresh
+folder, and has it continued to the end; `moments` kills one run again and again at random moments until it is done.
+Prints a JSON line for every run: its folder, how often it was killed, and the rows it had recorded at the last kill.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from lkca_exp.config.job import compose
+from lkca_exp.data.prepare import prepare
+from lkca_exp.data.specs import SPECS
+from lkca_exp.runs.files import read_rows
+from lkca_exp.runs.record import read, run_directory
+from lkca_exp.train import train
+
+SECONDS_BETWEEN_KILLS = (0.05, 1.5)
+
+
+def main() -> None:
+    root, how, *overrides = sys.argv[1:]
+    torch.set_num_threads(1)  # a process with threads may not be forked
+    prepare(compose(overrides, SPECS).config)  # packs the data: no part of this
+    {"writes": at_every_write, "moments": at_random_moments}[how](Path(root), overrides)
+
+
+def at_every_write(root: Path, overrides: list[str]) -> None:
+    number, killed = 0, True
+    while killed:
+        killed = False
+        for moment in ("before", "after"):
+            folder = root / f"{number}-{moment}"
+            kills = int(start(folder, overrides, lambda n=number, m=moment: die_at_write(n, m)) == signal.SIGKILL)
+            killed = killed or bool(kills)
+            finish(folder, overrides, kills)
+        number += 1
+
+
+def at_random_moments(root: Path, overrides: list[str]) -> None:
+    draw, kills = random.Random(0), 0
+    while start(root, overrides, lambda: signal.setitimer(signal.ITIMER_REAL, draw.uniform(*SECONDS_BETWEEN_KILLS))):
+        kills += 1
+        draw.random()  # the child's draw was its own
+    finish(root, overrides, kills)
+
+
+def start(folder: Path, overrides: list[str], arm: Callable[[], object]) -> int:
+    """Train in a child process, which `arm` may doom; returns the signal that ended it, or 0."""
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        arm()
+        job = compose([*overrides, f"paths.runs={folder}"], SPECS)
+        train(job.config, job.derived)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the run itself failed"
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+
+
+def finish(folder: Path, overrides: list[str], kills: int) -> None:
+    """Have the run end, and say where it is."""
+    job = compose([*overrides, f"paths.runs={folder}"], SPECS)
+    run = run_directory(job.config, job.derived)
+    assert not (run / "run.json").exists() or read(run) is not None, "the record is damaged"
+    rows = len(read_rows(run / "metrics.jsonl"))
+    assert start(folder, overrides, lambda: None) == 0
+    print(json.dumps({"folder": str(run), "kills": kills, "rows": rows}), flush=True)
+
+
+def die_at_write(number: int, moment: str) -> None:
+    """Have this process kill itself at its write of that number, before or after the file is moved into place."""
+    replace, count = Path.replace, iter(range(10**6))
+
+    def replace_and_die(source: Path, target: Path) -> Path:
+        mine = next(count) == number
+        if mine and moment == "before":
+            source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])  # half there
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+        if mine:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return target
+
+    Path.replace = replace_and_die
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from lkca_exp.report.compare.aggregate import Comparison, Summary, Variant, summarise
+from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.compare.statistics import Estimate
+from lkca_exp.report.read.load import load
+
+
+def summary_of(*studies: Path, baseline: str | None = None) -> Summary:
+    return summarise(*load(studies), Choice(baseline=baseline))
+
+
+def comparison(variant: Variant) -> Comparison:
+    assert variant.comparison is not None
+    return variant.comparison
+
+
+def top1(variant: Variant) -> Estimate:
+    found = variant.score
+    assert found is not None
+    return found
+
+
+def baseline_of(summary: Summary) -> str:
+    (setting,) = summary.settings
+    assert setting.baseline is not None
+    return setting.baseline.name
+
+
+def names(summary: Summary) -> list[str]:
+    return [variant.name for variant in summary.variants]
+
+
+def test_two_variants_are_compared_with_attention(compared):
+    (setting,) = summary_of(compared).settings
+    lkca, attention = setting.variants
+    assert (lkca.name, attention.name, setting.name) == ("lkca", "attention", "digits")
+    assert setting.baseline is attention
+    assert top1(lkca).mean == pytest.approx((0.98 + 0.98 + 0.99) / 3)
+    reference = stats.ttest_rel([0.98, 0.98, 0.99], [0.96, 0.95, 0.95])
+    assert comparison(lkca).difference.value == pytest.approx(0.03)
+    assert comparison(lkca).p_holm == pytest.approx(reference.pvalue)
+    assert comparison(lkca).told_apart
+    assert attention.comparison is None
+
+
+def test_only_finished_runs_enter_means(make_run, compared):
+    make_run("lkca", 3, 0.10, status="failed")
+    make_run("lkca", 4, 0.10, status="interrupted")
+    make_run("lkca", 5, 0.10, status="running")
+    lkca, attention = summary_of(compared).variants
+    assert [run.seed for run in lkca.counted] == [0, 1, 2]
+    assert top1(lkca).mean == pytest.approx(0.98333333)
+    assert len(lkca.runs) == 6
+    assert attention.num_missing == 3
+
+
+def test_no_finished_run(make_run, runs):
+    make_run("lkca", 0, None, status="failed")
+    make_run("attention", 0, None, status="running")
+    summary = summary_of(runs / "digits_compare")
+    assert [variant.score for variant in summary.variants] == [None, None]
+    assert all(variant.comparison is None for variant in summary.variants)
+
+
+def test_one_run_selected_on_test_stamps_the_variant(make_run, runs):
+    make_run("lkca", 0, selected_on=None)
+    make_run("lkca", 1, selected_on="validation")
+    (variant,) = summary_of(runs / "digits_compare").variants
+    assert variant.selected_on == "validation"
+    make_run("lkca", 2, selected_on="test")
+    (variant,) = summary_of(runs / "digits_compare").variants
+    assert variant.selected_on == "test"
+
+
+def test_finished_without_an_accuracy_is_noted_and_not_averaged(make_run, compared):
+    folder = make_run("lkca", 3, None)
+    summary = summary_of(compared)
+    assert len(summary.variants[0].counted) == 3
+    assert [note for note in summary.notes if folder.name in note and "no mean" in note]
+
+
+def test_different_seeds_are_not_paired(make_run, runs):
+    for seed in (0, 1):
+        make_run("attention", seed, 0.95 + 0.01 * seed)
+        make_run("lkca", seed + 10, 0.98 + 0.005 * seed)
+    lkca, _ = summary_of(runs / "digits_compare").variants
+    assert comparison(lkca).difference.method == "Welch t"
+    assert lkca.num_missing == 2
+
+
+def test_one_seed_gives_no_interval(make_run, runs):
+    make_run("attention", 0, 0.95)
+    make_run("lkca", 0, 0.98)
+    lkca, _ = summary_of(runs / "digits_compare").variants
+    assert top1(lkca).low is None
+    assert (comparison(lkca).difference.low, comparison(lkca).p_holm, comparison(lkca).told_apart) == (
+        None,
+        None,
+        False,
+    )
+
+
+def test_the_same_seed_twice_counts_once_the_later_run(make_run, runs, compared):
+    late = {"started": "2026-02-01T00:00:00Z", "ended": "2026-02-01T00:01:00Z", "seconds": 60}
+    make_run("lkca", 0, 0.50, study="again", timings=late)
+    summary = summary_of(runs / "again", compared)
+    lkca = summary.variants[1]
+    assert (lkca.name, lkca.by_seed[0], len(lkca.counted)) == ("lkca", 0.50, 3)
+    assert any("more than once" in note for note in summary.notes)
+
+
+def test_many_comparisons_are_corrected(make_run, runs):
+    """Each of the two variants alone is told apart (p = 0.03 to 0.05), the pair of them is not."""
+    for seed, noise in enumerate([0.001, 0.009, 0.014]):
+        make_run("attention", seed, 0.90)
+        make_run("lkca", seed, 0.90 + 0.012 + noise, config={"model.mixer.kernel_size": 3})
+        make_run("lkca", seed, 0.90 + 0.011 + noise, config={"model.mixer.kernel_size": 5})
+    summary = summary_of(runs / "digits_compare")
+    compared = [variant.comparison for variant in summary.variants if variant.comparison]
+    alone = [one.difference.p or 0.0 for one in compared]
+    assert [0.03 < p < 0.05 for p in alone] == [True, True]
+    assert [one.p_holm for one in compared] == pytest.approx([2 * min(alone)] * 2)
+    assert [one.told_apart for one in compared] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "change", [{"data.name": "fashion_mnist"}, {"data.fraction": 0.2}, {"data.subset_seed": 1}, {"protocol.name": "x"}]
+)
+def test_other_data_or_protocol_is_never_compared(make_run, compared, change):
+    for seed in range(3):
+        make_run("lkca", seed, 0.5, config=change)
+    summary = summary_of(compared)
+    alone, setting = sorted(summary.settings, key=lambda setting: len(setting.variants))
+    assert [variant.comparison for variant in alone.variants] == [None]
+    assert [len(variant.counted) for variant in setting.variants] == [3, 3]
+    assert setting.name != alone.name
+
+
+def test_other_numerics_are_never_compared(make_run, runs):
+    make_run("attention", 0, 0.9)
+    make_run("lkca", 0, 0.9, numerics=2)
+    assert [setting.name for setting in summary_of(runs / "digits_compare").settings] == [
+        "digits, numerics=1",
+        "digits, numerics=2",
+    ]
+
+
+def test_the_root_of_the_data_is_no_difference(make_run, runs):
+    make_run("attention", 0, 0.9)
+    make_run("lkca", 0, 0.9, config={"data.root": "/elsewhere"})
+    assert len(summary_of(runs / "digits_compare").settings) == 1
+
+
+def test_two_studies_are_compared_with_one_another(make_run, runs):
+    for seed in range(2):
+        make_run("attention", seed, 0.95, study="one")
+        make_run("lkca", seed, 0.98 + 0.001 * seed, study="two")
+    summary = summary_of(runs / "one", runs / "two")
+    assert summary.studies == ("one", "two")
+    assert names(summary) == ["lkca", "attention"]
+    assert comparison(summary.variants[0]).difference.pairs == 2
+
+
+def test_the_baseline_can_be_chosen_by_variant_or_label(make_run, compared):
+    make_run("lkca", 0, 0.99, config={"model.mixer.kernel_size": 3}, label="small-kernel")
+    for wanted in ("lkca kernel_size=3", "small-kernel"):
+        assert baseline_of(summary_of(compared, baseline=wanted)) == "lkca kernel_size=3"
+    with pytest.raises(ValueError, match=r"'latin'.*attention, lkca kernel_size=3, lkca kernel_size=7"):
+        summary_of(compared, baseline="latin")
+
+
+def test_the_strongest_attention_is_the_baseline_and_without_one_the_first_by_name(make_run, runs):
+    make_run("lkca", 0, 0.9)
+    make_run("a-convolution", 0, 0.95)
+    assert baseline_of(summary_of(runs / "digits_compare")) == "a-convolution"
+    make_run("attention", 0, 0.80, config={"optim.lr": 0.1})
+    make_run("attention", 0, 0.85, config={"optim.lr": 0.2})
+    make_run("attention", 0, None, config={"optim.lr": 0.3}, status="failed")
+    assert baseline_of(summary_of(runs / "digits_compare")) == "attention lr=0.2"
+
+
+def test_a_variant_is_called_the_same_in_every_setting(make_run, runs):
+    """Although its kernel varies in one of them only."""
+    make_run("lkca", config={"model.mixer.kernel_size": 3})
+    make_run("lkca", config={"model.mixer.kernel_size": 5})
+    make_run("lkca", config={"model.mixer.kernel_size": 3, "data.fraction": 0.2})
+    assert [(v.setting, v.name) for v in summary_of(runs / "digits_compare").variants] == [
+        ("digits", "kernel_size=3"),
+        ("digits", "kernel_size=5"),
+        ("digits, fraction=0.2", "kernel_size=3"),
+    ]
+
+
+def test_where_the_archive_lies_is_no_difference_unless_it_is_not_verified(make_run, runs):
+    def num_settings() -> int:
+        return len(summary_of(runs / "digits_compare").settings)
+
+    make_run("attention", 0, config={"data.archive": None, "data.verify": True})
+    make_run("lkca", 0, config={"data.archive": "/mnt/digits.zip", "data.verify": True})
+    assert num_settings() == 1
+    make_run("lkca", 1, config={"data.archive": "/mnt/digits.zip", "data.verify": False})
+    assert num_settings() == 2
+
+
+def test_lower_is_better_for_a_loss(make_run, runs):
+    for seed in range(2):
+        make_run("attention", seed, metrics={"test/loss": 0.5 + 0.1 * seed})
+        make_run("lkca", seed, metrics={"test/loss": 0.4 + 0.1 * seed})
+    runs_of, left_out = load([runs / "digits_compare"])
+    assert names(summarise(runs_of, left_out, Choice(metric="test/loss"))) == ["lkca", "attention"]
+
+
+def test_an_unknown_metric_is_refused_with_those_that_are_there(compared):
+    with pytest.raises(ValueError, match=r"'test/top9'; there are test/loss, test/top1"):
+        summarise(*load([compared]), Choice(metric="test/top9"))

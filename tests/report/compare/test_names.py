@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from lkca_exp.config.schema import Config
+from lkca_exp.report.compare.names import NOT_OF_THE_RESULT, in_order, name_settings, name_variants, shown_keys
+from lkca_exp.report.read.load import load
+
+
+def named(folder) -> set[str]:
+    runs, _ = load([folder])
+    return set(name_variants({run.group: run for run in runs}, shown_keys(runs)).values())
+
+
+def test_only_the_mixer_differs(make_run, runs):
+    make_run("attention")
+    make_run("lkca")
+    assert named(runs / "digits_compare") == {"attention", "lkca"}
+
+
+def test_a_key_of_one_mixer_shows_on_that_mixer_and_null_as_what_it_came_to(make_run, runs):
+    make_run("attention")
+    make_run("lkca")
+    make_run("lkca", config={"model.mixer.kernel_size": 3})
+    assert named(runs / "digits_compare") == {"attention", "lkca kernel_size=7", "lkca kernel_size=3"}
+
+
+def test_null_and_what_it_came_to_are_one_value(make_run, runs):
+    make_run("lkca", config={"model.mixer.kernel_size": 7, "optim.lr": 0.1})
+    make_run("lkca", config={"optim.lr": 0.2})
+    assert named(runs / "digits_compare") == {"lr=0.1", "lr=0.2"}
+
+
+def test_what_follows_from_another_key_shows_not(make_run, runs):
+    make_run("lkca", config={"model.patch_size": 1}, derived={"patch_size": 1, "kernel_size": 15})
+    make_run("lkca", derived={"patch_size": 2, "kernel_size": 7})
+    assert named(runs / "digits_compare") == {"patch_size=1", "patch_size=2"}
+
+
+def test_the_mixer_comes_first(make_run, runs):
+    make_run("attention", config={"augment.mirror": True})
+    make_run("lkca", config={"augment.mirror": False})
+    assert named(runs / "digits_compare") == {"attention mirror=true", "lkca mirror=false"}
+
+
+def test_one_mixer_with_other_keys(make_run, runs):
+    make_run("lkca", config={"optim.lr": 0.01, "optim.name": "sgd"})
+    make_run("lkca", config={"optim.lr": 0.001})
+    assert named(runs / "digits_compare") == {"sgd lr=0.01", "adamw lr=0.001"}
+
+
+def test_last_parts_that_meet_are_written_in_full(make_run, runs):
+    make_run("lkca", config={"model.size": "s", "augment.size": 1})
+    make_run("lkca", config={"model.size": "b", "augment.size": 2})
+    assert "augment.size=1 model.size=s" in named(runs / "digits_compare")
+
+
+def test_a_model_without_a_mixer_has_its_own_name(make_run, runs):
+    make_run("lkca", config={"optim.lr": 0.1, "model.name": "vit"})
+    folder = make_run("lkca", config={"optim.lr": 0.2, "model.name": "resnet18"}, group="aaaaaa11")
+    record = json.loads((folder / "run.json").read_text())
+    del record["config"]["model"]["mixer"]
+    (folder / "run.json").write_text(json.dumps(record))
+    assert named(runs / "digits_compare") == {"lkca lr=0.1", "resnet18 lr=0.2"}
+
+
+def test_a_single_variant_is_called_after_its_mixer(make_run, runs):
+    make_run("lkca")
+    assert named(runs / "digits_compare") == {"lkca"}
+
+
+def test_names_that_would_meet_carry_the_group(make_run, runs):
+    make_run("lkca", group="aaaaaa11")
+    make_run("lkca", seed=1, group="bbbbbb22")
+    assert named(runs / "digits_compare") == {"lkca #aaaaaa", "lkca #bbbbbb"}
+
+
+def test_keys_outside_the_result_name_nothing(make_run, runs):
+    make_run("attention")
+    make_run("lkca", config={"trainer.devices": 4, "paths.runs": "/scratch", "logger.name": "wandb", "keep": "all"})
+    assert named(runs / "digits_compare") == {"attention", "lkca"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ([{"data.name": "digits", "data.fraction": 1.0}], ["digits"]),
+        ([{"data.name": "digits", "data.fraction": 0.05}], ["digits, fraction=0.05"]),
+        (
+            [{"data.name": "digits", "data.images_per_class": None}, {"data.name": "s", "data.images_per_class": 3}],
+            ["digits", "s, images_per_class=3"],
+        ),
+        (
+            [{"data.name": "digits", "protocol.name": "final"}, {"data.name": "svhn", "protocol.name": "holdout"}],
+            ["digits, final", "svhn, holdout"],
+        ),
+    ],
+)
+def test_settings(settings, expected):
+    assert name_settings(settings) == expected
+
+
+def test_numbers_in_names_are_sorted_as_numbers():
+    names = ["lkca kernel_size=13", "attention", "lkca kernel_size=7", "lkca lr=0.001", "lkca lr=2e-05"]
+    assert sorted(names, key=in_order) == [names[1], names[2], names[0], names[4], names[3]]
+
+
+def test_the_list_of_keys_outside_the_result_is_that_of_the_schema():
+    """The report may not import the schema, so it has the list a second time."""
+    assert set(NOT_OF_THE_RESULT) == set(outside(Config)) | {"seed"}
+
+
+def outside(schema: type, prefix: str = "") -> list[str]:
+    found = []
+    for field in fields(schema):
+        name = f"{prefix}{field.name}"
+        if not field.metadata.get("result", True):
+            found.append(name)
+        elif callable(field.default_factory) and is_dataclass(field.default_factory):
+            found += outside(field.default_factory, f"{name}.")
+    return found

@@ -1,0 +1,200 @@
+"""The page in a browser: what a reader does with it, and that nothing goes wrong unseen."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lkca_exp.report.build import report
+from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.live import site
+from lkca_exp.report.live.server import LOOPBACK, Server
+from lkca_exp.report.live.site import Site
+from tests.report.conftest import write_predictions
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium; Debian's package chromium has it")
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@contextmanager
+def opened(browser, address: str, **options) -> Iterator[playwright.Page]:
+    """A page; in the end nothing may have gone wrong in it, and nothing been asked from elsewhere."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    wrong: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    yield page
+    context.close()
+    assert wrong == []
+    assert [url for url in asked if not url.startswith((address.partition("index.html")[0], "data:"))] == []
+
+
+@pytest.fixture
+def index(make_run, compared) -> str:
+    """The address of a page with all that a page can have."""
+    for path in compared.iterdir():
+        write_predictions(path, 0.9 if "lkca" in path.name else 0.8)
+    for mixer in ("attention", "lkca"):
+        make_run(mixer, 0, 0.8, config={"data.fraction": 0.2})
+    make_run("lkca", 3, None, status="failed", label=HOSTILE, error={"type": "ValueError", "message": HOSTILE})
+    make_run("lkca", 4, None, status="running")
+    (make_run("lkca", 5) / "run.json").write_text("{")
+    return report([compared], Console(quiet=True)).as_uri()
+
+
+def column(page, title: str) -> list[str]:
+    """The texts of a column of the table of runs that are to be seen."""
+    table = page.locator("table.runs")
+    titles = table.locator("thead th").all_inner_texts()
+    place = [text.split(" ▲")[0].split(" ▼")[0] for text in titles].index(title)
+    rows = table.locator("tbody tr").all()
+    return [row.locator("th, td").nth(place).inner_text() for row in rows if row.is_visible()]
+
+
+def test_a_click_sorts_by_number_and_by_word_and_the_empty_come_last(browser, index):
+    with opened(browser, index) as page:
+        head = page.locator("table.runs thead")
+        head.get_by_role("button", name="Top-1 %").click()
+        falling = column(page, "Top-1 %")
+        head.get_by_role("button", name="Top-1 %").click()
+        rising = column(page, "Top-1 %")
+        head.get_by_role("button", name="State").click()
+        states = column(page, "State")
+    numbers = [float(text) for text in rising if text]
+    assert numbers == sorted(numbers) == [float(text) for text in falling if text][::-1]
+    assert rising[-2:] == falling[-2:] == ["", ""]
+    assert states == ["failed"] + ["finished"] * 8 + ["running"]
+
+
+def test_words_filter_the_runs(browser, index):
+    with opened(browser, index) as page:
+        box = page.get_by_placeholder("words, such as")
+        box.fill("FAILED script")
+        assert column(page, "State") == ["failed"]
+        assert page.locator(".filter [role=status]").inner_text() == "1 of 10"
+        box.fill("")
+        assert len(column(page, "State")) == 10
+
+
+def test_a_button_takes_a_variant_out_of_all_figures(browser, index):
+    with opened(browser, index) as page:
+        lines = page.locator('.panel svg .series[data-name="lkca"]')
+        others = page.locator('.panel svg .series[data-name="attention"]').first
+        seen = [line.is_visible() for line in lines.all()]
+        button = page.locator(".legend").first.get_by_role("button", name="lkca")
+        button.click()
+        assert button.get_attribute("aria-pressed") == "false"
+        assert all(seen)
+        assert not any(line.is_visible() for line in page.locator('.panel >> nth=0 >> .series[data-name="lkca"]').all())
+        assert others.is_visible()
+        button.click()
+        assert all(line.is_visible() for line in lines.all())
+
+
+def test_the_pointer_reads_a_curve(browser, index):
+    with opened(browser, index) as page:
+        figure = page.locator("figure", has_text="Training loss by epoch").first
+        drawing = figure.locator("svg")
+        box = drawing.bounding_box()
+        drawing.hover(position={"x": box["width"] * 0.55, "y": box["height"] / 2})
+        tip = figure.locator(".tip").inner_text()
+        page.mouse.move(0, 0)
+        assert figure.locator(".tip").count() == 0
+    assert tip.splitlines()[0] == "epoch 2"
+    assert {"1.2 lkca", "1.2 attention"} == {" ".join(line.split()) for line in tip.splitlines()[1:] if line}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_it_fits_the_screen_and_can_be_read(browser, index, width, scheme):
+    with opened(browser, index, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        colours = "(e) => [e, document.body].map((one) => getComputedStyle(one))"
+        text, paper = page.evaluate(f"(({colours})(document.body)).map((s, i) => i ? s.backgroundColor : s.color)")
+        tick = page.locator("svg.plot text").first
+        size = tick.evaluate("(e) => e.getBoundingClientRect().height")
+        ticks = tick.evaluate("(e) => getComputedStyle(e).fill")
+    assert wide == width
+    assert contrast(text, paper) > 12
+    assert contrast(ticks, paper) > 4.5
+    assert size >= 9
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours `rgb(r, g, b)`, as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_without_script_all_is_there_but_what_needs_it(browser, index):
+    with opened(browser, index, java_script_enabled=False) as page:
+        assert page.locator("svg.plot").first.is_visible()
+        assert page.locator("table.runs tbody tr").count() == 10
+        assert not page.locator(".filter").is_visible()
+        assert page.locator("thead button").count() == 0
+
+
+def test_it_prints(browser, index, tmp_path):
+    with opened(browser, index) as page:
+        page.emulate_media(media="print")
+        page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+        cut = page.evaluate(
+            "[...document.querySelectorAll('.scroll')].filter((e) => getComputedStyle(e).overflowX != 'visible')"
+        )
+    assert cut == []
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_live_page_renews_itself_and_keeps_what_was_chosen(browser, make_run, compared, monkeypatch):
+    monkeypatch.setattr(site, "REST", 0)
+    with Server(Site([compared], Choice(), []), LOOPBACK, 0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            with opened(browser, server.url) as page:
+                page.get_by_placeholder("words, such as").fill("lkca")
+                page.locator("table.runs thead").get_by_role("button", name="Top-1 %").click()
+                page.locator(".legend").get_by_role("button", name="attention").click()
+                make_run("lkca", 7, None, status="failed", error={"type": "ValueError", "message": "no luck"})
+                page.locator("#under-way", has_text="no luck").wait_for(timeout=10_000)
+                assert column(page, "Top-1 %") == ["99.00", "98.00", "98.00", ""]
+                assert not page.locator('svg .series[data-name="attention"]').first.is_visible()
+                page.locator("table.runs").get_by_role("link").first.click()
+                page.get_by_role("link", name="run.json").click()
+                assert '"format": 1' in page.content()
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_figures_for_a_paper_open_too(browser, index):
+    path = Path(index.removeprefix("file://")).parent / "figures"
+    with opened(browser, next(path.glob("*seeds.svg")).as_uri()) as page:
+        assert page.locator("text").count() > 5

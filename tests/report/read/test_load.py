@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lkca_exp.report.read.load import load
+from tests.report.conftest import write_run
+
+
+def test_a_run_is_read(make_run):
+    folder = make_run("lkca", seed=4, top1=0.98, error={"type": "ValueError", "message": "no"}, warnings=["slow disk"])
+    (run,), left_out = load([folder.parent])
+    assert not left_out
+    assert (run.seed, run.label, run.study, run.status) == (4, "digits-lkca", "digits_compare", "finished")
+    assert run.metrics["test/top1"] == 0.98
+    assert run.config["model.mixer.name"] == "lkca"
+    assert run.curve[2]["train/loss"] == 0.6
+    assert (run.error, run.warnings, run.seconds) == ("ValueError: no", ("slow disk",), 22.1)
+
+
+def test_a_run_that_nobody_holds_is_not_running(runs, make_run):
+    assert load([make_run("lkca", status="running").parent])[0][0].status == "running"
+    write_run(runs, "lkca", 1, None, study="killed", status="running")
+    assert load([runs / "killed"])[0][0].status == "killed"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"format": 1, "id": "ab', "damaged"),
+        ("", "damaged"),
+        ("[]", "no record"),
+        ("\x00\x00", "damaged"),
+        ('{"format": 2}', "format 2"),
+        ('{"format": 1, "label": 5}', "label"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_a_damaged_record_is_left_out_with_the_reason(make_run, text, reason):
+    good, bad = make_run(seed=0), make_run(seed=1)
+    (bad / "run.json").write_text(text, encoding="utf-8")
+    runs, left_out = load([good.parent])
+    assert [run.folder for run in runs] == [good]
+    assert [one.folder for one in left_out] == [bad]
+    assert reason in left_out[0].reason
+
+
+@pytest.mark.parametrize("key", ["id", "group", "label", "seed", "status", "config", "numerics"])
+def test_a_record_without_a_needed_entry_is_left_out(make_run, key):
+    folder = make_run()
+    record = json.loads((folder / "run.json").read_text())
+    del record[key]
+    (folder / "run.json").write_text(json.dumps(record))
+    runs, left_out = load([folder.parent])
+    assert not runs
+    assert key in left_out[0].reason
+
+
+def test_bytes_that_are_no_text_are_left_out(make_run):
+    folder = make_run()
+    (folder / "run.json").write_bytes(b"\xff\xfe{")
+    assert "damaged" in load([folder.parent])[1][0].reason
+
+
+def test_a_run_folder_without_a_record_is_named_and_other_folders_are_not(make_run):
+    folder = make_run()
+    (folder.parent / "digits-lkca-s7-0123abcd").mkdir()
+    (folder.parent / "report").mkdir()
+    runs, left_out = load([folder.parent])
+    assert len(runs) == 1
+    assert [(one.folder.name, one.reason) for one in left_out] == [("digits-lkca-s7-0123abcd", "no run.json")]
+
+
+def test_unknown_keys_and_odd_values_do_no_harm(make_run):
+    folder = make_run(
+        speed={"train_images_per_s": "fast"}, memory=None, device=[], warnings="none", timings={"seconds": None}, new={}
+    )
+    (run,), left_out = load([folder.parent])
+    assert not left_out
+    assert (run.speed, run.memory, run.device, run.warnings, run.seconds) == ({}, {}, {}, (), None)
+
+
+def test_an_accuracy_that_is_no_number_is_none(make_run):
+    folder = make_run(top1=float("nan"))
+    assert load([folder.parent])[0][0].metrics.get("test/top1") is None
+
+
+def test_a_last_line_cut_short_is_passed_over(make_run):
+    folder = make_run()
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "train/lo')
+    (run,), _ = load([folder.parent])
+    assert sorted(run.curve) == [0, 1, 2]
+    assert run.notes == ()
+
+
+def test_a_damaged_line_in_the_middle_is_noted(make_run):
+    folder = make_run()
+    path = folder / "metrics.jsonl"
+    path.write_text("garbage\n[1]\n" + path.read_text())
+    (run,), _ = load([folder.parent])
+    assert sorted(run.curve) == [0, 1, 2]
+    assert run.notes == ("2 unreadable line(s) in metrics.jsonl",)
+
+
+def test_bytes_that_are_no_text_in_the_curve_cost_a_line_not_the_run(make_run):
+    folder = make_run()
+    path = folder / "metrics.jsonl"
+    path.write_bytes(b'{"epoch": \xff}\n' + path.read_bytes())
+    (run,), left_out = load([folder.parent])
+    assert (sorted(run.curve), len(run.notes), left_out) == ([0, 1, 2], 1, [])
+
+
+def test_an_epoch_written_again_counts_the_second_time(make_run):
+    folder = make_run(rows=[{"epoch": 0, "train/loss": 2.0}, {"epoch": 0, "train/loss": 1.5, "train/top1": None}])
+    (run,), _ = load([folder.parent])
+    assert run.curve == {0: {"epoch": 0, "train/loss": 1.5}}
+
+
+@pytest.mark.parametrize("leave", ["empty", "missing"])
+def test_no_metrics_no_curve(make_run, leave):
+    folder = make_run(rows=[])
+    if leave == "missing":
+        (folder / "metrics.jsonl").unlink()
+    (run,), left_out = load([folder.parent])
+    assert (run.curve, run.notes, left_out) == ({}, (), [])
+
+
+def test_a_study_given_twice_is_read_once(make_run):
+    study = make_run().parent
+    assert len(load([study, study.parent / "elsewhere" / ".." / study.name])[0]) == 1
+
+
+def test_a_folder_must_exist_and_hold_runs(tmp_path):
+    with pytest.raises(ValueError, match="no such folder"):
+        load([tmp_path / "nowhere"])
+    with pytest.raises(ValueError, match="holds no runs"):
+        load([tmp_path])

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lkca_exp.report.read.published import DEFAULT, read_published
+
+HEAD = "model,data,top1_percent,protocol,source\n"
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_numbers_of_this_checkout():
+    rows = read_published(ROOT / DEFAULT)
+    assert len(rows) == 49
+    assert {row.data for row in rows} == {"cifar10", "cifar100", "svhn", "tiny_imagenet"}
+    (found,) = [row for row in rows if (row.model, row.data) == ("SL-CaiT", "tiny_imagenet")]
+    assert (found.top1_percent, "2112.13492" in found.source) == (67.18, True)
+
+
+def test_the_default_is_read_where_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_published(None) == []
+    DEFAULT.parent.mkdir()
+    DEFAULT.write_text(HEAD + "ViT,digits,97.5,best on test,somebody\n")
+    assert [row.model for row in read_published(None)] == ["ViT"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (HEAD + "ViT,digits,high,p,s\n", "line 2: top1_percent is 'high'"),
+        (HEAD + "ViT,digits,97,p,s\nViT,svhn,0.97e3,p,s\n", "line 3: top1_percent"),
+        (HEAD + "ViT,digits,97,p,\n", "line 2: no source"),
+        ("model,data\nViT,digits\n", "line 2: no top1_percent, protocol, source"),
+    ],
+)
+def test_a_row_without_number_or_source_is_refused(tmp_path, text, told):
+    path = tmp_path / "published.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=told):
+        read_published(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.csv"):
+        read_published(tmp_path / "none.csv")

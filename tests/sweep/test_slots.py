@@ -1,0 +1,117 @@
+"""Jobs side by side on the GPUs of one machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lkca_exp.config import machine
+from lkca_exp.config.schema import TrainerConfig
+from tests.conftest import environment
+
+JOB = """
+import os, sys
+from lkca_exp.config.schema import TrainerConfig
+from lkca_exp.sweep.slots import take_gpus
+trainer = TrainerConfig(jobs_per_gpu=int(sys.argv[1]), devices=int(sys.argv[2]), accelerator=sys.argv[3])
+for job in range(2):
+    take_gpus(trainer)
+print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path):
+    """Starts a process that takes its GPUs and keeps them until it is told to end."""
+    processes = []
+
+    def begin(jobs_per_gpu: int = 1, devices: int = 1, accelerator: str = "auto", offered: str = "4,7"):
+        env = environment(LKCA_EXP_GPUS=offered, TMPDIR=str(tmp_path))
+        command = [sys.executable, "-c", JOB, str(jobs_per_gpu), str(devices), accelerator]
+        process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def seen(process: subprocess.Popen) -> str:
+    return process.stdout.readline().strip()
+
+
+def test_each_job_has_a_gpu_and_the_next_waits_for_one(start):
+    first, second = start(), start()
+    gpu = seen(first)
+    assert {gpu, seen(second)} == {"4", "7"}
+    third = start()
+    with pytest.raises(subprocess.TimeoutExpired):
+        third.wait(timeout=1.5)  # it reads no input as long as it has no place
+    first.kill()
+    assert seen(third) == gpu
+
+
+def test_jobs_share_gpus_evenly_where_asked_to(start):
+    assert sorted(seen(start(jobs_per_gpu=2)) for _ in range(4)) == ["4", "4", "7", "7"]
+
+
+def test_a_job_of_two_processes_has_two_gpus_or_none(start):
+    one = start()
+    assert seen(one) == "4"
+    both = start(devices=2)
+    with pytest.raises(subprocess.TimeoutExpired):
+        both.wait(timeout=1.5)
+    assert seen(start()) == "7"
+
+
+def test_where_there_is_nothing_to_share_nothing_is_hidden(start):
+    assert seen(start(accelerator="cpu")) == "None"
+    assert seen(start(offered="")) == "None"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cpus", "trainer", "at_once", "cpus_each", "gpus_each"),
+    [
+        (0, 8, TrainerConfig(), 8, 1, 0),
+        (0, 8, TrainerConfig(devices=2), 4, 2, 0),
+        (2, 8, TrainerConfig(), 2, 4, 1),
+        (2, 8, TrainerConfig(jobs_per_gpu=4), 8, 1, 0.25),
+        (4, 8, TrainerConfig(devices=2), 2, 4, 2),
+        (2, 8, TrainerConfig(accelerator="cpu"), 8, 1, 0),
+    ],
+)
+def test_jobs_divide_the_machine(monkeypatch, gpus, cpus, trainer, at_once, cpus_each, gpus_each):
+    monkeypatch.setattr(machine, "gpus", lambda: tuple(map(str, range(gpus))))
+    monkeypatch.setattr(machine, "available_cpus", lambda: cpus)
+    assert machine.jobs_at_once(trainer) == at_once
+    assert machine.cpus_per_job(trainer) == cpus_each
+    assert machine.gpus_per_job(trainer) == gpus_each
+
+
+def test_gpus_are_those_that_are_visible(monkeypatch, tmp_path):
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text(
+        "#!/bin/sh\necho 'GPU 0: H100 (UUID: a)'\necho '  MIG 1g: (UUID: b)'\necho 'GPU 1: H100 (UUID: c)'\n"
+    )
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    find = machine.gpus.__wrapped__
+    assert find() == ("0", "1")
+    smi.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'\nexit 9\n")
+    assert find() == ()
+    for visible, found in (("", ()), ("-1", ()), ("3", ("3",)), ("2,5", ("2", "5"))):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert find() == found
+
+
+def test_a_distributed_run_shares_no_gpu(cli):
+    done = cli("trainer=ddp", "trainer.jobs_per_gpu=2")
+    assert done.returncode == 2
+    assert "trainer.jobs_per_gpu=2" in done.stderr
