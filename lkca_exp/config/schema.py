@@ -128,7 +128,6 @@ class AttentionConfig(HeadsConfig):
 @dataclass
 class LocalityAttentionConfig(HeadsConfig):
     name: str = "locality_attention"
-    qkv_bias: bool = key("a bias in the map to queries, keys and values, which the paper's code has not", False)
 
 
 @dataclass
