@@ -32,7 +32,7 @@ def check_model(model: ModelConfig, derived: Derived, facts: DataFacts) -> None:
     if isinstance(model, VitConfig):
         assert isinstance(derived, VitDerived)
         _patches(derived.patch_size, facts)
-        _embedding(model, derived, facts)
+        _embedding(model, derived)
         _heads(derived)
         _kernel(model, derived)
         _class_token(model, derived)
@@ -49,7 +49,7 @@ def _patches(patch_size: int, facts: DataFacts) -> None:
         )
 
 
-def _embedding(model: VitConfig, derived: VitDerived, facts: DataFacts) -> None:
+def _embedding(model: VitConfig, derived: VitDerived) -> None:
     side, embedding = derived.patch_size, model.embedding
     if isinstance(embedding, ShiftedEmbeddingConfig) and side == 1:
         raise ConfigError(
