@@ -67,7 +67,8 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
                 raise
     states = [look(one.directory) for one in jobs.unique]
     show_states(states, reason)
-    show_comparison(jobs.studies)
+    if any(one.state is State.FINISHED for one in states):
+        show_comparison(jobs.studies)
     _raise_if_unfinished(states)
     return [objective(state.record) if state.record else None for state in states]
 

@@ -107,7 +107,7 @@ def test_what_slurm_is_asked_for(cli, tmp_path):
     words = ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=short", "seed=0,1"]
     done = cli("-m", *TINY, *words, PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert done.returncode == 1
-    assert "2 of 2 runs failed" in done.stderr
+    assert "2 of 2 runs have no result" in done.stderr
     asked = (tmp_path / "submitted.sh").read_text()
     for line in ("array=0-1%2", "cpus-per-task=4", "gpus-per-node=1", "partition=short", "time=1440"):
         assert f"#SBATCH --{line}\n" in asked
