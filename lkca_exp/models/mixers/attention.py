@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Self
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -37,6 +38,17 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""
+        mixed_BHND = self.attend(*self._project(tokens))
+        return self.output(mixed_BHND.transpose(1, 2).flatten(2))
+
+    def matrix(self, tokens: Tensor) -> Tensor:
+        """How much each of the tokens (B, N, C) reads of each: (B, H, N, N), whose rows sum to 1."""
+        q_BHND, k_BHND, _ = self._project(tokens)
+        num_tokens = tokens.shape[1]
+        return self.attend(q_BHND, k_BHND, torch.eye(num_tokens).to(q_BHND).expand(*q_BHND.shape[:2], -1, -1))
+
+    def _project(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of tokens (B, N, C)."""
         batch, num_tokens, width = tokens.shape
         if num_tokens - self.grid[0] * self.grid[1] not in (0, 1):
             raise ValueError(
@@ -45,8 +57,7 @@ class Attention(nn.Module):
             )
         qkv = self.qkv(tokens).view(batch, num_tokens, 3, self.num_heads, width // self.num_heads)
         q_BHND, k_BHND, v_BHND = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed_BHND = self.attend(q_BHND, k_BHND, v_BHND)
-        return self.output(mixed_BHND.transpose(1, 2).reshape(batch, num_tokens, width))
+        return q_BHND, k_BHND, v_BHND
 
     def attend(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
         """softmax(q k^T / sqrt(D)) v, which is what other kinds of attention change."""

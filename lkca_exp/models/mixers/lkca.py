@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.schema import LkcaConfig
-from lkca_exp.models.large_kernel import VIEWS, check_kernel_size, faster_view, large_kernel_mix
+from lkca_exp.models.large_kernel import VIEWS, check_kernel_size, faster_view, large_kernel_mix, toeplitz_matrix
 
 SHARINGS = ("channel", "head", "all")
 INITS = ("uniform", "normal")
@@ -65,6 +65,10 @@ class Lkca(nn.Module):
         """ "convolution" or "attention": what `view` comes to."""
         num_kernels, side, _ = self.kernel.shape
         return faster_view(self.width, num_kernels, side, self.grid) if self.view == "auto" else self.view
+
+    def matrix(self, tokens: Tensor) -> Tensor:
+        """How much each token reads of each, whatever the tokens: (1, G, N, N), of any sign."""
+        return toeplitz_matrix(self.kernel, self.grid)[None]
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""

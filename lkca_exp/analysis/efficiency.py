@@ -1,0 +1,145 @@
+"""What a model costs: parameters, operations, memory, images a second in training and in inference."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lkca_exp.config.job import Job
+from lkca_exp.config.schema import LkcaConfig
+from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay
+from lkca_exp.training.device import uses_gpu
+from lkca_exp.training.optim import build_optimizer
+
+SECONDS_A_ROUND = 0.3
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """`flops` are of one image's forward pass, as it is executed and with LKCA counted as a convolution; a
+    multiplication with its addition counts as two. `activation_bytes` are what one image leaves for the backward pass;
+    the rates are images a second by batch size."""
+
+    parameters: int
+    flops: int
+    flops_as_convolution: int
+    activation_bytes: int
+    train_images_per_s: dict[int, float] = field(default_factory=dict)
+    test_images_per_s: dict[int, float] = field(default_factory=dict)
+
+
+def measure(jobs: Sequence[Job], batch_sizes: Sequence[int], rounds: int) -> list[Efficiency]:
+    """The costs of the models of these jobs, on this machine; those that are times are measured turn by turn, `rounds`
+    times, and are medians."""
+    benches = [(number, size, Bench(job, size)) for number, job in enumerate(jobs) for size in batch_sizes]
+    rates: dict[tuple[str, int, int], list[float]] = {}
+    for turn in range(rounds + 1):
+        for number, size, bench in benches:
+            for name, step in (("train", bench.train_step), ("test", bench.test_step)):
+                rate = size * steps_per_s(step, bench.wait)
+                if turn:  # the first one warms up
+                    rates.setdefault((name, number, size), []).append(rate)
+    return [
+        replace(
+            static(job),
+            train_images_per_s={size: median(rates["train", number, size]) for size in batch_sizes},
+            test_images_per_s={size: median(rates["test", number, size]) for size in batch_sizes},
+        )
+        for number, job in enumerate(jobs)
+    ]
+
+
+def static(job: Job) -> Efficiency:
+    """The costs that need no clock."""
+    model = build_model(job.config.model, job.derived)
+    return Efficiency(
+        parameters=count_parameters(model),
+        flops=flops_per_image(model, job.derived),
+        flops_as_convolution=flops_as_convolution(job),
+        activation_bytes=activation_bytes(model, random_images(job, 1)),
+    )
+
+
+def flops_as_convolution(job: Job) -> int:
+    """Operations of one image's forward pass where LKCA is run as the convolution that it is."""
+    model = copy.deepcopy(job.config.model)
+    mixer = getattr(model, "mixer", None)
+    if isinstance(mixer, LkcaConfig):
+        mixer.view = "convolution"
+    return flops_per_image(build_model(model, job.derived), job.derived)
+
+
+def activation_bytes(model: nn.Module, images: Tensor) -> int:
+    """What a forward pass in training keeps for the backward pass, parameters left out; each storage counted once."""
+    kept: dict[int, int] = {}
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        logits = model.train()(images)
+    del logits  # kept until here, so that no two storages had one address
+    return sum(kept.values())
+
+
+class Bench:
+    """One model at one batch size, with the job's optimiser and precision, on the job's device."""
+
+    def __init__(self, job: Job, batch_size: int) -> None:
+        self.device = torch.device("cuda" if uses_gpu(job.config.trainer) else "cpu")
+        self.dtype = torch.bfloat16 if job.config.precision == "bf16" else torch.float32
+        self.model = build_model(job.config.model, job.derived).to(self.device)
+        self.optimizer = build_optimizer(self.model, job.config.optim, no_weight_decay(self.model))
+        self.images = random_images(job, batch_size).to(self.device)
+        self.labels = torch.randint(job.derived.num_classes, (batch_size,)).to(self.device)
+
+    def train_step(self) -> None:
+        self.model.train()
+        loss = F.cross_entropy(self._forward(), self.labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    def test_step(self) -> None:
+        self.model.eval()
+        with torch.no_grad():
+            self._forward()
+
+    def _forward(self) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype is torch.bfloat16):
+            return self.model(self.images).float()
+
+    def wait(self) -> None:
+        """For what the device still has to do."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def steps_per_s(step: Callable[[], Any], wait: Callable[[], Any]) -> float:
+    """The rate of a step, over as many as fill a round."""
+    start, count = time.perf_counter(), 0
+    while True:
+        step()
+        wait()
+        count += 1
+        seconds = time.perf_counter() - start
+        if seconds > SECONDS_A_ROUND:
+            return count / seconds
+
+
+def random_images(job: Job, batch_size: int) -> Tensor:
+    """(batch_size, channels, height, width), of mean 0 and deviation 1 as normalised images are."""
+    side = job.derived.image_size
+    return torch.randn(batch_size, job.derived.channels, side, side)

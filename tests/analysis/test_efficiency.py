@@ -1,0 +1,52 @@
+"""What a model costs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lkca_exp.analysis.efficiency import activation_bytes, measure, static
+from tests.conftest import TINY
+
+
+def test_costs_without_a_clock(job):
+    as_matrix, as_convolution = (static(job(f"model.mixer.view={view}")) for view in ("attention", "convolution"))
+    assert as_matrix.parameters == as_convolution.parameters == 4378
+    assert as_matrix.flops_as_convolution == as_convolution.flops_as_convolution == as_convolution.flops
+    # 2 layers of 16 channels and 16 tokens: N x N numbers a channel against K x K
+    assert as_convolution.flops - as_matrix.flops == 2 * 2 * 16 * 16 * (7 * 7 - 16)
+
+
+def test_what_backward_needs_is_counted_once():
+    model = nn.Sequential(nn.Linear(10, 20, bias=False), nn.ReLU(), nn.Linear(20, 5, bias=False))
+    images = torch.randn(4, 10)
+    assert activation_bytes(model, images) == 4 * 4 * (10 + 20), "the input, and what ReLU gives to the last layer"
+
+
+def test_rates_at_every_batch_size(job):
+    first, second = measure([job(), job("model/mixer=attention")], [1, 4], rounds=1)
+    for cost in (first, second):
+        assert cost.train_images_per_s.keys() == cost.test_images_per_s.keys() == {1, 4}
+        assert min(*cost.train_images_per_s.values(), *cost.test_images_per_s.values()) > 0
+    assert first.parameters != second.parameters
+
+
+def test_the_command(cli, tmp_path):
+    args = ["efficiency", "model.width=16", "model.depth=1", "model/mixer=attention,lkca", "seed=0,1"]
+    done = cli(*args, "--rounds", "1", "--batch-sizes", "2", "--json", "costs.json", module="lkca_exp.analysis")
+    assert done.returncode == 0, done.stderr
+    assert "model/mixer=attention" in done.stdout
+    assert "inference, images/s, batch 2" in done.stdout
+    assert (tmp_path / "costs.json").read_text().count('"parameters"') == 2, "seeds are no other models"
+    assert cli("efficiency", "model.width=x", module="lkca_exp.analysis").returncode == 2
+
+
+@pytest.mark.parametrize("mixer", ["attention", "lkca"])
+def test_a_trained_run_gets_its_pictures(mixer, cli, tmp_path):
+    assert cli(*TINY, f"model/mixer={mixer}").returncode == 0
+    done = cli("run", f"digits-{mixer}", "--images", "8", module="lkca_exp.analysis")
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in tmp_path.glob("runs/default/*/analysis/*")}
+    expected = {"locality.json", "receptive_field.png", "receptive_field.json"}
+    assert names == expected | ({"kernels.png", "kernels.json"} if mixer == "lkca" else set())
