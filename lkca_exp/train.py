@@ -22,8 +22,9 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import RunFailedError
 from lkca_exp.config.schema import Config
-from lkca_exp.data.prepare import prepare
+from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.execute import epoch_log, execute
+from lkca_exp.models.build import choose_backend
 from lkca_exp.runs import ledger
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_atomically
@@ -57,7 +58,7 @@ def train(config: Config, derived: Derived) -> float | None:
         if done is not None:
             return done
         with _recorded(directory):
-            begin(config, derived, directory, data.warnings)
+            begin(config, derived, directory, data)
             run = _launch if config.trainer.devices > 1 else functools.partial(execute, data=data)
             outcome = run(config, derived, directory)
             record = records.end_attempt(directory, "finished", **outcome)
@@ -73,7 +74,7 @@ def train(config: Config, derived: Derived) -> float | None:
     return records.objective(record)
 
 
-def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ...]) -> None:
+def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> None:
     """Open the record, or the one that an interrupted or failed attempt left, and take up its way of computing."""
     record = records.read(directory)
     if record is not None and record["status"] == "finished":
@@ -82,12 +83,25 @@ def begin(config: Config, derived: Derived, directory: Path, told: tuple[str, ..
     if record is None or record["id"] != identity(config, derived):
         record = records.new_record(config, derived)
         record["device"] = describe_device(config.trainer)
-        record["warnings"] = list(told)
+        record["model"] = {"backend": _choose_backend(config, derived, data)}
+        record["warnings"] = list(data.warnings)
         write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
     else:
         take_up_threads(record["device"])
     records.begin_attempt(directory, record, from_epoch=epochs_done(directory))
     (directory / "checkpoints").mkdir(exist_ok=True)
+
+
+def _choose_backend(config: Config, derived: Derived, data: RunData) -> str | None:
+    epochs = 0 if config.trainer.fast_run else config.epochs
+    return choose_backend(
+        config.model,
+        derived,
+        batch_size=config.batch_size // config.trainer.devices,
+        dtype=torch.bfloat16 if config.precision == "bf16" else torch.float32,
+        device="cuda" if uses_gpu(config.trainer) else "cpu",
+        num_images=epochs * config.augment.passes_per_epoch * len(data.train),
+    )
 
 
 @contextmanager
