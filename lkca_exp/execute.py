@@ -26,7 +26,7 @@ from lkca_exp.config.schema import Config
 from lkca_exp.data.datamodule import RunDataModule
 from lkca_exp.data.prepare import RunData
 from lkca_exp.data.specs import SPECS
-from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, view_used
+from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically, write_rows
 from lkca_exp.runs.identity import group, identity, label
@@ -56,10 +56,12 @@ def execute(
     torch.manual_seed(config.seed)
     reset_peak_memory()
     model = build_model(config.model, derived)
-    facts = {
+    begun = records.read(directory)
+    assert begun is not None, f"no record in {directory}"
+    use_backend(model, begun["model"]["backend"])
+    facts = begun["model"] | {
         "parameters": count_parameters(model),
         "flops_per_image": flops_per_image(model, derived),
-        "view": view_used(model),
     }
     module = build_module(config, derived, model, data.watched_name)
     checkpoint = directory / "checkpoints" / "last.ckpt"

@@ -27,14 +27,14 @@ from lkca_exp.config.errors import RunFailedError
 from lkca_exp.config.schema import Config
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.execute import epoch_log, execute
-from lkca_exp.models.build import check_buildable
+from lkca_exp.models.build import check_buildable, choose_backend
 from lkca_exp.runs import ledger
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.lock import hold
 from lkca_exp.runs.state import epochs_done
-from lkca_exp.training.device import check_device, describe_device, take_up_threads
+from lkca_exp.training.device import check_device, describe_device, take_up_threads, uses_gpu
 
 log = logging.getLogger(__name__)
 
@@ -88,12 +88,25 @@ def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> N
         record = records.new_record(config, derived)
         record["device"] = describe_device(config.trainer)
         record["class_names"] = list(data.class_names)
+        record["model"] = {"backend": _choose_backend(config, derived, data)}
         record["warnings"] = list(data.warnings)
         write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
     else:
         take_up_threads(record["device"])
     records.begin_attempt(directory, record, from_epoch=epochs_done(directory))
     (directory / "checkpoints").mkdir(exist_ok=True)
+
+
+def _choose_backend(config: Config, derived: Derived, data: RunData) -> str | None:
+    epochs = 0 if config.trainer.fast_run else config.epochs
+    return choose_backend(
+        config.model,
+        derived,
+        batch_size=config.batch_size // config.trainer.devices,
+        dtype=torch.bfloat16 if config.precision == "bf16" else torch.float32,
+        device="cuda" if uses_gpu(config.trainer) else "cpu",
+        num_images=epochs * config.augment.passes_per_epoch * len(data.train),
+    )
 
 
 @contextmanager
@@ -128,6 +141,7 @@ def _recorded(directory: Path) -> Iterator[None]:
     for logger in loggers:
         logger.addHandler(handler)
     try:
+        (directory / "train.log").touch()
         yield
     except (KeyboardInterrupt, SystemExit, SignalException) as error:
         # Lightning answers Ctrl-C with an exit, and has the process ignore it from then on.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Collection
 
 import torch
@@ -10,12 +11,16 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lkca_exp.config.derive import Derived, VitDerived
-from lkca_exp.config.schema import ModelConfig, TimmConfig, VitConfig
+from lkca_exp.config.schema import KernelConfig, ModelConfig, TimmConfig, VitConfig
 from lkca_exp.models.embeddings import EMBEDDINGS
+from lkca_exp.models.large_kernel import direct
+from lkca_exp.models.large_kernel.rule import WORTH_COMPILING, Problem, fastest_backend
 from lkca_exp.models.mixers import MIXERS
-from lkca_exp.models.mixers.lkca import Lkca
+from lkca_exp.models.mixers.lkca import VIEWS, Lkca
 from lkca_exp.models.vit import VisionTransformer
 from lkca_exp.models.zoo import build_timm_model, check_timm_model
+
+log = logging.getLogger(__name__)
 
 
 def build_model(model: ModelConfig, derived: Derived) -> nn.Module:
@@ -57,9 +62,31 @@ def _build_vit(model: VitConfig, derived: VitDerived) -> VisionTransformer:
     )
 
 
-def view_used(model: nn.Module) -> str | None:
-    """How this machine computes LKCA's kernel, for the record; None for a model without one."""
-    return next((module.view_used for module in model.modules() if isinstance(module, Lkca)), None)
+def choose_backend(
+    model: ModelConfig, derived: Derived, batch_size: int, dtype: torch.dtype, device: str, num_images: int
+) -> str | None:
+    """How LKCA's kernel is computed fastest in a run that trains on `num_images`, repeats counted; None for a model
+    without one. A run keeps it to its end: another backend sums in another order."""
+    if not isinstance(model, VitConfig) or not isinstance(model.mixer, KernelConfig):
+        return None
+    if model.mixer.view != "auto":
+        return VIEWS[model.mixer.view]
+    assert isinstance(derived, VitDerived)
+    assert derived.kernel_size is not None
+    num_kernels = {"channel": derived.width, "head": derived.num_heads or 1, "all": 1}[model.mixer.sharing]
+    problem = Problem(batch_size, derived.grid, derived.width, num_kernels, derived.kernel_size, dtype, device)
+    num_tokens = derived.grid[0] * derived.grid[1]
+    num_mixed = num_images * derived.depth * num_tokens * derived.width
+    backend = fastest_backend(problem, compiling=num_mixed >= WORTH_COMPILING and direct.works())
+    log.debug("large-kernel backend for %s: %s", problem, backend)
+    return backend
+
+
+def use_backend(model: nn.Module, backend: str | None) -> None:
+    """Have all kernels of a model computed by what `choose_backend` named."""
+    for module in model.modules():
+        if isinstance(module, Lkca) and backend is not None:
+            module.backend = backend
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -70,7 +97,8 @@ def flops_per_image(model: nn.Module, derived: Derived) -> int:
     """Operations of one image's forward pass in evaluation mode; a multiplication with its addition counts as two.
 
     Counted are matrix products and convolutions as they are run, those with padding included. So LKCA's count depends
-    on its view: 2*N*N*C as a matrix, 2*N*K*K*C as a convolution. Neither the model nor a random generator is touched.
+    on its backend: 2*N*N*C as a matrix, 2*N*K*K*C as a convolution, less where padding is left out. Neither the model
+    nor a random generator is touched.
     """
     # Shapes without numbers. Nothing is computed, and attention is taken as plain products: the fused one of a CPU is
     # unknown to the counter, which would have it for free. Nor are there gradients: the counter stumbles over a view of

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
@@ -16,7 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from lkca_exp.config.errors import RunFailedError
+from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.machine import available_cpus
 from lkca_exp.runs.ledger import find
 from lkca_exp.runs.lock import hold, is_held
@@ -60,11 +61,14 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
                 config=master,
             )
             at_once = _jobs_at_once(master.hydra.launcher, len(to_do))
+            refused: list[ConfigError] = []
             try:
-                reason = _launch_until_done(launcher, to_do, journal, at_once)
+                reason = _launch_until_done(launcher, to_do, journal, at_once, refused)
             except KeyboardInterrupt:
                 _note_interrupted(to_do, begun)
                 raise
+            if refused and not any(look(one.directory).state in ENDED for one in to_do):
+                raise refused[0]
     states = [look(one.directory) for one in jobs.unique]
     show_states(states, reason)
     if any(one.state is State.FINISHED for one in states):
@@ -88,14 +92,19 @@ def _jobs_at_once(launcher: DictConfig, jobs: int) -> int:
     return jobs
 
 
-def _launch_until_done(launcher: Launcher, left: Sequence[SweepJob], journal: Journal, at_once: int) -> str:
+def _launch_until_done(
+    launcher: Launcher, left: Sequence[SweepJob], journal: Journal, at_once: int, refused: list[ConfigError]
+) -> str:
     """Launch jobs until all have ended: what another process holds is waited for, what a dying worker took with it
-    launched again, as long as that leads anywhere. Returns why the sweep stopped early, if it did."""
+    launched again, as long as that leads anywhere. Collects in `refused` why jobs could not begin, and returns why the
+    sweep stopped early, if it did."""
     epochs_done = -1
     while left:
         raised: set[str] = set()
         for start in range(0, len(left), at_once):
-            raised |= _launch(launcher, left[start : start + at_once], start)
+            errors = _launch(launcher, left[start : start + at_once], start)
+            raised |= errors.keys()
+            refused += [error for error in errors.values() if isinstance(error, ConfigError)]
             reason = journal.reason_to_stop(left[0].job.config.on_failure)
             if reason:
                 return reason
@@ -108,14 +117,16 @@ def _launch_until_done(launcher: Launcher, left: Sequence[SweepJob], journal: Jo
     return ""
 
 
-def _launch(launcher: Launcher, jobs: Sequence[SweepJob], first: int) -> set[str]:
-    """Launch jobs, the first of which has this number. Returns the ids of those that raised."""
+def _launch(launcher: Launcher, jobs: Sequence[SweepJob], first: int) -> dict[str, Any]:
+    """Launch jobs, the first of which has this number. Returns what was raised, by the job's id."""
     try:
         returns = launcher.launch([list(one.overrides) for one in jobs], initial_job_idx=first)
     except Exception:  # of the launcher's own: a worker was killed, a queue refused
         log.exception("the launcher gave up")
-        return set()
-    return {one.id for one, back in zip(jobs, returns, strict=True) if back.status is not JobStatus.COMPLETED}
+        return {}
+    ends = zip(jobs, returns, strict=True)
+    # Not `return_value`, which raises what it is, with words of its own.
+    return {one.id: back._return_value for one, back in ends if back.status is not JobStatus.COMPLETED}
 
 
 def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], bool]:

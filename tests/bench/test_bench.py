@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lkca_exp.bench import op
 from lkca_exp.bench.machine import matmul_peak
 from lkca_exp.bench.train import bare_loop, lightning_loop, measure
 from lkca_exp.data.prepare import prepare
@@ -44,6 +45,33 @@ def test_the_bare_loop_trains_the_same_model(job, monkeypatch):
 
 def test_the_peak_is_a_rate_of_this_machine():
     assert 1e8 < matmul_peak(side=256) < 1e15
+
+
+def test_the_operators_cases():
+    cases = list(op.grid_of_cases([4, 8], None, ["channel"], ["fp32"]))
+    assert [(case.n, case.side, case.batch) for case in cases] == [
+        *((4, side, 128) for side in (3, 5, 7)),
+        *((8, side, 128) for side in (3, 5, 7, 11, 15)),
+    ]
+
+
+def test_a_case_of_the_operator():
+    figures = op.measure(op.Case(4, 7, "head", "fp32", batch=2, compiling=False), rounds=1, peak=1e11)
+    ms = figures["ms"]
+    assert set(ms) == {"convolution", "toeplitz", *op.REFERENCES}
+    assert figures["times_as_fast_as"]["conv2d"] == pytest.approx(ms["conv2d"] / ms[figures["auto"]])
+    assert figures["auto_over_best"] >= 1
+    output, gradient = (2 * 16 * 192 * 4,) * 2
+    assert all(megabytes >= (output + gradient) / 1e6 for megabytes in figures["memory_mb"].values())
+
+
+@pytest.mark.slow
+def test_the_operators_command(cli, tmp_path):
+    chosen = ["--grid", "4", "--kernel", "7", "--sharing", "channel", "--dtype", "fp32", "--rounds", "1"]
+    done = cli("op", *chosen, "--json", "figures.json", module="lkca_exp.bench", timeout=600)
+    assert done.returncode == 0, done.stderr
+    (case,) = json.loads((tmp_path / "figures.json").read_text())["cases"].values()
+    assert "direct" in case["ms"]
 
 
 @pytest.mark.slow

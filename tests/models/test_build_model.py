@@ -11,7 +11,7 @@ from torch import nn
 
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.schema import GROUP_SCHEMAS, EmbeddingConfig, MixerConfig, VitConfig
-from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
+from lkca_exp.models.build import build_model, choose_backend, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.models.mixers.attention import Attention
 from lkca_exp.models.mixers.lkca import Lkca
 from lkca_exp.models.vit import VisionTransformer
@@ -101,6 +101,25 @@ def test_lkcas_init_is_built_as_configured(init: str, low: float, high: float, d
     mixer = last_mixer(*describe("lkca", {"init": init}))
     assert isinstance(mixer, Lkca)
     assert low < mixer.kernel.abs().max() <= high
+
+
+@pytest.mark.parametrize(
+    ("num_images", "compiler", "backend"),
+    [(50_000, True, "toeplitz"), (50_000_000, True, "direct"), (50_000_000, False, "toeplitz")],
+)
+def test_only_a_long_run_compiles(
+    num_images: int, compiler: bool, backend: str, describe: Describe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50 million images are 50 million x 2 blocks x 16 tokens x 24 channels = 4e10 numbers."""
+    monkeypatch.setattr("lkca_exp.models.large_kernel.direct.works", lambda: compiler)
+    settings, derived = describe("lkca")
+    assert choose_backend(settings, derived, 64, torch.float32, "cpu", num_images) == backend
+
+
+def test_a_chosen_backend_is_used(describe: Describe) -> None:
+    model = build_model(*describe("lkca"))
+    use_backend(model, "convolution")
+    assert [module.backend for module in model.modules() if isinstance(module, Lkca)] == ["convolution"] * 2
 
 
 def test_weight_decay_spares_all_but_weights(describe: Describe) -> None:

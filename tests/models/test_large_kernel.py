@@ -5,6 +5,10 @@ Shapes: B batch, N = h*w tokens, C channels, K kernel side, G kernels.
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +20,19 @@ from scipy.signal import correlate2d
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from lkca_exp.models.large_kernel import faster_view, large_kernel_mix, toeplitz_matrix
+from lkca_exp.models.large_kernel import direct, large_kernel_mix
+from lkca_exp.models.large_kernel.rule import Problem, _measured, fastest_backend
+from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
+from tests.conftest import environment
 
-COMPUTED_VIEWS = ("convolution", "attention")
+COMPUTED = ("convolution", "toeplitz", "direct")
+
+
+@pytest.fixture(autouse=True)
+def uncompiled(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`direct` computes the same sums without being compiled, which takes seconds for each shape."""
+    with torch.compiler.set_stance("default" if "compiled" in request.keywords else "force_eager"):
+        yield
 
 
 class Case(NamedTuple):
@@ -66,10 +80,10 @@ def gradients_by_loops(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return to_tokens, to_kernel
 
 
-def run(case: Case, view: str, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
+def run(case: Case, backend: str, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
     """Output, gradient to the tokens, gradient to the kernel."""
     tokens, kernel = (tensor.detach().to(dtype).requires_grad_() for tensor in case[:2])
-    mixed = large_kernel_mix(tokens, kernel, case.grid, view)
+    mixed = large_kernel_mix(tokens, kernel, case.grid, backend)
     to_tokens, to_kernel = torch.autograd.grad(mixed, (tokens, kernel), case.upstream.to(mixed.dtype))
     return mixed.detach(), to_tokens, to_kernel
 
@@ -92,68 +106,56 @@ def cases(draw: st.DrawFn) -> Case:
     return make_case(draw(st.integers(1, 3)), grid, channels, num_kernels, side, seed=draw(st.integers(0, 1000)))
 
 
-@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("backend", COMPUTED)
 @settings(max_examples=60, deadline=None)
 @given(case=cases())
-def test_output_and_gradients_match_scipy_and_loops(view: str, case: Case) -> None:
-    assert_close(run(case, view), (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
+def test_output_and_gradients_match_scipy_and_loops(backend: str, case: Case) -> None:
+    assert_close(run(case, backend), (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
 
 
-@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("backend", COMPUTED)
 @pytest.mark.parametrize("num_kernels", [6, 3, 1])
-def test_a_full_kernel_of_a_real_size(view: str, num_kernels: int) -> None:
+def test_a_full_kernel_of_a_real_size(backend: str, num_kernels: int) -> None:
     case = make_case(batch=3, grid=(7, 7), channels=6, num_kernels=num_kernels, side=13)
-    assert_close(run(case, view), (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
+    assert_close(run(case, backend), (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
 
 
-@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("backend", COMPUTED)
 @pytest.mark.parametrize("num_kernels", [8, 4, 1])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 1e-2)])
 def test_lower_precision_errs_by_its_rounding(
-    view: str, num_kernels: int, dtype: torch.dtype, tolerance: float
+    backend: str, num_kernels: int, dtype: torch.dtype, tolerance: float
 ) -> None:
     case = make_case(batch=4, grid=(6, 6), channels=8, num_kernels=num_kernels, side=11)
-    results = run(case, view, dtype)
+    results = run(case, backend, dtype)
     assert {result.dtype for result in results} == {dtype}
-    assert_close(results, run(case, "attention"), tolerance)
+    assert_close(results, run(case, "toeplitz"), tolerance)
 
 
-@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("backend", COMPUTED)
 @pytest.mark.parametrize("num_kernels", [8, 4, 1])
-def test_autocast_computes_in_bfloat16_and_keeps_float32_gradients(view: str, num_kernels: int) -> None:
+def test_autocast_computes_in_bfloat16_and_keeps_float32_gradients(backend: str, num_kernels: int) -> None:
     case = make_case(batch=4, grid=(6, 6), channels=8, num_kernels=num_kernels, side=11)
     with torch.autocast("cpu", torch.bfloat16):
-        results = run(case, view, torch.float32)
+        results = run(case, backend, torch.float32)
     assert [result.dtype for result in results] == [torch.bfloat16, torch.float32, torch.float32]
-    assert_close(results, run(case, "attention"), tolerance=1e-2)
+    assert_close(results, run(case, "toeplitz"), tolerance=1e-2)
 
 
-@pytest.mark.parametrize("num_kernels", [4, 2, 1])
-def test_views_agree_in_second_derivatives(num_kernels: int) -> None:
-    case = make_case(batch=2, grid=(3, 3), channels=4, num_kernels=num_kernels, side=5)
-    second = []
-    for view in COMPUTED_VIEWS:
-        tokens, kernel = (tensor.detach().requires_grad_() for tensor in case[:2])
-        energy = large_kernel_mix(tokens, kernel, case.grid, view).square().sum()
-        to_tokens, to_kernel = torch.autograd.grad(energy, (tokens, kernel), create_graph=True)
-        second.append(torch.autograd.grad(to_tokens.square().sum() + to_kernel.square().sum(), (tokens, kernel)))
-    assert_close(second[1], second[0], tolerance=1e-12)
-
-
-@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.parametrize("backend", COMPUTED)
 @pytest.mark.parametrize("num_kernels", [16, 4, 1])
-def test_same_inputs_give_the_same_bits(view: str, num_kernels: int) -> None:
+def test_same_inputs_give_the_same_bits(backend: str, num_kernels: int) -> None:
     case = make_case(batch=32, grid=(8, 8), channels=16, num_kernels=num_kernels, side=15)
-    first = run(case, view, torch.float32)
+    first = run(case, backend, torch.float32)
     for _ in range(5):
-        assert all(map(torch.equal, run(case, view, torch.float32), first))
+        assert all(map(torch.equal, run(case, backend, torch.float32), first))
 
 
-@pytest.mark.parametrize("view", COMPUTED_VIEWS)
-def test_strided_tokens_and_kernels_are_welcome(view: str) -> None:
+@pytest.mark.parametrize("backend", COMPUTED)
+def test_strided_tokens_and_kernels_are_welcome(backend: str) -> None:
     case = make_case(batch=2, grid=(3, 4), channels=6, num_kernels=3, side=5)
     strided = Case(case.tokens.transpose(1, 2).contiguous().transpose(1, 2), case.kernel.mT.contiguous().mT, *case[2:])
-    assert_close(run(strided, view), run(case, view), tolerance=1e-14)
+    assert_close(run(strided, backend), run(case, backend), tolerance=1e-14)
 
 
 @pytest.mark.parametrize("side", [1, 3, 5, 7])
@@ -175,60 +177,131 @@ def test_toeplitz_matrix_is_zero_beyond_the_reach_of_a_small_kernel(grid: tuple[
 
 
 @pytest.mark.parametrize(
-    ("view", "operation"), [("convolution", torch.ops.aten.convolution), ("attention", torch.ops.aten.bmm)]
+    ("backend", "operation"), [("convolution", torch.ops.aten.convolution), ("toeplitz", torch.ops.aten.bmm)]
 )
 @pytest.mark.parametrize("num_kernels", [4, 2, 1])
-def test_a_view_really_computes_what_it_is_called(view: str, operation: object, num_kernels: int) -> None:
+def test_a_view_really_computes_what_it_is_called(backend: str, operation: object, num_kernels: int) -> None:
     case = make_case(batch=2, grid=(3, 3), channels=4, num_kernels=num_kernels, side=5)
     with FlopCounterMode(display=False) as counter:
-        large_kernel_mix(case.tokens, case.kernel, case.grid, view)
+        large_kernel_mix(case.tokens, case.kernel, case.grid, backend)
     assert set(counter.get_flop_counts()["Global"]) == {operation}
 
 
+def test_direct_computes_what_it_is_called() -> None:
+    """Columns of padding are left out: 2 * (2 + 3 + 2) columns, 3 rows and 3 rows to read for each output row."""
+    case = make_case(batch=2, grid=(3, 3), channels=4, num_kernels=4, side=3)
+    with FlopCounterMode(display=False) as counter:
+        large_kernel_mix(case.tokens, case.kernel, case.grid, "direct")
+    assert counter.get_total_flops() == 2 * 2 * 4 * (2 + 3 + 2) * 3 * 3
+
+
+def test_auto_is_what_the_rule_says() -> None:
+    case = make_case(batch=2, grid=(4, 4), channels=4, num_kernels=4, side=7)
+    backend = fastest_backend(Problem.of(case.tokens, case.kernel, case.grid))
+    assert all(map(torch.equal, run(case, "auto", torch.float32), run(case, backend, torch.float32)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("num_kernels", [64, 4, 1])
+def test_the_rule_names_what_is_there(num_kernels: int, dtype: torch.dtype) -> None:
+    for n in (4, 7, 8, 16, 32):
+        for side in range(1, 2 * n, 2):
+            problem = Problem(64, (n, n), 64, num_kernels, side, dtype, "cpu")
+            assert fastest_backend(problem) in ("convolution", "toeplitz")
+            assert fastest_backend(problem, compiling=True) in COMPUTED
+
+
 @pytest.mark.parametrize(
-    ("num_kernels", "side", "grid", "view"),
+    ("num_kernels", "n", "side", "dtype", "eager", "compiled"),
     [
-        (64, 3, (8, 8), "convolution"),
-        (64, 5, (8, 8), "attention"),
-        (64, 13, (16, 16), "convolution"),
-        (64, 15, (16, 16), "attention"),
-        (64, 63, (32, 32), "convolution"),
-        (4, 3, (16, 16), "convolution"),
-        (4, 5, (16, 16), "attention"),
-        (1, 63, (32, 32), "attention"),
+        (64, 8, 3, torch.float32, "convolution", "convolution"),
+        (64, 8, 5, torch.float32, "convolution", "direct"),
+        (64, 8, 15, torch.float32, "toeplitz", "direct"),
+        (64, 16, 7, torch.float32, "convolution", "direct"),
+        (64, 16, 31, torch.bfloat16, "toeplitz", "direct"),
+        (4, 8, 15, torch.float32, "toeplitz", "direct"),
+        (4, 16, 31, torch.float32, "toeplitz", "toeplitz"),
+        (4, 8, 15, torch.bfloat16, "toeplitz", "toeplitz"),
+        (1, 8, 5, torch.float32, "toeplitz", "toeplitz"),
+        (1, 16, 31, torch.bfloat16, "toeplitz", "toeplitz"),
     ],
 )
-def test_auto_chooses(num_kernels: int, side: int, grid: tuple[int, int], view: str) -> None:
-    assert faster_view(64, num_kernels, side, grid) == view
+def test_the_rule(num_kernels: int, n: int, side: int, dtype: torch.dtype, eager: str, compiled: str) -> None:
+    problem = Problem(128, (n, n), 64, num_kernels, side, dtype, "cpu")
+    assert (fastest_backend(problem), fastest_backend(problem, compiling=True)) == (eager, compiled)
 
 
-def test_auto_is_one_of_the_two_views() -> None:
-    case = make_case(batch=2, grid=(4, 4), channels=4, num_kernels=4, side=7)
-    assert all(map(torch.equal, run(case, "auto", torch.float32), run(case, "attention", torch.float32)))
+def test_a_device_without_a_rule_is_measured() -> None:
+    problem = Problem(2, (4, 4), 4, 4, 7, torch.float32, "cpu")
+    _measured.cache_clear()
+    assert _measured(problem) in ("convolution", "toeplitz")
+    assert _measured(problem) == _measured(problem)
+    assert _measured.cache_info().misses == 1
 
 
 def test_training_works_after_a_first_use_in_inference_mode() -> None:
     case = make_case(batch=2, grid=(5, 9), channels=4, num_kernels=4, side=17)  # a grid that no other test uses
     with torch.inference_mode():
-        large_kernel_mix(case.tokens, case.kernel, case.grid, "attention")
-    assert_close(run(case, "attention"), run(case, "convolution"), tolerance=1e-12)
+        large_kernel_mix(case.tokens, case.kernel, case.grid, "toeplitz")
+    assert_close(run(case, "toeplitz"), run(case, "convolution"), tolerance=1e-12)
 
 
-@pytest.mark.parametrize("view", COMPUTED_VIEWS)
+@pytest.mark.compiled
+@pytest.mark.parametrize("backend", COMPUTED)
 @pytest.mark.parametrize("num_kernels", [4, 1])
-@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
-def test_compiles_into_one_graph(view: str, num_kernels: int, backend: str) -> None:
+@pytest.mark.parametrize("compiler", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_compiles_into_one_graph(backend: str, num_kernels: int, compiler: str) -> None:
+    if (backend, compiler) == ("direct", "aot_eager"):
+        pytest.skip("it compiles itself")
     case = make_case(batch=2, grid=(4, 4), channels=4, num_kernels=num_kernels, side=7)
     tokens, kernel = (tensor.detach().requires_grad_() for tensor in case[:2])
     torch._dynamo.reset()
-    compiled = torch.compile(lambda x, k: large_kernel_mix(x, k, case.grid, view), backend=backend, fullgraph=True)
+    compiled = torch.compile(lambda x, k: large_kernel_mix(x, k, case.grid, backend), backend=compiler, fullgraph=True)
     mixed = compiled(tokens, kernel)
     results = (mixed.detach(), *torch.autograd.grad(mixed, (tokens, kernel), case.upstream))
     assert_close(results, (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 1e-2)])
+@pytest.mark.parametrize(("grid", "side"), [((3, 4), 3), ((3, 4), 7), ((3, 10), 9)])
+def test_direct_compiled(dtype: torch.dtype, tolerance: float, grid: tuple[int, int], side: int) -> None:
+    case = make_case(batch=3, grid=grid, channels=20, num_kernels=20, side=side)
+    assert_close(run(case, "direct", dtype), run(case, "toeplitz"), tolerance)
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+def test_direct_compiles_once_for_batches_of_all_sizes() -> None:
+    torch._dynamo.reset()
+    direct._compiled.cache_clear()
+    for batch in (5, 2, 3, 64):
+        case = make_case(batch, grid=(3, 3), channels=16, num_kernels=16, side=5)
+        assert_close(run(case, "direct", torch.float32), run(case, "toeplitz"), tolerance=2e-6)
+        with torch.inference_mode():
+            large_kernel_mix(case.tokens.float(), case.kernel.float(), case.grid, "direct")
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] <= 3  # inference may have one of its own
+
+
+NO_COMPILER = """
+import logging, torch
+from lkca_exp.models.large_kernel import direct
+logging.basicConfig(format="%(message)s")
+print(direct.works(), direct.works())
+"""
+
+
+@pytest.mark.slow
+def test_a_machine_without_a_compiler_is_told_once(tmp_path: Path) -> None:
+    hidden = environment(CXX="/nonexistent/c++", TORCHINDUCTOR_CACHE_DIR=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", NO_COMPILER], env=hidden, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["False", "False"], done.stderr
+    assert done.stderr.count("No C++ compiler works here") == 1
+
+
 @pytest.mark.parametrize(
-    ("tokens", "kernel", "grid", "view", "message"),
+    ("tokens", "kernel", "grid", "backend", "message"),
     [
         ((2, 17, 4), (4, 3, 3), (4, 4), "auto", r"needs \(B, 16, C\).*class token"),
         ((16, 4), (4, 3, 3), (4, 4), "auto", r"\(16, 4\)"),
@@ -239,11 +312,11 @@ def test_compiles_into_one_graph(view: str, num_kernels: int, backend: str) -> N
         ((2, 16, 4), (4, 4, 4), (4, 4), "auto", "kernel side 4.*odd"),
         ((2, 16, 4), (4, 9, 9), (4, 4), "auto", "kernel side 9.*from 1 to 7"),
         ((2, 8, 4), (4, 9, 9), (2, 4), "auto", "kernel side 9.*from 1 to 7"),
-        ((2, 16, 4), (4, 3, 3), (4, 4), "fft", "view='fft'.*auto, convolution, attention"),
+        ((2, 16, 4), (4, 3, 3), (4, 4), "fft", "backend='fft'.*auto, convolution, toeplitz, direct"),
     ],
 )
 def test_what_does_not_fit_is_refused(
-    tokens: tuple[int, ...], kernel: tuple[int, ...], grid: tuple[int, int], view: str, message: str
+    tokens: tuple[int, ...], kernel: tuple[int, ...], grid: tuple[int, int], backend: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        large_kernel_mix(torch.zeros(tokens), torch.zeros(kernel), grid, view)
+        large_kernel_mix(torch.zeros(tokens), torch.zeros(kernel), grid, backend)

@@ -242,6 +242,14 @@ def test_a_small_kernel_sees_its_neighbours_only(view: str) -> None:
     assert seen.view(GRID).tolist() == [[True] * 3 + [False] * 2] * 3
 
 
+@pytest.mark.parametrize("view", ["auto", "convolution"])
+def test_the_matrix_says_what_each_token_reads(view: str) -> None:
+    mixer = make_lkca(view=view).double()
+    tokens = normal(2, GRID[0] * GRID[1], WIDTH)
+    expected = torch.einsum("cij,bjc->bic", mixer.matrix(tokens)[0], tokens)
+    torch.testing.assert_close(mixer(tokens), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_uniform_kernels_start_like_torchs_depthwise_convolution() -> None:
     kernel = Lkca(256, (8, 8), 15, "channel", None, "auto", False, "uniform").kernel.detach()
     depthwise = nn.Conv2d(256, 256, 15, groups=256).weight

@@ -103,6 +103,7 @@ def test_two_processes_share_a_sweep(tmp_path):
     assert all("(n = 6 seeds)" in output or "6" in output for output in outputs)
 
 
+@pytest.mark.slow
 def test_a_waiting_process_takes_over_from_one_that_is_killed(tmp_path):
     args = ["-m", *TINY, "seed=0", "epochs=120", "data.fraction=1"]
     first = start(tmp_path, *args)

@@ -135,6 +135,7 @@ def test_in_a_sweep_by_an_agent_the_run_has_the_agent_s_id(cli, tmp_path):
     assert described["config"]["update"]["identity"] == record(run_folder(tmp_path))["id"]
 
 
+@pytest.mark.slow
 def test_a_run_killed_again_and_again_is_one_run_in_w_and_b(cli, tmp_path):
     args = [*WITH_WANDB, "epochs=9", "data.fraction=1"]
     for epochs in (2, 5):

@@ -17,7 +17,7 @@ from lkca_exp.data.prepare import prepare
 from lkca_exp.execute import build_datamodule
 from lkca_exp.models.build import build_model
 from lkca_exp.runs import record as records
-from lkca_exp.train import train
+from lkca_exp.train import begin, train
 from lkca_exp.training.module import Classifier
 
 
@@ -100,6 +100,37 @@ def test_same_seed_same_run_other_seed_other_run(job, tmp_path):
     assert (first / "metrics.jsonl").read_bytes() == (again / "metrics.jsonl").read_bytes()
     assert (first / "weights.safetensors").read_bytes() == (again / "weights.safetensors").read_bytes()
     assert rows(first) != rows(other)
+
+
+def test_a_run_goes_on_with_the_backend_that_it_began_with(job, monkeypatch):
+    """Though the rule names another by now."""
+    made = job("protocol=final")
+    directory = records.run_directory(made.config, made.derived)
+    directory.mkdir(parents=True)
+    monkeypatch.setattr("lkca_exp.train.choose_backend", lambda *_, **__: "convolution")
+    begin(made.config, made.derived, directory, prepare(made.config))
+    monkeypatch.undo()
+    begun = json.loads((directory / "run.json").read_text())
+    _, ended = trained(job, "protocol=final")
+    assert [attempt["status"] for attempt in ended["attempts"]] == ["killed", "finished"]
+    assert begun["model"]["backend"] == ended["model"]["backend"] == "convolution"
+    assert (
+        ended["model"]["flops_per_image"] > trained(job, "protocol=final", "force=true")[1]["model"]["flops_per_image"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "backend"),
+    [
+        (["model/mixer=attention"], None),
+        (["model.mixer.view=convolution"], "convolution"),
+        (["model.mixer.view=attention", "model.mixer.kernel_size=3"], "toeplitz"),
+        ([], "toeplitz"),
+        (["model.mixer.kernel_size=3"], "convolution"),
+    ],
+)
+def test_the_backend_is_recorded(job, overrides, backend):
+    assert trained(job, "trainer=debug", *overrides)[1]["model"]["backend"] == backend
 
 
 @pytest.mark.parametrize("mixer", ["attention", "lkca"])

@@ -15,8 +15,11 @@ from torch import Tensor, nn
 
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.schema import LkcaConfig
-from lkca_exp.models.large_kernel import VIEWS, check_kernel_size, faster_view, large_kernel_mix, toeplitz_matrix
+from lkca_exp.models.large_kernel import check_kernel_size, large_kernel_mix
+from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
 
+VIEWS = {"auto": "auto", "convolution": "convolution", "attention": "toeplitz"}
+"""What `view` says -> the backend of the operator that computes it."""
 SHARINGS = ("channel", "head", "all")
 INITS = ("uniform", "normal")
 
@@ -41,6 +44,7 @@ class Lkca(nn.Module):
             raise ValueError(f"view={view!r}: no such view. Choose one of: {', '.join(VIEWS)}.")
         self.width, self.grid = width, grid
         self.view = view
+        self.backend = VIEWS[view]
         self.kernel = nn.Parameter(torch.empty(_num_kernels(sharing, width, num_heads), kernel_size, kernel_size))
         self.value: nn.Module = nn.Linear(width, width) if projections else nn.Identity()
         self.output: nn.Module = nn.Linear(width, width) if projections else nn.Identity()
@@ -60,19 +64,13 @@ class Lkca(nn.Module):
             init=config.init,
         )
 
-    @property
-    def view_used(self) -> str:
-        """ "convolution" or "attention": what `view` comes to."""
-        num_kernels, side, _ = self.kernel.shape
-        return faster_view(self.width, num_kernels, side, self.grid) if self.view == "auto" else self.view
-
     def matrix(self, tokens: Tensor) -> Tensor:
         """How much each token reads of each, whatever the tokens: (1, G, N, N), of any sign."""
         return toeplitz_matrix(self.kernel, self.grid)[None]
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""
-        return self.output(large_kernel_mix(self.value(tokens), self.kernel, self.grid, self.view))
+        return self.output(large_kernel_mix(self.value(tokens), self.kernel, self.grid, self.backend))
 
 
 def _num_kernels(sharing: str, width: int, num_heads: int | None) -> int:

@@ -1,0 +1,202 @@
+"""The large-kernel operator: every backend beside conv2d and fused attention, one step forward and backward each.
+
+A case is a grid of n x n tokens, a kernel side, a sharing and a dtype. All that is compared in a case runs turn by
+turn, so that a machine that slows down slows all of it; ratios are to be trusted, times less.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from lkca_exp.bench.machine import matmul_peak
+from lkca_exp.models.large_kernel import direct, large_kernel_mix
+from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
+
+CHANNELS, NUM_HEADS = 192, 12
+SHARINGS = {"channel": CHANNELS, "head": NUM_HEADS, "all": 1}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+GRIDS = (4, 7, 8, 16)
+SIDES = (3, 5, 7, 11, 15)
+TABLE_WIDTH = 180
+REFERENCES = ("conv2d", "channels_last", "attention fp32", "attention bf16")
+BACKENDS = ("convolution", "toeplitz", "direct")
+
+
+class Case(NamedTuple):
+    """`batch` images of n x n tokens; auto may choose `direct` where `compiling`."""
+
+    n: int
+    side: int
+    sharing: str
+    dtype: str
+    batch: int
+    compiling: bool = True
+
+    def __str__(self) -> str:
+        without = "" if self.compiling else ", no compiler"
+        return f"n={self.n} K={self.side} {self.dtype} per {self.sharing}, B={self.batch}{without}"
+
+
+class Target(NamedTuple):
+    """Times as fast as conv2d, channels_last conv2d, fused attention in its faster dtype; the least and the hope."""
+
+    case: Case
+    must: tuple[float, float, float]
+    stretch: tuple[float, float, float]
+
+
+TARGETS = (
+    Target(Case(8, 15, "channel", "fp32", 128), (35, 15, 5), (50, 22, 8)),
+    Target(Case(8, 7, "channel", "fp32", 128), (8, 4, 8), (10, 5.5, 12)),
+    Target(Case(16, 31, "channel", "fp32", 32), (30, 9, 3), (40, 13, 4)),
+    Target(Case(8, 15, "all", "bf16", 128), (60, 25, 10), (90, 38, 14)),
+    Target(Case(16, 31, "head", "bf16", 32), (50, 15, 5), (74, 21, 6)),
+    Target(Case(16, 7, "channel", "fp32", 32), (2.5, 1.5, 5), (5, 3, 10)),
+    Target(Case(16, 11, "channel", "fp32", 32), (2.5, 1.5, 5), (5, 3, 10)),
+    Target(Case(8, 15, "channel", "fp32", 128, compiling=False), (14, 6, 2.5), (24, 10, 3.4)),
+)
+
+
+def grid_of_cases(
+    grids: Iterable[int], sides: Iterable[int] | None, sharings: Iterable[str], dtypes: Iterable[str]
+) -> Iterator[Case]:
+    """Every combination; `sides` None: the usual ones and 2n-1. Larger grids have smaller batches."""
+    for n, sharing, dtype in itertools.product(grids, sharings, dtypes):
+        batch = max(min(128, 8192 // n**2), 1)
+        for side in sorted({*(sides or (*SIDES, 2 * n - 1))}):
+            if side <= 2 * n - 1:
+                yield Case(n, side, sharing, dtype, batch)
+
+
+def run(cases: Iterable[Case] | None, rounds: int) -> dict[str, Any]:
+    """Measure these cases, or those that have a target; print a table, return the figures."""
+    console = Console(width=TABLE_WIDTH)
+    peaks = {name: matmul_peak(dtype) for name, dtype in DTYPES.items()}
+    chosen = [target.case for target in TARGETS] if cases is None else list(cases)
+    figures = {}
+    for case in track(chosen, "measuring", console=console, transient=True):
+        figures[str(case)] = measure(case, rounds, peaks[case.dtype])
+    console.print(_table(figures, rounds))
+    if cases is None:
+        console.print(_target_table(figures))
+    told = ", ".join(f"{name} {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items())
+    console.print(f"Peak of the matrix product: {told}. Share of it by the N x N products of the attention view.")
+    return {"peak_flops": peaks, "threads": torch.get_num_threads(), "rounds": rounds, "cases": figures}
+
+
+def measure(case: Case, rounds: int, peak: float) -> dict[str, Any]:
+    """Milliseconds, share of the peak and megabytes of each, and what auto chooses."""
+    steps = _steps(case)
+    for step in steps.values():
+        step()  # compiles, and fills caches
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            seconds[name].append(time.perf_counter() - start)
+    ms = {name: 1000 * statistics.median(times) for name, times in seconds.items()}
+    auto = fastest_backend(_problem(case), compiling=case.compiling)
+    flops = 3 * 2 * case.batch * case.n**4 * CHANNELS
+    return {
+        "ms": ms,
+        "auto": auto,
+        "share_of_peak_percent": 100 * flops / (ms[auto] / 1000) / peak,
+        "memory_mb": {name: _peak_memory(step) / 1e6 for name, step in steps.items()},
+        "times_as_fast_as": _ratios(ms, ms[auto]),
+        "auto_over_best": ms[auto] / min(ms[name] for name in BACKENDS if name in ms),
+    }
+
+
+def _ratios(ms: dict[str, float], auto: float) -> dict[str, float]:
+    attention = min(ms["attention fp32"], ms["attention bf16"])
+    return {"conv2d": ms["conv2d"] / auto, "channels_last": ms["channels_last"] / auto, "attention": attention / auto}
+
+
+def _problem(case: Case) -> Problem:
+    grid = (case.n, case.n)
+    return Problem(case.batch, grid, CHANNELS, SHARINGS[case.sharing], case.side, DTYPES[case.dtype], "cpu")
+
+
+def _steps(case: Case) -> dict[str, Callable[[], object]]:
+    """Name -> one step, forward and backward, of the backends and of what they are compared with."""
+    dtype, grid = DTYPES[case.dtype], (case.n, case.n)
+    tokens = torch.randn(case.batch, case.n**2, CHANNELS).to(dtype).requires_grad_()
+    upstream = torch.randn(case.batch, case.n**2, CHANNELS).to(dtype)
+    kernel = torch.randn(SHARINGS[case.sharing], case.side, case.side, requires_grad=True)
+    steps: dict[str, Callable[[], object]] = {}
+    for backend in BACKENDS if case.compiling and direct.works() else BACKENDS[:2]:
+        steps[backend] = _step(lambda x, k, b=backend: large_kernel_mix(x, k, grid, b), (tokens, kernel), upstream)
+    image = tokens.detach().unflatten(1, grid).permute(0, 3, 1, 2)
+    weight = kernel.detach().repeat_interleave(CHANNELS // len(kernel), 0)[:, None].to(dtype).requires_grad_()
+    for name, layout in (("conv2d", torch.contiguous_format), ("channels_last", torch.channels_last)):
+        here = image.contiguous(memory_format=layout).requires_grad_()
+        gradient = upstream.unflatten(1, grid).permute(0, 3, 1, 2).contiguous(memory_format=layout)
+        steps[name] = _step(
+            lambda x, w: F.conv2d(x, w, padding=case.side // 2, groups=CHANNELS), (here, weight), gradient
+        )
+    for name, kind in DTYPES.items():
+        qkv = torch.randn(3, case.batch, NUM_HEADS, case.n**2, CHANNELS // NUM_HEADS).to(kind)
+        inputs = tuple(part.clone().requires_grad_() for part in qkv)
+        steps[f"attention {name}"] = _step(F.scaled_dot_product_attention, inputs, torch.randn_like(qkv[0]))
+    return steps
+
+
+def _step(mix: Callable[..., Tensor], inputs: tuple[Tensor, ...], upstream: Tensor) -> Callable[[], object]:
+    return lambda: torch.autograd.grad(mix(*inputs), inputs, upstream)
+
+
+def _peak_memory(step: Callable[[], object]) -> int:
+    """Bytes at the peak, beyond what there was before: results and what is kept for them included."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler tells of every start
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    allocations = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
+    held = itertools.accumulate(e.nbytes() for e in sorted(allocations, key=lambda e: e.start_ns()))
+    return max(held, default=0)
+
+
+def _table(figures: dict[str, dict[str, Any]], rounds: int) -> Table:
+    table = Table(title=f"ms a step, C={CHANNELS}, {torch.get_num_threads()} CPU threads, median of {rounds} rounds")
+    for heading in ("", *BACKENDS, *REFERENCES, "auto", "/ best", "x conv2d, channels_last, attention", "% peak", "MB"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, case in figures.items():
+        table.add_row(
+            name,
+            *(f"{case['ms'][column]:.2f}" if column in case["ms"] else "" for column in (*BACKENDS, *REFERENCES)),
+            case["auto"],
+            f"{case['auto_over_best']:.2f}",
+            _triple(case["times_as_fast_as"].values()),
+            f"{case['share_of_peak_percent']:.0f}",
+            f"{case['memory_mb'][case['auto']]:.0f}",
+        )
+    return table
+
+
+def _target_table(figures: dict[str, dict[str, Any]]) -> Table:
+    table = Table(title="times as fast as conv2d / channels_last conv2d / fused attention in its faster dtype")
+    for heading in ("", "must", "stretch", "measured", "holds"):
+        table.add_column(heading)
+    for case, must, stretch in TARGETS:
+        measured = tuple(figures[str(case)]["times_as_fast_as"].values())
+        reached = [all(m >= goal for m, goal in zip(measured, goals, strict=True)) for goals in (must, stretch)]
+        verdict = "stretch" if reached[1] else "must" if reached[0] else "no"
+        table.add_row(str(case), _triple(must), _triple(stretch), _triple(measured), verdict)
+    return table
+
+
+def _triple(values: Iterable[float]) -> str:
+    return " / ".join(f"{value:.3g}" for value in values)

@@ -1,0 +1,138 @@
+"""The attention view: tokens times the N x N matrix of the kernel ("shared weight position operation").
+
+The matrix is constant along its block diagonals (block-Toeplitz). It multiplies the tokens as softmax(QK^T) does, in
+one batched matrix product, and so do the gradients. What decides the speed is that all operands of the products are
+contiguous and that no more matrices exist at a time than fit a cache: they are gathered again for the backward pass.
+
+Shapes: B batch, N = h*w tokens, C channels, K kernel side, G kernels, D = C/G channels that share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+Grid = tuple[int, int]
+WEIGHTS_AT_A_TIME = 2**19
+"""Numbers in the matrices that are made at a time: 2 MB in float32."""
+
+
+def mix(tokens: Tensor, kernel: Tensor, grid: Grid) -> Tensor:
+    """`large_kernel_mix` as a product with `toeplitz_matrix`."""
+    if torch.compiler.is_exporting():  # in operators that other runtimes know
+        weights = toeplitz_matrix(kernel, grid).to(tokens.dtype)
+        return torch.einsum("gij,bjgd->bigd", weights, tokens.unflatten(2, (kernel.shape[0], -1))).flatten(2)
+    return (_MixAll if kernel.shape[0] == 1 else _MixPerKernel).apply(tokens, kernel, grid)
+
+
+def toeplitz_matrix(kernel: Tensor, grid: Grid) -> Tensor:
+    """The attention matrix (G, N, N) of a kernel (G, K, K): entry [g, i, j] is the weight with which i reads j.
+
+    For n x n tokens and K = 2n-1 this is the paper's construction: an n x n window slides over the kernel from the
+    bottom-right corner to the top-left, and each stop, flattened, is a row.
+    """
+    num_kernels, side, _ = kernel.shape
+    num_tokens = grid[0] * grid[1]
+    weights = F.pad(kernel.flatten(1), (0, 1))  # one zero more, for pairs of tokens that the kernel does not reach
+    # Not index_select: its compiled gradient on a CPU adds in an order that changes from call to call.
+    index = _index(grid, side, kernel.device).expand(num_kernels, -1)
+    return weights.gather(1, index).view(num_kernels, num_tokens, num_tokens)
+
+
+def _fold(matrix: Tensor, grid: Grid, side: int) -> Tensor:
+    """The adjoint of `toeplitz_matrix`, (G, N, N) -> (G, K, K): each weight's sum over the pairs that read with it."""
+    sums = matrix.new_zeros(matrix.shape[0], side * side + 1, dtype=torch.promote_types(matrix.dtype, torch.float32))
+    index = _index(grid, side, matrix.device).expand(matrix.shape[0], -1)
+    return sums.scatter_add_(1, index, matrix.flatten(1).to(sums.dtype))[:, :-1].unflatten(1, (side, side))
+
+
+class _MixPerKernel(torch.autograd.Function):
+    """Any number of kernels: x W^T with rows of tokens (G, D*B, N), where W is that kernel's matrix."""
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, kernel: Tensor, grid: Grid) -> Tensor:
+        x_GRN = _to_rows(tokens, kernel.shape[0])
+        ctx.save_for_backward(x_GRN, kernel)
+        ctx.grid = grid
+        y_GRN = torch.empty_like(x_GRN)
+        for part in _parts(kernel.shape[0], x_GRN.shape[2]):
+            weights = toeplitz_matrix(kernel[part], grid).to(tokens.dtype)
+            torch.bmm(x_GRN[part], weights.mT, out=y_GRN[part])
+        return _to_tokens(y_GRN, tokens.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+        x_GRN, kernel = ctx.saved_tensors
+        dy_GRN = _to_rows(upstream, kernel.shape[0])
+        dx_GRN, to_kernel = torch.empty_like(x_GRN), torch.empty_like(kernel)
+        for part in _parts(kernel.shape[0], x_GRN.shape[2]):
+            weights = toeplitz_matrix(kernel[part], ctx.grid).to(upstream.dtype)
+            torch.bmm(dy_GRN[part], weights, out=dx_GRN[part])
+            to_kernel[part] = _fold(torch.bmm(dy_GRN[part].mT, x_GRN[part]), ctx.grid, kernel.shape[1])
+        return _to_tokens(dx_GRN, upstream.shape), to_kernel, None
+
+
+class _MixAll(torch.autograd.Function):
+    """One kernel for all channels: W x, as attention with one head. Nothing is transposed."""
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, kernel: Tensor, grid: Grid) -> Tensor:
+        ctx.save_for_backward(tokens, kernel)
+        ctx.grid = grid
+        weights = toeplitz_matrix(kernel, grid).to(tokens.dtype)
+        return torch.bmm(weights.expand(tokens.shape[0], -1, -1), tokens)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+        tokens, kernel = ctx.saved_tensors
+        upstream = upstream.contiguous()
+        weights = toeplitz_matrix(kernel, ctx.grid).to(upstream.dtype)
+        to_tokens = torch.bmm(weights.mT.expand(tokens.shape[0], -1, -1), upstream)
+        exact = torch.promote_types(upstream.dtype, torch.float32)
+        to_matrix = torch.bmm(upstream, tokens.mT).sum(0, keepdim=True, dtype=exact)
+        return to_tokens, _fold(to_matrix, ctx.grid, kernel.shape[1]).to(kernel.dtype), None
+
+
+def _parts(num_kernels: int, num_tokens: int) -> Iterator[slice]:
+    """The kernels, so many at a time that their matrices stay in a cache."""
+    at_a_time = max(WEIGHTS_AT_A_TIME // num_tokens**2, 1)
+    return (slice(start, start + at_a_time) for start in range(0, num_kernels, at_a_time))
+
+
+def _to_rows(x_BNC: Tensor, num_kernels: int) -> Tensor:
+    """(B, N, C) -> (G, D*B, N): one plain transposition, twice as fast as a permutation of three axes."""
+    num_tokens, channels = x_BNC.shape[1:]
+    return x_BNC.reshape(-1, channels).t().contiguous().view(num_kernels, -1, num_tokens)
+
+
+def _to_tokens(x_GRN: Tensor, shape: torch.Size) -> Tensor:
+    """(G, D*B, N) -> (B, N, C), the way back."""
+    return x_GRN.view(shape[2], -1).t().contiguous().view(shape)
+
+
+def _index(grid: Grid, side: int, device: torch.device) -> Tensor:
+    """For each pair (i, j) of tokens, flattened to N*N: the place of its weight in a flat kernel, K*K where none is."""
+    return (_make_index if torch.compiler.is_compiling() else _cached_index)(grid, side, device)
+
+
+@lru_cache(maxsize=64)
+def _cached_index(grid: Grid, side: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # a tensor of inference mode could not serve a later backward
+        return _make_index(grid, side, device)
+
+
+def _make_index(grid: Grid, side: int, device: torch.device) -> Tensor:
+    rows, columns = (torch.arange(length, device=device) for length in grid)
+    down = rows[None, :] - rows[:, None] + side // 2
+    across = columns[None, :] - columns[:, None] + side // 2
+    down, across = down[:, None, :, None], across[None, :, None, :]  # (h, w, h, w): row, column of i, then of j
+    reached = (down >= 0) & (down < side) & (across >= 0) & (across < side)
+    return torch.where(reached, down * side + across, side * side).flatten()
