@@ -118,6 +118,7 @@ def test_a_failed_run_exits_with_1_and_is_tried_again(cli, tmp_path):
         assert len(record(run_folder(tmp_path))["attempts"]) == attempts
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model_as_one_does(cli, tmp_path):
     """Gloo on the CPU. Without dropout the batches and so the gradients are the same, but for rounding."""
     args = [*TINY, "model.drop_path=0", "data.fraction=1"]

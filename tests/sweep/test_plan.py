@@ -30,6 +30,7 @@ def test_nothing_is_there_yet_and_nothing_is_written(cli, tmp_path):
     assert "Nothing comparable to 4 of the jobs has finished" in told
 
 
+@pytest.mark.slow
 def test_every_state_a_job_can_be_in(cli, tmp_path):
     diverging = ["optim.clip_norm=null", "optim.warmup_epochs=0"]
     args = [*TINY, *diverging, "data.fraction=1", "epochs=20"]
