@@ -217,10 +217,11 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
 
 def _call(function: Callable[..., Tensor], first: Tensor, second: Tensor, *constants: int) -> Tensor:
     """`function`, compiled for images of this size and batches of any size."""
+    first, second = first.detach(), second.detach()  # forward and backward are one compilation
     for tensor in (first, second):
         if tensor.ndim == 4:
             torch._dynamo.maybe_mark_dynamic(tensor, 0)
-    with torch.no_grad():  # one compilation for training and evaluation
+    with torch.no_grad():
         return _compiled(function, first.shape[1:], second.shape[-3:], first.dtype, constants)(first, second)
 
 
