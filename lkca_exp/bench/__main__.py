@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lkca_exp.bench import data, op, sweep, train
-from lkca_exp.config.errors import ConfigError, refuse
+from lkca_exp.config.errors import short_answers
 
 
 def main() -> None:
@@ -34,10 +34,8 @@ def main() -> None:
     for each in benches.choices.values():
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args()
-    try:
+    with short_answers():
         figures = args.run(args)
-    except ConfigError as error:
-        refuse(error)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 

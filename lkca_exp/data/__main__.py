@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lkca_exp.config.errors import ConfigError, did_you_mean, refuse
+from lkca_exp.config.errors import ConfigError, did_you_mean, short_answers
 from lkca_exp.config.schema import DataConfig
 from lkca_exp.data.specs import SPECS
 
@@ -32,10 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--out", type=Path, default=Path("preview.png"), metavar="FILE", help="(%(default)s)")
     command.set_defaults(run=lambda args: preview(args.overrides, args.out))
     args = parser.parse_args(arguments)
-    try:
+    with short_answers():
         args.run(args)
-    except ConfigError as error:
-        refuse(error)
 
 
 def fetch(names: Sequence[str], root: str) -> None:
