@@ -54,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--store", action="store_true", help="store the curves of the working tree")
     args = parser.parse_args(arguments)
     try:
-        sys.exit(store() if args.store else compare(args.commit, args.overrides))
+        if args.store:
+            store()
+        else:
+            sys.exit(compare(args.commit, args.overrides))
     except ConfigError as error:
         refuse(error)
     except KeyboardInterrupt:
