@@ -65,4 +65,4 @@ def test_another_rounding_is_found(tmp_path):
     assert (done.returncode, done.stdout.count("the same, bit for bit")) == (0, 3), done.stderr
     mlp.write_text(before.replace("F.gelu(self.expand(tokens))", "F.gelu(self.expand(tokens)) * 3 / 3"))
     done = run("HEAD", cwd=tmp_path / "clone")
-    assert (done.returncode, done.stdout.count(" differs in epoch 0 (step 6): train/loss was ")) == (1, 3), done.stdout
+    assert (done.returncode, done.stdout.count(" differs in epoch ")) == (1, 3), done.stdout
