@@ -20,7 +20,7 @@ from tests.conftest import environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/**/*.md")]
-FILES = re.compile(r"(?:^|\s)`([\w./]+)`(?:\.\s[^\n]*)?:\n\n```\w+\n(.*?)```", re.DOTALL)
+FILES = re.compile(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
 BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PRELUDE = f"""set -euo pipefail
 python() {{
