@@ -28,10 +28,13 @@ test: install  ## check style and types, run the tests
 test-slow: install  ## run the tests that take long
 	$(BIN)/python -m pytest -m slow
 
+compare: install  ## train: is every number as stored, or with REF=COMMIT as there?
+	$(BIN)/python -m tests.compare $(REF) $(WITH)
+
 bench: install  ## measure the training loop on this machine, which should be idle
 	$(BIN)/python -m lkca_exp.bench train
 
 clean:  ## remove .venv and caches; runs and data stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
-.PHONY: help install run test test-slow bench clean
+.PHONY: help install run test test-slow compare bench clean

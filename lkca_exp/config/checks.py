@@ -1,4 +1,4 @@
-"""What a configuration must keep to, beyond the types: the rules of single keys (stated in schema.py) and the relations
+"""What a configuration must keep to, beyond the types: the rules of single keys (stated in schema/) and the relations
 between keys. Imports no torch, so that a mistake is answered at once."""
 
 from __future__ import annotations

@@ -119,6 +119,12 @@ def download(source: Source, root: Path) -> Path:
     """
     folder = root / source.spec.name
     names = ", ".join(remote.name for remote in source.remote_files())
+    if not names:
+        places = ", ".join(str(place) for place in source.places(root))
+        raise FilesError(
+            f"{source.spec.name} is in none of {places}, and is nowhere to be fetched from.",
+            "Name the place with data.archive=PATH.",
+        )
     try:
         for remote in source.remote_files():
             fetch(remote, folder)

@@ -20,9 +20,10 @@ from lkca_exp.config.schema import PathsConfig
 from lkca_exp.data.specs import SPECS
 from lkca_exp.rerun import rerun
 from lkca_exp.runs.find import find_run, find_studies
+from lkca_exp.runs.format import flatten
 from lkca_exp.runs.listing import print_status
 from lkca_exp.runs.prune import freed_bytes, leftovers, remove
-from lkca_exp.runs.show import flatten, print_difference, print_run
+from lkca_exp.runs.show import print_difference, print_run
 from lkca_exp.runs.state import look
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.runs import record as records
+from lkca_exp.runs.format import RUN_FOLDER
 
-RUN_FOLDER = re.compile(r"-s\d+-[0-9a-f]{8}$")
 MOST_NAMED = 5
 
 

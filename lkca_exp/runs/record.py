@@ -26,8 +26,8 @@ from lkca_exp.config.schema import BestOnTestConfig, Config, HoldoutConfig
 from lkca_exp.runs import identity
 from lkca_exp.runs.environment import command_line, git_state, versions
 from lkca_exp.runs.files import write_json
+from lkca_exp.runs.format import FORMAT
 
-FORMAT = 1
 STATUSES = ("running", "finished", "interrupted", "failed")
 NEEDED = {"id", "study", "label", "seed", "config", "metrics", "timings", "attempts", "error"}
 """Without these a record tells nothing that can be worked with."""

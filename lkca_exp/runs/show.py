@@ -13,6 +13,7 @@ from rich.text import Text
 
 from lkca_exp.config.errors import show
 from lkca_exp.config.schema import GROUP_SCHEMAS, schema_of
+from lkca_exp.runs.format import flatten
 from lkca_exp.runs.listing import clock
 from lkca_exp.runs.state import RunState, State
 
@@ -65,14 +66,6 @@ def standing(run: RunState) -> str:
         return run.state
     left = "" if run.seconds_left is None else f", about {clock(run.seconds_left)} left"
     return f"{run.state}, {run.epochs_done} of {run.epochs} epochs done{left}"
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"model": {"mixer": {"name": "lkca"}}} -> {"model.mixer.name": "lkca"}."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
 
 
 def with_options(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

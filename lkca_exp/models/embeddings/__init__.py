@@ -1,6 +1,6 @@
 """Patch embeddings: modules that take images (B, channels, h*p, w*p) to tokens (B, N, C) in rows of the grid.
 
-To add one: a file here whose class has `from_config`, a row below, its keys in config/schema.py (a class and a row of
+To add one: a file here whose class has `from_config`, a row below, its keys in config/schema/ (a class and a row of
 GROUP_SCHEMAS), and conf/model/embedding/NAME.yaml. Its name is the same word in all of them.
 """
 

@@ -1,6 +1,6 @@
 """Token mixers: modules (B, N, C) -> (B, N, C) that are told their grid (h, w) of tokens.
 
-To add one: a file here whose class has `from_config`, a row below, its keys in config/schema.py (a class and a row of
+To add one: a file here whose class has `from_config`, a row below, its keys in config/schema/ (a class and a row of
 GROUP_SCHEMAS), and conf/model/mixer/NAME.yaml. Its name is the same word in all of them.
 """
 

@@ -32,7 +32,7 @@ NOT_OF_THE_RESULT = (
     "logger",
     "paths",
 )
-"""Keys, and groups of keys, that runs of one variant may differ in (config/schema.py: `result=False`, and the seed)."""
+"""Keys, and groups of keys, that runs of one variant may differ in (config/schema/: `result=False`, and the seed)."""
 SETTING = ("data", "protocol", "numerics")
 """What has to agree before two variants may be compared: images, selection and the semantics of training."""
 PLAIN_SETTING = {"data.fraction": 1, "data.images_per_class": None}

@@ -8,17 +8,14 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lkca_exp.runs.format import FORMAT, RUN_FOLDER, flatten
 from lkca_exp.runs.lock import is_held
-
-FORMAT = 1
-RUN_FOLDER = re.compile(r"-s\d+-[0-9a-f]{8}$")
 
 T = TypeVar("T")
 
@@ -169,17 +166,6 @@ def read_curve(path: Path) -> tuple[dict[int, dict[str, float]], tuple[str, ...]
     curve = {int(row["epoch"]): row for row in rows if row is not None}
     unreadable = rows.count(None)
     return curve, (f"{unreadable} unreadable line(s) in metrics.jsonl",) if unreadable else ()
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"model": {"mixer": {"name": "lkca"}}} -> {"model.mixer.name": "lkca"}."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def numbers(mapping: Mapping[str, Any]) -> dict[str, float]:

@@ -1,0 +1,63 @@
+"""What Hydra is told of the schemas, and the keys of our sweeper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lkca_exp.config.machine import register_resolvers
+from lkca_exp.config.schema.config import Config
+from lkca_exp.config.schema.groups import GROUP_SCHEMAS
+from lkca_exp.config.schema.key import key, part
+
+
+@dataclass
+class ThenConfig:
+    """What a sweep goes on with when its jobs have ended: the best of them, by accuracy on validation."""
+
+    best_of: list[str] = field(
+        default_factory=list, metadata={"help": "keys; of the jobs with the same values of them the best one goes on"}
+    )
+    overrides: list[str] = field(
+        default_factory=list, metadata={"help": "what it goes on with, as on a command line; a grid, seeds too"}
+    )
+
+
+@dataclass
+class StudySweeperConfig:
+    """Keys of `hydra.sweeper`, which say what the jobs of a sweep are: every case at every point of the grid."""
+
+    _target_: str = "hydra_plugins.lkca_exp_sweeper.StudySweeper"
+    params: dict[str, str] | None = key("a grid: key -> its values, as on the command line", None)
+    cases: list[str] = field(
+        default_factory=list,
+        metadata={"help": "overrides that go together, as on a command line; whole experiments as +experiment=a,b"},
+    )
+    exclude: list[str] = field(
+        default_factory=list, metadata={"help": "overrides; a job to which all of one list apply is left out"}
+    )
+    then: ThenConfig = part(ThenConfig, "a second round, of the jobs that proved best in the first")
+
+
+PLUGIN_SCHEMAS = {"launcher": ("joblib", "ray", "submitit_local", "submitit_slurm"), "sweeper": ("optuna",)}
+"""The options of `hydra/launcher` and `hydra/sweeper` whose YAML here takes the place of the one their plugin brings,
+and is laid over it: a default `plugin: NAME`."""
+
+
+def register() -> None:
+    """Make the schemas known to Hydra, under the group `schema`, and the resolvers that launchers' YAML uses."""
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.plugins import Plugins
+
+    register_resolvers()
+    store = ConfigStore.instance()
+    store.store(group="schema", name="config", node=Config, package="_global_")
+    store.store(group="hydra/sweeper", name="study", node=StudySweeperConfig)
+    for group, schemas in GROUP_SCHEMAS.items():
+        for name, schema in schemas.items():
+            store.store(group=f"schema/{group}", name=name, node=schema)
+    Plugins.instance()  # which has those that are installed enter their configurations
+    for group, names in PLUGIN_SCHEMAS.items():
+        for name in names:
+            if theirs := store.repo["hydra"][group].pop(f"{name}.yaml", None):
+                theirs.node._content.pop("defaults", None)  # which ours has
+                store.store(group=f"hydra/{group}/plugin", name=name, node=theirs.node, provider=theirs.provider)

@@ -1,0 +1,66 @@
+"""Keys of `optim`, `protocol` (by option) and `trainer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from lkca_exp.config.schema.key import key
+
+
+@dataclass
+class OptimConfig:
+    name: str = key("optimiser", "adamw", choices=("adamw",))
+    lr: float = key("peak learning rate", 1e-3, above=0)
+    weight_decay: float = key("on weight matrices only", 0.05, at_least=0)
+    beta1: float = key("decay of the gradient's mean", 0.9, at_least=0, below=1)
+    beta2: float = key("decay of the squared gradient's mean", 0.999, at_least=0, below=1)
+    warmup_epochs: float | None = key("linear warm-up; null: a tenth of epochs", None, at_least=0)
+    final_lr_ratio: float = key("learning rate at the end over lr, reached by a cosine", 0.0, at_least=0, at_most=1)
+    clip_norm: float | None = key("largest norm of the gradient; null: no clipping", 1.0, above=0)
+    label_smoothing: float = key("share of the target spread over all classes", 0.1, at_least=0, below=1)
+    ema_decay: float | None = key(
+        "evaluate the moving average of the weights, with this decay a step; null: off", None, above=0, below=1
+    )
+
+
+@dataclass
+class ProtocolConfig:
+    name: str = MISSING
+
+
+@dataclass
+class HoldoutConfig(ProtocolConfig):
+    """A stratified part of train is validation and chooses the epoch; test is read once, at the end."""
+
+    name: str = "holdout"
+    validation_fraction: float = key("share of the training images held out", 0.1, above=0, below=1)
+    split_seed: int = key("which images are held out", 0, at_least=0)
+
+
+@dataclass
+class FinalConfig(ProtocolConfig):
+    """Trains on all of train, selects nothing and reads test once, with the last weights."""
+
+    name: str = "final"
+
+
+@dataclass
+class BestOnTestConfig(ProtocolConfig):
+    """Reports the best test accuracy over the epochs, as much of the literature does; stamped so everywhere."""
+
+    name: str = "best_on_test"
+
+
+@dataclass
+class TrainerConfig:
+    accelerator: str = key("where to train", "auto", choices=("auto", "cpu", "gpu"), result=False)
+    devices: int = key("processes, one device each", 1, at_least=1, result=False)
+    jobs_per_gpu: int = key(
+        "jobs of a sweep that share a GPU, where the launcher starts several at once", 1, at_least=1, result=False
+    )
+    strategy: str = key("how several devices share a batch", "auto", choices=("auto", "ddp"), result=False)
+    progress_bar: bool = key("show a bar on a terminal", True, result=False)
+    fast_run: bool = key("one epoch of two batches, to see that everything works", False)
+    overfit_batches: int = key("train and evaluate on this many batches only; 0: off", 0, at_least=0)

@@ -1,0 +1,125 @@
+"""What the Markdown pages name exists, and who follows a page of docs/ arrives.
+
+There, a block after a line that ends in "`FILE`:" is that file, a diff is a change of the files that it names, and the
+commands are run in the order of the page; training is cut to two batches.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lkca_exp.config.refusals import GROUPS, known_keys
+from tests.conftest import environment
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/**/*.md")]
+FILES = re.compile(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
+BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PRELUDE = f"""set -euo pipefail
+python() {{
+    case "$*" in "-m lkca_exp "*--cfg*) ;; "-m lkca_exp "*) set -- "$@" trainer=debug logger=none ;; esac
+    {sys.executable} "$@"
+}}
+"""
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def named(page: Path) -> set[str]:
+    """The words in backquotes and the words of the commands."""
+    commands = " ".join(block for kind, block in BLOCKS.findall(text(page)) if kind == "sh")
+    return {*re.findall(r"`([^`\n]+)`", BLOCKS.sub("", text(page))), *commands.split()}
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings."""
+    headings = re.findall(r"^#+ (.+)$", BLOCKS.sub("", text(page)), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def page(request) -> Path:
+    return request.param
+
+
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text(page)):
+        file, _, anchor = target.partition("#")
+        there = (page.parent / file).resolve() if file else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def test_files_that_are_named_exist(page):
+    made = {file for file, _ in FILES.findall(text(page))}
+    rooms = r"(?:lkca_exp|conf|tests|docs|experiments|hydra_plugins|\.ci)/[\w./*-]+"
+    for word in named(page):
+        if re.fullmatch(rooms, word) and word not in made and not re.search("[A-Z]{4}", word):
+            assert list(ROOT.glob(word.rstrip("/"))), word
+
+
+def test_modules_and_targets_that_are_named_exist(page):
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for module in re.findall(r"python -m ([\w.]+)", text(page)):
+        assert importlib.util.find_spec(module), module
+    for target in re.findall(r"^make ([\w-]+)|`make ([\w-]+)", text(page), re.MULTILINE):
+        assert "".join(target) in targets, target
+
+
+def test_keys_that_are_named_exist(page):
+    for word in named(page):
+        key = re.match(r"'?([a-z_]+(?:\.[a-z_0-9]+)+)=", word)
+        if key and key[1].partition(".")[0] in GROUPS and not key[1].startswith("model.options."):
+            assert key[1] in known_keys() or key[1] == "model.mixer.distance", word
+
+
+def test_a_shell_takes_the_commands(page):
+    for kind, block in BLOCKS.findall(text(page)):
+        if kind == "sh":
+            done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+
+
+def changed(before: str, hunk: str) -> str:
+    """`before` with the lines of a hunk, which it holds once, changed. What is cut off within a line is context too."""
+    lines = hunk.strip("\n").splitlines()
+    old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
+    new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+    assert before.count(old) == 1, f"{before.count(old)} times:\n{old}"
+    return before.replace(old, new)
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    """A copy of what a change may touch."""
+    for name in ("lkca_exp", "conf", "hydra_plugins", "tests", "docs", "experiments"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("README.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(page.stem for page in ROOT.glob("docs/*.md")))
+def test_who_follows_a_page_arrives(name, tree):
+    told = text(ROOT / "docs" / f"{name}.md")
+    for file, content in FILES.findall(told):
+        (tree / file).write_text(content)
+    for kind, block in BLOCKS.findall(told):
+        if kind == "diff":
+            for file, hunks in re.findall(r"^--- (\S+)\n(.*?)(?=^--- |\Z)", block, re.DOTALL | re.MULTILINE):
+                for hunk in hunks.split("@@\n"):
+                    (tree / file).write_text(changed((tree / file).read_text(), hunk))
+        if kind == "sh":
+            where = environment(PYTHONPATH=str(tree))
+            done = subprocess.run(["bash", "-c", PRELUDE + block], cwd=tree, env=where, capture_output=True, text=True)
+            assert done.returncode == 0, f"{block}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
