@@ -1,8 +1,11 @@
-"""Every experiment composes, says what it claims, and trains a batch."""
+"""Every experiment composes, says what it claims, and trains two batches: each job of its sweep, of which the fast
+tests take the first two."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from itertools import product
 
 import pytest
 from omegaconf import OmegaConf
@@ -15,23 +18,29 @@ from lkca_exp.train import train
 from tests.data.published import WNIDS, tiny_imagenet_members, write_cifar, write_svhn, write_tiny_imagenet_zip
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
-VARIANT = re.compile("_(attention|lkca|baselines)$")
-MIXERS = ["model/mixer=attention", "model/mixer=lkca"]
 
 
 def choices(name: str) -> list[str]:
-    """The overrides that an experiment is tried with, one run each."""
-    if name.endswith("_baselines"):
-        swept = OmegaConf.load(conf_dir() / "experiment" / f"{name}.yaml").hydra.sweeper.params.model
-        return [f"model={model}" for model in swept.split(",")]
-    return [choice for choice in MIXERS if choice.endswith(tuple(VARIANT.findall(name) or ["attention", "lkca"]))]
+    """The overrides of each job of an experiment's sweep, seeds apart; one empty text where it is a single run."""
+    sweeper = OmegaConf.select(OmegaConf.load(conf_dir() / "experiment" / f"{name}.yaml"), "hydra.sweeper") or {}
+    swept = {key: str(value) for key, value in sweeper.get("params", {}).items() if key != "seed"}
+    grid = " ".join(f"{key}={value}" for key, value in swept.items() if "(" not in value)
+    jobs = (
+        each for case in sweeper.get("cases", [""]) for each in product(*map(single, shlex.split(f"{grid} {case}")))
+    )
+    return [" ".join(words) for words in jobs]
 
 
-QUICK = (*MIXERS, "model=vit_lee2021", "model=convnext")
+def single(word: str) -> list[str]:
+    key, _, values = word.partition("=")
+    return [f"{key}={value}" for value in values.split(",")]
+
+
 RUNS = [
-    pytest.param(name, choice, marks=[] if choice in QUICK else pytest.mark.slow)
+    pytest.param(name, choice, marks=[] if choice in found[:2] else pytest.mark.slow)
     for name in EXPERIMENTS
-    for choice in choices(name)
+    for found in (choices(name),)
+    for choice in found
 ]
 
 
@@ -58,6 +67,15 @@ def test_there_are_experiments():
     assert {"digits_compare", "fashion_mnist_scarce"} | of_the_paper <= set(EXPERIMENTS)
 
 
+def test_the_papers_table_has_every_model_on_every_data_set():
+    cells = [dict(word.split("=") for word in choice.split()) for choice in choices("paper_classification")]
+    models = {(cell["model"], cell.get("model/mixer")) for cell in cells}
+    timm = ("cct_7_3x1", "swin", "pit", "cait", "resnet18", "sl_vit")
+    assert models == {("vit", "attention"), ("vit", "lkca")} | {(name, None) for name in timm}
+    assert {cell["data"] for cell in cells} == {"cifar10", "cifar100", "svhn", "tiny_imagenet"}
+    assert len(cells) == 32
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_header_states_question_command_expectation_time_and_machine(name):
     told = header(name)
@@ -68,18 +86,16 @@ def test_the_header_states_question_command_expectation_time_and_machine(name):
 
 
 @pytest.mark.parametrize(("name", "choice"), RUNS)
-def test_an_experiment_trains_a_batch(name, choice, archives, tmp_path):
-    fast = ["trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}", choice]
-    job = compose([f"+experiment={name}", *fast, *_files(name, archives)], SPECS)
-    if job.config.data.name == "fashion_mnist" and SOURCES["fashion_mnist"].find(tmp_path) is None:
+def test_an_experiment_trains_two_batches(name, choice, archives, tmp_path):
+    overrides = [f"+experiment={name}", *choice.split(), "trainer=debug", "logger=none"]
+    overrides += [f"paths.runs={tmp_path}", f"data.root={tmp_path}"]
+    data = compose(overrides, SPECS).config.data.name
+    if data == "fashion_mnist" and SOURCES[data].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
+    if data in archives:
+        overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=32"]
+    job = compose(overrides, SPECS)
     train(job.config, job.derived)
     record = read(run_directory(job.config, job.derived))
     assert record["status"] == "finished"
-    assert bool(record["warnings"]) == (not job.config.data.verify)
-
-
-def _files(experiment: str, archives) -> list[str]:
-    """Overrides that have an experiment read the small archive of its data set."""
-    name = VARIANT.sub("", experiment)
-    return [f"data.archive={archives[name]}", "data.verify=false", "batch_size=32"] if name in archives else []
+    assert bool(record["warnings"]) == (data in archives)
