@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lkca_exp.config.schema import GROUP_SCHEMAS
 from lkca_exp.models.mixers import MIXERS
-from lkca_exp.models.mixers.attention import Attention
+from lkca_exp.models.mixers.attention import Attention, softmax_attention
 from lkca_exp.models.mixers.identity import Identity
 from lkca_exp.models.mixers.lkca import Lkca
 from lkca_exp.models.mixers.lkca_gated import LkcaGated
@@ -292,3 +292,34 @@ def test_attention_refuses_heads_that_do_not_divide_the_channels() -> None:
 def test_tokens_of_another_grid_are_refused(made: str) -> None:
     with pytest.raises(ValueError, match="grid of 3 x 5"):
         MADE[made]()(torch.zeros(1, GRID[0] * GRID[1] + 2, WIDTH))
+
+
+MASKS = {
+    "none": None,
+    "bool": ~torch.eye(9, dtype=torch.bool),
+    "float": torch.linspace(-2, 2, 3 * 9 * 9).view(3, 9, 9),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_attention_in_bfloat16_is_attention_to_rounding(kind: str) -> None:
+    mask = MASKS[kind]
+    qkv = torch.randn(3, 2, 3, 9, 8).bfloat16()
+
+    def results(dtype: torch.dtype) -> list[Tensor]:
+        leaf = qkv.to(dtype).requires_grad_()
+        bias = mask.to(dtype) if mask is not None and mask.is_floating_point() else mask
+        mixed = softmax_attention(*leaf, mask=bias, scale=0.5)
+        return [mixed, *torch.autograd.grad(mixed.square().sum(), leaf)]
+
+    for rounded, exact in zip(results(torch.bfloat16), results(torch.float64), strict=True):
+        assert rounded.dtype == torch.bfloat16
+        assert (rounded - exact).abs().max() < 0.02 * exact.abs().max()
+
+
+def test_attention_in_bfloat16_drops_weights_and_keeps_their_mean() -> None:
+    q, k = torch.zeros(2, 1, 1, 1000, 4).bfloat16()
+    value = torch.ones(1, 1, 1000, 1).bfloat16()
+    dropped = softmax_attention(q, k, value, dropout=0.25).float()
+    assert dropped.std() > 0.01
+    assert dropped.mean() == pytest.approx(1, abs=0.01)

@@ -61,8 +61,30 @@ class Attention(nn.Module):
 
     def attend(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
         """softmax(q k^T / sqrt(D)) v, which is what other kinds of attention change."""
-        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, dropout_p=self.dropout_now)
+        return softmax_attention(q_BHND, k_BHND, v_BHND, dropout=self.dropout_now)
 
     @property
     def dropout_now(self) -> float:
         return self.dropout if self.training else 0.0
+
+
+def softmax_attention(
+    q_BHND: Tensor,
+    k_BHND: Tensor,
+    v_BHND: Tensor,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+) -> Tensor:
+    """softmax(scale q k^T + mask) v, with the arguments of torch's fused function, in the form that is faster.
+
+    That is the fused one, but for bfloat16 on a CPU. There its forward and backward take up to ten times as long as
+    three plain steps (65 tokens, 12 heads of 16: 129 ms against 19; 257 tokens: 118 against 87), which in float32 they
+    never did: the fused one was level with them, or up to three times as fast.
+    """
+    if q_BHND.device.type != "cpu" or q_BHND.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=mask, dropout_p=dropout, scale=scale)
+    logits_BHNN = (q_BHND * (q_BHND.shape[-1] ** -0.5 if scale is None else scale)) @ k_BHND.transpose(-2, -1)
+    if mask is not None:
+        logits_BHNN = logits_BHNN.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else logits_BHNN + mask
+    return F.dropout(logits_BHNN.softmax(-1), dropout) @ v_BHND

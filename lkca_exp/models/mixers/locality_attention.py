@@ -9,10 +9,9 @@ Shapes: B batch, N tokens, C channels, H heads, D = C/H.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lkca_exp.models.mixers.attention import Attention
+from lkca_exp.models.mixers.attention import Attention, softmax_attention
 
 
 class LocalityAttention(Attention):
@@ -27,6 +26,4 @@ class LocalityAttention(Attention):
             raise ValueError("1 token: here a token looks at all tokens but itself, so that it takes two.")
         others = ~torch.eye(num_tokens, dtype=torch.bool, device=q_BHND.device)
         sharpened = q_BHND * self.scale[:, None, None]
-        return F.scaled_dot_product_attention(
-            sharpened, k_BHND, v_BHND, attn_mask=others, dropout_p=self.dropout_now, scale=1.0
-        )
+        return softmax_attention(sharpened, k_BHND, v_BHND, mask=others, scale=1.0, dropout=self.dropout_now)

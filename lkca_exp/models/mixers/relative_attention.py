@@ -9,10 +9,9 @@ Shapes: B batch, N = h*w tokens, C channels, H heads, D = C/H.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lkca_exp.models.mixers.attention import Attention
+from lkca_exp.models.mixers.attention import Attention, softmax_attention
 
 
 class RelativeAttention(Attention):
@@ -30,7 +29,7 @@ class RelativeAttention(Attention):
         if q_BHND.shape[2] != num_tokens:
             raise ValueError("A class token has no offset to a token of the grid: use mean pooling.")
         bias_HNN = self.position_bias[:, self.offsets].to(q_BHND.dtype)
-        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=bias_HNN, dropout_p=self.dropout_now)
+        return softmax_attention(q_BHND, k_BHND, v_BHND, mask=bias_HNN, dropout=self.dropout_now)
 
 
 def relative_offsets(grid: tuple[int, int]) -> Tensor:
