@@ -14,8 +14,8 @@ from omegaconf import DictConfig
 class StudySweeper(Sweeper):
     """Resolves all jobs, refuses the sweep if one is wrong, launches those that have no result yet."""
 
-    def __init__(self, params: DictConfig | None, cases: list[str], exclude: list[str]) -> None:
-        """The grid is read from the configuration, where `python -m lkca_exp.runs plan` finds it too."""
+    def __init__(self, params: DictConfig | None, cases: list[str], exclude: list[str], then: DictConfig) -> None:
+        """The jobs are read from the configuration, where `python -m lkca_exp.runs plan` finds them too."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config

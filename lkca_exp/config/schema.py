@@ -373,6 +373,18 @@ class Config:
 
 
 @dataclass
+class ThenConfig:
+    """What a sweep goes on with when its jobs have ended: the best of them, by accuracy on validation."""
+
+    best_of: list[str] = field(
+        default_factory=list, metadata={"help": "keys; of the jobs with the same values of them the best one goes on"}
+    )
+    overrides: list[str] = field(
+        default_factory=list, metadata={"help": "what it goes on with, as on a command line; a grid, seeds too"}
+    )
+
+
+@dataclass
 class StudySweeperConfig:
     """Keys of `hydra.sweeper`, which say what the jobs of a sweep are: every case at every point of the grid."""
 
@@ -385,6 +397,7 @@ class StudySweeperConfig:
     exclude: list[str] = field(
         default_factory=list, metadata={"help": "overrides; a job to which all of one list apply is left out"}
     )
+    then: ThenConfig = part(ThenConfig, "a second round, of the jobs that proved best in the first")
 
 
 GROUP_SCHEMAS: dict[str, dict[str, type]] = {

@@ -16,7 +16,8 @@ from lkca_exp.runs.files import write_atomically
 from lkca_exp.study import document, parts
 from lkca_exp.study.cost import cells, cost
 from lkca_exp.study.parts import Drawing
-from lkca_exp.sweep.jobs import Jobs, jobs_of
+from lkca_exp.sweep.jobs import Jobs, multirun, resolve
+from lkca_exp.sweep.second_round import foretell, second_round
 
 ROOT = Path("experiments")
 """In the checkout that is worked in."""
@@ -31,12 +32,12 @@ def write(name: str, words: Sequence[str]) -> Path:
     Raises:
         ConfigError: for a study without a README, with one that cannot be filled, or words that make it another study.
     """
-    own, asked = jobs_of([f"+experiment={name}"]), jobs_of([f"+experiment={name}", *words])
+    own, asked = _rounds([f"+experiment={name}"]), _rounds([f"+experiment={name}", *words])
     home = ROOT / name
-    folder = home / _place(own, asked, words)
+    folder = home / _place(own[0], asked[0], words)
     if not (home / README).is_file():
         raise ConfigError("study", name, f"There is no {home / README}.", "Write its question and command first.")
-    text = (folder if (folder / README).is_file() else home).joinpath(README).read_text(encoding="utf-8")
+    text = _read(folder / README) or _read(home / README)
     try:
         if not document.parts(text):
             raise ValueError("it has no part to fill")
@@ -46,6 +47,14 @@ def write(name: str, words: Sequence[str]) -> Path:
         return _write(folder, text, asked)
     except ValueError as error:
         raise ConfigError("study", name, f"{folder / README}: {error}.") from error
+
+
+def _rounds(words: Sequence[str]) -> list[Jobs]:
+    """The jobs of a sweep, and those of its second round if it has one: the foretold ones until the first has ended."""
+    with multirun(words) as (master, loader):
+        first = resolve(master, loader)
+        foretold = foretell(first, master, loader)
+        return [first] if foretold is None else [first, second_round(first, master, loader) or foretold]
 
 
 def _place(own: Jobs, asked: Jobs, words: Sequence[str]) -> str:
@@ -66,44 +75,45 @@ def _of_other_data(name: str, words: Sequence[str], text: str) -> str:
     return "\n\n".join([*blocks, *(document.wrapped(part, "") for part in document.parts(text))]) + "\n"
 
 
-def _write(folder: Path, text: str, jobs: Jobs) -> Path:
-    content = _content(jobs)
-    if content:
-        results = parts.results_csv(content)
-        drawn = [one for part in document.parts(text) for one in _drawings(content, part)]
-    else:
-        results, drawn = _read(folder / RESULTS), []
+def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
+    whole, content = _content(rounds), _content(rounds[-1:])
+    results = parts.results_csv(whole) if whole else _read(folder / RESULTS)
 
     def body(part: str, before: str) -> str:
         match part.split():
             case ["cost"]:
-                return cost(cells(jobs, read_published(None)))
+                return cost(cells(rounds[0], read_published(None)))
             case ["runs"]:
-                return parts.runs(results, len(jobs.unique))
+                return parts.runs(results, sum(len(jobs.unique) for jobs in rounds))
+            case ["search"]:
+                found = _content(rounds[:1], Choice(metric="val/top1"))
+                return parts.table(found, "variants") if found else before
             case ["answer"]:
                 return parts.answer(content) if content else before
             case ["table", name]:
                 return parts.table(content, name) if content else before
             case ["figures", _, *_]:
                 return parts.figures(_drawings(content, part)) if content else before
-        raise ValueError(f"<!-- study: {part} --> is none of: cost, runs, answer, table NAME, figures NAME ...")
+        raise ValueError(f"<!-- study: {part} --> is no part that can be written")
 
     text = document.filled(text, body)
-    if content:
+    if whole:
         _save(folder / RESULTS, results)
+    if content:
         _save(folder / TABLE, markdown(content))
-        _draw(folder / FIGURES, drawn)
+        _draw(folder / FIGURES, [one for part in document.parts(text) for one in _drawings(content, part)])
     _save(folder / README, text)
     return folder / README
 
 
-def _content(jobs: Jobs) -> Content | None:
-    """What the report says of exactly the runs of this sweep; None if there are none yet."""
-    wanted = {one.directory.resolve() for one in jobs.unique if one.directory.is_dir()}
+def _content(rounds: Sequence[Jobs], choice: Choice = Choice()) -> Content | None:  # noqa: B008
+    """What the report says of exactly the runs of these rounds; None if there are none yet."""
+    folders = [one.directory for jobs in rounds for one in jobs.unique]
+    wanted = {folder.resolve() for folder in folders if folder.is_dir()}
     runs, left_out = load(sorted({folder.parent for folder in wanted}))
     mine = [run for run in runs if run.folder in wanted]
     damaged = [one for one in left_out if one.folder in wanted]
-    return work_out(mine, damaged, Choice(), read_published(None)) if mine else None
+    return work_out(mine, damaged, choice, read_published(None)) if mine else None
 
 
 def _drawings(content: Content, part: str) -> list[Drawing]:

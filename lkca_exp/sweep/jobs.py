@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -61,6 +62,17 @@ def jobs_of(words: Sequence[str]) -> Jobs:
     Raises:
         ConfigError: if one of them is wrong, or the sweeper is one that decides as it goes.
     """
+    with multirun(words) as (master, loader):
+        return resolve(master, loader)
+
+
+@contextmanager
+def multirun(words: Sequence[str]) -> Iterator[tuple[DictConfig, SweepLoader]]:
+    """What our sweeper is given for `python -m lkca_exp -m <words>`: the configuration, and what composes its jobs.
+
+    Raises:
+        ConfigError: if the words are wrong, or the sweeper is one that decides as it goes.
+    """
     register()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
@@ -69,7 +81,7 @@ def jobs_of(words: Sequence[str]) -> Jobs:
         sweeper = master.hydra.runtime.choices["hydra/sweeper"]
         if sweeper != "study":
             raise ConfigError("hydra/sweeper", sweeper, "It decides on its jobs as it goes: they cannot be foretold.")
-        return resolve(master, SweepLoader(loader))
+        yield master, SweepLoader(loader)
 
 
 def resolve(master: DictConfig, loader: SweepLoader) -> Jobs:
@@ -82,6 +94,16 @@ def resolve(master: DictConfig, loader: SweepLoader) -> Jobs:
     with refusing(words):
         lists = expand(sweeper, words, loader)
         excluded = [point for line in sweeper.exclude for point in points(shlex.split(line), loader)]
+    jobs = resolve_lists(lists, master, loader, excluded)
+    if not jobs.unique:
+        raise ConfigError("hydra.sweeper.exclude", list(sweeper.exclude), "It leaves no job of the sweep.")
+    return jobs
+
+
+def resolve_lists(
+    lists: Sequence[list[str]], master: DictConfig, loader: SweepLoader, excluded: Sequence[Point] = ()
+) -> Jobs:
+    """The same for jobs that are given as lists of overrides."""
     unique: dict[str, SweepJob] = {}
     duplicates = []
     for number, overrides in enumerate(lists):
@@ -91,8 +113,6 @@ def resolve(master: DictConfig, loader: SweepLoader) -> Jobs:
                     duplicates.append(one.overrides)
                 else:
                     unique[one.id] = one
-    if not unique:
-        raise ConfigError("hydra.sweeper.exclude", list(sweeper.exclude), "It leaves no job of the sweep.")
     return Jobs(list(unique.values()), duplicates)
 
 
@@ -133,10 +153,14 @@ def _applies(point: Point, cfg: DictConfig, choices: DictConfig) -> bool:
     for key, word in point.items():
         if key not in choices and key not in known_keys():
             raise unknown_key(key, word.partition("=")[2])
-        value = OverridesParser.create().parse_override(word).value()
-        if value != (choices[key] if key in choices else OmegaConf.select(cfg, key)):
+        if OverridesParser.create().parse_override(word).value() != value_of(key, cfg, choices):
             return False
     return True
+
+
+def value_of(key: str, cfg: DictConfig, choices: DictConfig) -> Any:
+    """What a job has for a key, or chose in a group."""
+    return choices[key] if key in choices else OmegaConf.select(cfg, key)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from lkca_exp.runs.identity import group
 from lkca_exp.runs.ledger import find_twin
 from lkca_exp.runs.state import RunState, State, look
 from lkca_exp.sweep.estimate import Estimate, finished_records, price
-from lkca_exp.sweep.jobs import Jobs, SweepJob, jobs_of
+from lkca_exp.sweep.jobs import Jobs, SweepJob, multirun, resolve
+from lkca_exp.sweep.second_round import foretell, second_round
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,24 @@ def plan(words: Sequence[str]) -> None:
     Raises:
         ConfigError: if a job of the sweep is wrong, or its sweeper is one that decides as it goes.
     """
-    jobs = jobs_of(words)
-    planned = _look(jobs)
+    with multirun(words) as (master, loader):
+        jobs = resolve(master, loader)
+        foretold = foretell(jobs, master, loader)
+        more = second_round(jobs, master, loader) if foretold else None
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
+    _print(jobs, console)
+    if more is not None:
+        console.print(Text("The best of them on validation go on:"))
+        _print(more, console)
+    elif foretold is not None:
+        what = " ".join(master.hydra.sweeper.then.overrides)
+        console.print(Text(f"Then the best of them on validation go on, with {what}: {len(foretold.unique)} jobs."))
+
+
+def _print(jobs: Jobs, console: Console) -> None:
+    planned = _look(jobs)
     console.print(_table(planned))
     for line in _totals(planned, jobs):
         console.print(Text(line), soft_wrap=True)

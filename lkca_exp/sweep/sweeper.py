@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
@@ -23,9 +23,10 @@ from lkca_exp.runs.ledger import find
 from lkca_exp.runs.lock import hold, is_held
 from lkca_exp.runs.record import end_attempt, now, objective
 from lkca_exp.runs.state import RunState, State, look
-from lkca_exp.sweep.jobs import SweepJob, resolve
+from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
 from lkca_exp.sweep.journal import JOURNAL, Journal
 from lkca_exp.sweep.loader import SweepLoader
+from lkca_exp.sweep.second_round import foretell, second_round
 from lkca_exp.sweep.summary import show_comparison, show_start, show_states
 from lkca_exp.training.sinks.sink import VARIED
 
@@ -37,7 +38,8 @@ ENDED = (State.FINISHED, State.FAILED)
 
 
 def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext) -> list[float | None]:
-    """Resolve all jobs, launch those without a result, and show how all of them stand and compare.
+    """Resolve all jobs, launch those without a result, and show how all of them stand and compare; then the same for
+    the best of them, where the sweep has a second round.
 
     Returns:
         The metric of each job, in their order.
@@ -46,9 +48,35 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
         ConfigError: if a job is wrong; nothing has been written then.
         RunFailedError: if some have no result at the end.
     """
-    begun = now()
     loader = SweepLoader(context.config_loader)
+    launching = Launching(master, task_function, context, loader)
     jobs = resolve(master, loader)
+    two_rounds = foretell(jobs, master, loader) is not None
+    states, reason = _do(jobs, launching)
+    more = second_round(jobs, master, loader) if two_rounds and not reason else None
+    if more is not None and more.unique:
+        log.info("The best on validation go on: %s", ", ".join(one.directory.name for one in more.unique))
+        jobs = more
+        states += _do(jobs, launching)[0]
+    if any(look(one.directory).state is State.FINISHED for one in jobs.unique):
+        show_comparison(jobs.studies)
+    _raise_if_unfinished(states)
+    return [objective(state.record) if state.record else None for state in states]
+
+
+class Launching(NamedTuple):
+    """What it takes to launch jobs."""
+
+    master: DictConfig
+    task_function: TaskFunction
+    context: HydraContext
+    loader: SweepLoader
+
+
+def _do(jobs: Jobs, launching: Launching) -> tuple[list[RunState], str]:
+    """Launch those of the jobs that have no result. Returns how all of them stand, and why that ended early if so."""
+    master, task_function, context, loader = launching
+    begun = now()
     to_do = [one for one in jobs.unique if find(one.job.config, one.job.derived) is None]
     show_start(jobs, to_do)
     reason = ""
@@ -71,10 +99,7 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
                 raise refused[0]
     states = [look(one.directory) for one in jobs.unique]
     show_states(states, reason)
-    if any(one.state is State.FINISHED for one in states):
-        show_comparison(jobs.studies)
-    _raise_if_unfinished(states)
-    return [objective(state.record) if state.record else None for state in states]
+    return states, reason
 
 
 def _note_interrupted(jobs: Sequence[SweepJob], begun: str) -> None:

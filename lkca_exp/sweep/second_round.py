@@ -1,0 +1,94 @@
+"""The second round of a sweep: those of its jobs that proved best on validation go on.
+
+So each variant can be compared with the learning rate that suits it: `hydra.sweeper.then` says what the best one is
+chosen for each value of, and what it goes on with, such as other seeds and the test set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import mean
+
+from omegaconf import DictConfig
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.refusals import known_keys, unknown_key
+from lkca_exp.config.schema import HoldoutConfig
+from lkca_exp.runs.identity import group
+from lkca_exp.runs.record import objective
+from lkca_exp.runs.state import State, look
+from lkca_exp.sweep.grid import Point, points
+from lkca_exp.sweep.jobs import Jobs, SweepJob, refusing, resolve_lists, value_of
+from lkca_exp.sweep.loader import SweepLoader
+
+FAILED = float("-inf")
+
+
+def foretell(first: Jobs, master: DictConfig, loader: SweepLoader) -> Jobs | None:
+    """The second round if the first job of each kind were the best: as many as there will be, so that all that is
+    wrong with them is told before the first round begins. None for a sweep of one round.
+
+    Raises:
+        ConfigError: if a job would be wrong, or the choice would not be made on validation.
+    """
+    then = master.hydra.sweeper.then
+    if not then.overrides:
+        if then.best_of:
+            rule = "Nothing says what the best go on with."
+            raise ConfigError(
+                "hydra.sweeper.then.best_of", list(then.best_of), rule, "Give hydra.sweeper.then.overrides."
+            )
+        return None
+    for one in first.unique:
+        if not isinstance(one.job.config.protocol, HoldoutConfig):
+            rule = f"It chooses by accuracy on validation, and protocol={one.job.config.protocol.name} has none."
+            raise ConfigError("hydra.sweeper.then", list(then.best_of), rule, "Search with protocol=holdout.")
+    return _round(first, master, loader, lambda jobs: jobs[0])
+
+
+def second_round(first: Jobs, master: DictConfig, loader: SweepLoader) -> Jobs | None:
+    """The second round, None as long as jobs of the first are left to do. A job that failed is a try that is lost."""
+    if any(look(one.directory).state not in (State.FINISHED, State.FAILED) for one in first.unique):
+        return None
+    return _round(first, master, loader, _best)
+
+
+def _round(
+    first: Jobs, master: DictConfig, loader: SweepLoader, choose: Callable[[Sequence[SweepJob]], SweepJob | None]
+) -> Jobs:
+    then, words = master.hydra.sweeper.then, list(master.hydra.overrides.task)
+    for key in then.best_of:
+        if key not in master.hydra.runtime.choices and key not in known_keys():
+            raise unknown_key(key, "")
+    kinds: dict[str, list[SweepJob]] = {}
+    for one in first.unique:
+        job = loader.load_job(master, list(one.overrides))
+        kinds.setdefault(repr([value_of(key, *job) for key in then.best_of]), []).append(one)
+    chosen = [one for one in map(choose, kinds.values()) if one is not None]
+    with refusing(then.overrides):
+        typed = points(words, loader)[0].keys()
+        grid = points([word for word in then.overrides if word.partition("=")[0] not in typed], loader)
+    lists = [_merged(one, point) for one in chosen for point in grid]
+    return resolve_lists(lists, master, loader)
+
+
+def _merged(one: SweepJob, point: Point) -> list[str]:
+    """The words of a job, with those of the point in their place; another option of a group takes along its keys."""
+    words = {word.partition("=")[0]: word for word in one.overrides}
+    kept = {key: word for key, word in words.items() if key.partition(".")[0] not in point}
+    return list((kept | point).values())
+
+
+def _best(jobs: Sequence[SweepJob]) -> SweepJob | None:
+    """The job with the highest mean over its seeds, the first of those that are level; None if all have failed."""
+    groups: dict[str, list[SweepJob]] = {}
+    for one in jobs:
+        groups.setdefault(group(one.job.config, one.job.derived), []).append(one)
+    scores = {name: mean(map(_score, seeds)) for name, seeds in groups.items()}
+    best = max(scores, key=lambda name: scores[name])
+    return groups[best][0] if scores[best] > FAILED else None
+
+
+def _score(one: SweepJob) -> float:
+    run = look(one.directory)
+    return objective(run.record) if run.record and run.state is State.FINISHED else FAILED

@@ -1,0 +1,73 @@
+"""Sweeps whose best jobs go on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.sweep.jobs import resolve
+from lkca_exp.sweep.second_round import foretell, second_round
+from tests.conftest import TINY
+
+SEARCH = ["model/mixer=attention,lkca", "optim.lr=1e-3,2e-3"]
+BEST = "hydra.sweeper.then.best_of=[model/mixer]"
+
+
+def go_on_with(*words: str) -> str:
+    return f"hydra.sweeper.then.overrides={[*words]}"
+
+
+def test_the_round_is_foretold_with_as_many_jobs_as_there_will_be(multirun, loader):
+    master = multirun(*SEARCH, "protocol.validation_fraction=0.2", BEST, go_on_with("protocol=final", "seed=1,2,3"))
+    jobs = resolve(master, loader)
+    foretold = foretell(jobs, master, loader)
+    assert foretold is not None
+    got = [
+        (one.job.config.model.mixer.name, one.job.config.protocol.name, one.job.config.seed) for one in foretold.unique
+    ]
+    assert got == [(mixer, "final", seed) for mixer in ("attention", "lkca") for seed in (1, 2, 3)]
+    assert second_round(jobs, master, loader) is None, "nothing has been trained"
+
+
+def test_the_command_line_has_the_last_word(multirun, loader):
+    master = multirun(*SEARCH, "study=mine", BEST, go_on_with("study=theirs", "seed=1"))
+    foretold = foretell(resolve(master, loader), master, loader)
+    assert {one.directory.parent.name for one in foretold.unique} == {"mine"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([*SEARCH, "protocol=final", BEST, go_on_with("seed=1")], "Search with protocol=holdout"),
+        ([*SEARCH, "hydra.sweeper.then.best_of=[model/mixr]", go_on_with("seed=1")], "no such key"),
+        ([*SEARCH, BEST, go_on_with("epochs=-1")], r"(?s)epochs.*In job #0 of 2"),
+        ([*SEARCH, BEST], "what the best go on with"),
+        ([*SEARCH, BEST, go_on_with("optim.lrr=1")], "(?s)lrr.*no such key"),
+    ],
+)
+def test_what_is_wrong_with_it_is_told_first(words, told, multirun, loader):
+    master = multirun(*words)
+    with pytest.raises(ConfigError, match=told):
+        foretell(resolve(master, loader), master, loader)
+
+
+def test_the_best_of_each_goes_on_and_a_failure_is_a_lost_try(cli, tmp_path):
+    search = ["model/mixer=attention,lkca", "optim.lr=1e-9,5e-3,1e30", "optim.clip_norm=null", "optim.warmup_epochs=0"]
+    args = ["-m", *TINY, *search, BEST, go_on_with("study=chosen", "protocol=final", "seed=1,2")]
+    done = cli(*args)
+    assert done.returncode == 1, "two have diverged"
+    assert "2 of 10 runs have no result" in done.stderr
+    chosen = [json.loads(file.read_text()) for file in (tmp_path / "runs" / "chosen").glob("*/run.json")]
+    assert {record["status"] for record in chosen} == {"finished"}
+    assert {record["config"]["optim"]["lr"] for record in chosen} == {5e-3}
+    assert {(record["config"]["model"]["mixer"]["name"], record["config"]["seed"]) for record in chosen} == {
+        (mixer, seed) for mixer in ("attention", "lkca") for seed in (1, 2)
+    }
+    assert {record["config"]["protocol"]["name"] for record in chosen} == {"final"}
+    assert (tmp_path / "runs" / "chosen" / "report" / "index.html").exists()
+
+    told = cli("plan", *args, module="lkca_exp.runs").stdout
+    assert "The best of them on validation go on:" in told
+    assert "4 jobs: 4 done" in told
