@@ -19,6 +19,10 @@ $(VENV)/installed: pyproject.toml
 run: install  ## compare LKCA with attention on scikit-learn's digits, in about two minutes
 	$(BIN)/python -m lkca_exp -m +experiment=digits_compare
 
+study: install  ## run the study NAME=kernel_size, with ARGS="data=digits" if given, and write experiments/NAME from its runs
+	$(BIN)/python -m lkca_exp -m +experiment=$(NAME) $(ARGS)
+	$(BIN)/python -m lkca_exp.study $(NAME) $(ARGS)
+
 test: install  ## check style and types, run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,4 +38,4 @@ bench: install  ## measure the training loop on this machine, which should be id
 clean:  ## remove .venv and caches; runs and data stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
-.PHONY: help install run test test-slow bench clean
+.PHONY: help install run study test test-slow bench clean

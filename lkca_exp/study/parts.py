@@ -23,6 +23,7 @@ from lkca_exp.report.formats import count, duration
 from lkca_exp.report.tables.column import Table
 from lkca_exp.report.tables.files import csv_table, escape_markdown, markdown_table
 
+RESULTS = "results.csv"
 NOT_PUBLISHED = ("host",)
 """What a record says that is nobody's business elsewhere."""
 
@@ -54,14 +55,14 @@ def runs(results: str, planned: int) -> str:
     finished = [row for row in rows if row["status"] == "finished"]
     seconds = sum(float(row.get("seconds") or 0) for row in finished)
     commits = (row.get("commit", "")[:9] + "+" * (row.get("dirty") == "True") for row in finished)
-    told = [
-        f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all.",
-        f"Machine: {_tally(row.get('device', '') for row in finished)}.",
-        f"torch: {_tally(row.get('torch', '') for row in finished)}.",
-        f"Commit (+ with uncommitted changes): {_tally(commits)}.",
-        "A row a run: [results.csv](results.csv).",
-    ]
-    return "\n".join(told) + "\n"
+    facts = {
+        "Machine": _tally(row.get("device", "") for row in finished),
+        "torch": _tally(row.get("torch", "") for row in finished),
+        "Commit (+ with uncommitted changes)": _tally(commits),
+    }
+    told = [f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all."]
+    told += [f"{what}: {values}." for what, values in facts.items() if values]
+    return "\n".join([*told, f"A row a run: [{RESULTS}]({RESULTS})."]) + "\n"
 
 
 def answer(content: Content) -> str:
@@ -106,5 +107,5 @@ def figures(drawn: Sequence[Drawing]) -> str:
 
 def _tally(values: Iterable[str]) -> str:
     """The values, the most frequent first; with the number of runs where there are several."""
-    found = Counter(value or "unknown" for value in values).most_common()
+    found = Counter(value for value in values if value).most_common()
     return ", ".join(value if len(found) == 1 else f"{value} ({number})" for value, number in found)

@@ -15,13 +15,13 @@ from lkca_exp.report.read.published import read_published
 from lkca_exp.runs.files import write_atomically
 from lkca_exp.study import document, parts
 from lkca_exp.study.cost import cells, cost
-from lkca_exp.study.parts import Drawing
+from lkca_exp.study.parts import RESULTS, Drawing
 from lkca_exp.sweep.jobs import Jobs, multirun, resolve
 from lkca_exp.sweep.second_round import foretell, second_round
 
 ROOT = Path("experiments")
 """In the checkout that is worked in."""
-README, RESULTS, TABLE, FIGURES = "README.md", "results.csv", "table.md", "figures"
+README, TABLE, FIGURES = "README.md", "table.md", "figures"
 
 
 def write(name: str, words: Sequence[str]) -> Path:
