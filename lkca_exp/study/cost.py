@@ -19,6 +19,12 @@ SHARE = 0.25
 """Of the peak that a run is assumed to reach."""
 TRAINING = 3
 """Forward and backward pass over the forward pass alone."""
+BASIS = (
+    f"The estimate takes the operations of training ({TRAINING} times those of a forward pass, for every image of "
+    f"every epoch) at {SHARE * 100:g} % of the GPU's {PEAK / 1e12:g} TFLOP/s in fp32; small models may reach less. "
+    "Multiplications are of one image's forward pass, LKCA's in the form that a CPU computes: by its N x N matrix, but "
+    "for small kernels."
+)
 
 
 @dataclass(frozen=True)
@@ -67,22 +73,21 @@ def cost(found: Sequence[Cell]) -> str:
             lambda cell: _of(cell, "mega_multiplications"),
             _plain,
         ),
-        number("Hours a run, estimated", "hours", lambda cell: cell.hours, lambda hours: f"{hours:.2f}"),
+        number("Hours a run, estimated", "hours", lambda cell: cell.hours, _hours),
         number("Published top-1 %", "top1_percent", lambda cell: _of(cell, "top1_percent"), lambda top1: f"{top1:.2f}"),
     ]
     table = Table(columns, found, list(dict.fromkeys(_source(cell.published) for cell in found if cell.published)))
     runs, hours = sum(cell.runs for cell in found), sum(cell.runs * cell.hours for cell in found)
-    return (
-        f"**Estimated, not measured:** {runs} runs, {hours:,.0f} hours on one {GPU}. The estimate takes the operations "
-        f"of training ({TRAINING} times those of a forward pass, for every image of every epoch) at {SHARE * 100:g} % "
-        f"of the GPU's {PEAK / 1e12:g} TFLOP/s in fp32; small models may reach less. Multiplications are of one "
-        "image's forward pass, LKCA's in the form that a CPU computes: by its N x N matrix, but for small kernels.\n\n"
-        f"{markdown_table(table)}"
-    )
+    total = f"**Estimated, not measured:** {runs} runs, {_hours(hours)} hours on one {GPU}."
+    return f"{total} {BASIS}\n\n{markdown_table(table)}"
 
 
 def _of(cell: Cell, what: str) -> float | None:
     return None if cell.published is None else getattr(cell.published, what)
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _plain(value: float) -> str:
