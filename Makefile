@@ -19,8 +19,9 @@ $(VENV)/installed: pyproject.toml
 run: install  ## compare LKCA with attention on scikit-learn's digits, in about two minutes
 	$(BIN)/python -m lkca_exp -m +experiment=digits_compare
 
-study: install  ## run the study NAME=kernel_size, with ARGS="data=digits" if given, and write experiments/NAME from its runs
+study: install  ## run the study NAME=kernel_size, ARGS='data=digits' if wanted, and write experiments/kernel_size
 	$(BIN)/python -m lkca_exp -m +experiment=$(NAME) $(ARGS)
+	$(if $(ANALYSE),$(BIN)/python -m lkca_exp.analysis run runs/$(NAME))
 	$(BIN)/python -m lkca_exp.study $(NAME) $(ARGS)
 
 test: install  ## check style and types, run the tests

@@ -44,7 +44,7 @@ def test_a_study_states_question_command_cost_and_result(name):
     text = readme(name)
     assert (conf_dir() / "experiment" / f"{name}.yaml").is_file()
     assert re.search(r"^\*\*Question\.\*\* .*\?", text, re.MULTILINE | re.DOTALL)
-    assert f"**Command.**\n\n```sh\nmake study NAME={name}\n```" in text
+    assert re.search(rf"^\*\*Command\.\*\*\n\n```sh\nmake study NAME={name}( ANALYSE=1)?\n```$", text, re.MULTILINE)
     assert "**Cost.**" in text
     if results(CHECKOUT / ROOT / name):
         assert re.search(r"^\*\*Result\.\*\* \S+", text, re.MULTILINE)

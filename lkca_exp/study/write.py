@@ -32,7 +32,8 @@ def write(name: str, words: Sequence[str]) -> Path:
     Raises:
         ConfigError: for a study without a README, with one that cannot be filled, or words that make it another study.
     """
-    own, asked = _rounds([f"+experiment={name}"]), _rounds([f"+experiment={name}", *words])
+    own = _rounds([f"+experiment={name}"])
+    asked = _rounds([f"+experiment={name}", *words]) if words else own
     home = ROOT / name
     folder = home / _place(own[0], asked[0], words)
     if not (home / README).is_file():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lkca_exp.sweep.jobs import jobs_of
+from lkca_exp.sweep.jobs import SweepJob, jobs_of
 from tests.report.conftest import write_run
 
 NAME = "digits_compare"
@@ -44,16 +44,26 @@ def home(tmp_path: Path, monkeypatch) -> Path:
 @pytest.fixture
 def finish(home: Path) -> Callable[[], list[Path]]:
     """Puts a record where each job of the study has its run, and returns the folders."""
+    return lambda: [put(one) for one in jobs_of([f"+experiment={NAME}"]).unique]
 
-    def put() -> list[Path]:
-        folders = []
-        for one in jobs_of([f"+experiment={NAME}"]).unique:
-            mixer, seed = one.job.config.model.mixer.name, one.job.config.seed  # type: ignore[attr-defined]
-            top1 = {"attention": 0.95 + seed / 200, "lkca": 0.97 + seed / 100}[mixer]
-            flops = {"attention": 2_000_000, "lkca": 1_000_000}[mixer]
-            written = write_run(Path("other"), mixer, seed, top1, model={"parameters": flops, "flops_per_image": flops})
-            one.directory.parent.mkdir(parents=True, exist_ok=True)
-            folders.append(written.rename(one.directory))
-        return folders
 
-    return put
+def put(one: SweepJob) -> Path:
+    """A record of a finished run, where a job has it; its accuracy depends on mixer, seed and learning rate."""
+    config = one.job.config
+    mixer = config.model.mixer.name  # type: ignore[attr-defined]
+    top1 = {"attention": 0.95 + config.seed / 200, "lkca": 0.97 + config.seed / 100}[mixer] - config.optim.lr
+    cost = {"attention": 2_000_000, "lkca": 1_000_000}[mixer]
+    settings = {"optim.lr": config.optim.lr, "optim.weight_decay": config.optim.weight_decay}
+    settings |= {"data.name": config.data.name, "model.drop_path": config.model.drop_path}  # type: ignore[attr-defined]
+    written = write_run(
+        Path("other"),
+        mixer,
+        config.seed,
+        top1,
+        protocol=config.protocol.name,
+        config=settings,
+        metrics={"test/top1": top1, "val/top1": top1 - 0.01},
+        model={"parameters": cost, "flops_per_image": cost},
+    )
+    one.directory.parent.mkdir(parents=True, exist_ok=True)
+    return written.rename(one.directory)

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from lkca_exp.config.errors import ConfigError
+from lkca_exp.study.document import parts
 from lkca_exp.study.write import write
+from lkca_exp.sweep.jobs import jobs_of
 from tests.report.conftest import write_run
-from tests.study.conftest import NAME, README
+from tests.study.conftest import NAME, README, put
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -24,13 +26,13 @@ def test_the_folder_of_a_study_is_written_from_its_runs(home, finish):
     assert text.endswith("\nBy hand too.\n")
     assert "6 of 6 runs finished, 2 min 13 s in all." in text
     assert "Machine: AMD EPYC, 2 threads.\ntorch: 2.14.1.\n" in text
-    assert "- lkca reaches 98.00 % top-1 on digits (n = 3 seeds), 2.50 points above attention" in text
-    assert "| lkca | 3 | **98.00 ± 1.00** |" in text
+    assert "- lkca reaches 97.60 % top-1 on digits (n = 3 seeds), 2.50 points above attention" in text
+    assert "| lkca | 3 | **97.60 ± 1.00** |" in text
     assert "![Test top-1 against parameters](figures/cost-parameters.svg)\n\nMean and 95 %" in text
     drawn = {file.name for file in (home / "figures").iterdir()}
     assert {"seeds.svg", "cost-parameters.svg", "cost-flops.svg"} <= drawn
     assert all(f"(figures/{name})" in text for name in drawn)
-    assert "| lkca | 3 | **98.00 ± 1.00** |" in (home / "table.md").read_text()
+    assert "| lkca | 3 | **97.60 ± 1.00** |" in (home / "table.md").read_text()
 
 
 def test_results_have_a_row_a_run_and_no_host(home, finish):
@@ -110,6 +112,30 @@ def test_another_data_set_is_written_beside(home, finish):
 def test_words_that_do_not_change_the_runs_change_nothing(home, finish):
     finish()
     assert write(NAME, ["logger=none", "data=digits"]) == home / "README.md"
+
+
+def test_what_an_analysis_left_is_a_figure_too(home, finish):
+    (folder, *_) = finish()
+    (folder / "analysis").mkdir()
+    (folder / "analysis" / "kernels.png").write_bytes(b"a picture")
+    (home / "README.md").write_text("<!-- study: figures *-kernels -->\n<!-- /study -->\n")
+    write(NAME, [])
+    assert f"![kernels: attention, seed 0](figures/{folder.name}-kernels.png)" in (home / "README.md").read_text()
+    assert (home / "figures" / f"{folder.name}-kernels.png").read_bytes() == b"a picture"
+
+
+def test_a_search_and_the_round_after_it(home):
+    tuned = home.parent / "tuned"
+    tuned.mkdir()
+    (tuned / "README.md").write_text(README + "\n<!-- study: search -->\n<!-- /study -->\n")
+    first = jobs_of(["+experiment=tuned"])
+    for one in first.unique:
+        put(one)
+    write("tuned", [])
+    found = parts((tuned / "README.md").read_text())
+    assert f"{len(first.unique)} of 30 runs finished" in found["runs"]
+    assert "Validation top-1 %" in found["search"]
+    assert found["answer"] == found["table variants"] == ""
 
 
 @pytest.mark.parametrize(
