@@ -19,6 +19,11 @@ $(VENV)/installed: pyproject.toml
 run: install  ## compare LKCA with attention on scikit-learn's digits, in about two minutes
 	$(BIN)/python -m lkca_exp -m +experiment=digits_compare
 
+study: install  ## run the study NAME=kernel_size, ARGS='data=digits' if wanted, and write experiments/kernel_size
+	$(BIN)/python -m lkca_exp -m +experiment=$(NAME) $(ARGS)
+	$(if $(ANALYSE),$(BIN)/python -m lkca_exp.analysis run runs/$(NAME))
+	$(BIN)/python -m lkca_exp.study $(NAME) $(ARGS)
+
 test: install  ## check style and types, run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,4 +42,4 @@ bench: install  ## measure the training loop on this machine, which should be id
 clean:  ## remove .venv and caches; runs and data stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
-.PHONY: help install run test test-slow compare bench clean
+.PHONY: help install run study test test-slow compare bench clean

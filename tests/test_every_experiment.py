@@ -1,38 +1,24 @@
-"""Every experiment composes, says what it claims, and trains a batch."""
+"""Every experiment composes, says what it claims, and trains two batches."""
 
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
-from omegaconf import OmegaConf
 
 from lkca_exp.config.job import compose, conf_dir
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import read, run_directory
+from lkca_exp.sweep.jobs import SweepJob, jobs_of
 from lkca_exp.train import train
 from tests.data.published import WNIDS, tiny_imagenet_members, write_cifar, write_svhn, write_tiny_imagenet_zip
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
-VARIANT = re.compile("_(attention|lkca|baselines)$")
-MIXERS = ["model/mixer=attention", "model/mixer=lkca"]
 
-
-def choices(name: str) -> list[str]:
-    """The overrides that an experiment is tried with, one run each."""
-    if name.endswith("_baselines"):
-        swept = OmegaConf.load(conf_dir() / "experiment" / f"{name}.yaml").hydra.sweeper.params.model
-        return [f"model={model}" for model in swept.split(",")]
-    return [choice for choice in MIXERS if choice.endswith(tuple(VARIANT.findall(name) or ["attention", "lkca"]))]
-
-
-QUICK = (*MIXERS, "model=vit_lee2021", "model=convnext")
-RUNS = [
-    pytest.param(name, choice, marks=[] if choice in QUICK else pytest.mark.slow)
-    for name in EXPERIMENTS
-    for choice in choices(name)
-]
+FAST = 2
+"""Jobs of each experiment that the fast tests try; the slow ones try the others."""
 
 
 def header(name: str) -> str:
@@ -58,28 +44,53 @@ def test_there_are_experiments():
     assert {"digits_compare", "fashion_mnist_scarce"} | of_the_paper <= set(EXPERIMENTS)
 
 
+def test_the_papers_table_has_every_model_on_every_data_set():
+    jobs = jobs_of(["+experiment=paper_classification"]).unique
+    models = ["vit_attention", "vit_lkca", "sl_vit", "cct_7_3x1", "swin", "pit", "cait", "resnet18"]
+    data = ["cifar10", "cifar100", "svhn", "tiny_imagenet"]
+    told = []
+    for one in jobs:
+        words = dict(word.split("=") for word in one.overrides)
+        model = "_".join([words["model"], *([words["model/mixer"]] if "model/mixer" in words else [])])
+        told.append((int(words["seed"]), words["data"], model))
+    assert sorted(told) == sorted(product(range(3), data, models))
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_header_states_question_command_expectation_time_and_machine(name):
     told = header(name)
     assert told.startswith("# @package _global_\n# ")
     assert re.search(rf"^#   python -m lkca_exp (-m )?\+experiment={name}$", told, re.MULTILINE)
-    assert re.search(r"^# Expected: .*\d\d\.\d %.* seeds?\b", told, re.MULTILINE | re.DOTALL) or "not run here" in told
+    expected = rf"^# Expected: (.*\d\d\.\d %.* seeds?\b|not run here|see experiments/{name}\.$)"
+    assert re.search(expected, told, re.MULTILINE | re.DOTALL)
     assert re.search(r"^# Takes .*(second|minute|hour).* on ", told, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("name", "choice"), RUNS)
-def test_an_experiment_trains_a_batch(name, choice, archives, tmp_path):
-    fast = ["trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}", choice]
-    job = compose([f"+experiment={name}", *fast, *_files(name, archives)], SPECS)
-    if job.config.data.name == "fashion_mnist" and SOURCES["fashion_mnist"].find(tmp_path) is None:
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_trains_two_batches(name, archives, tmp_path):
+    for one in jobs_of([f"+experiment={name}", "seed=0"]).unique[:FAST]:
+        trains(one, archives, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_so_does_every_job_of_its_sweep(name, archives, tmp_path):
+    rest = jobs_of([f"+experiment={name}", "seed=0"]).unique[FAST:]
+    if not rest:
+        pytest.skip("tried by the fast tests")
+    for one in rest:
+        trains(one, archives, tmp_path)
+
+
+def trains(one: SweepJob, archives, tmp_path):
+    data = one.job.config.data.name
+    if data == "fashion_mnist" and SOURCES[data].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
+    overrides = [*one.overrides, "trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}"]
+    if data in archives:
+        overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=32"]
+    job = compose(overrides, SPECS)
     train(job.config, job.derived)
     record = read(run_directory(job.config, job.derived))
-    assert record["status"] == "finished"
-    assert bool(record["warnings"]) == (not job.config.data.verify)
-
-
-def _files(experiment: str, archives) -> list[str]:
-    """Overrides that have an experiment read the small archive of its data set."""
-    name = VARIANT.sub("", experiment)
-    return [f"data.archive={archives[name]}", "data.verify=false", "batch_size=32"] if name in archives else []
+    assert record["status"] == "finished", one.overrides
+    assert bool(record["warnings"]) == (data in archives)

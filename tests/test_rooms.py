@@ -55,6 +55,19 @@ def test_what_looks_from_outside_imports_all_but_the_report(room):
             assert not hidden
 
 
+def test_what_is_written_of_a_study_is_the_sweeps_and_the_reports():
+    """It says what jobs there are and what came of them, and nothing imports it."""
+    assert {target for file in files("study") for target, _ in imports(file)} == {
+        "config",
+        "report",
+        "runs",
+        "study",
+        "sweep",
+    }
+    others = [file for file in PACKAGE.rglob("*.py") if file.parent.name != "study"]
+    assert not [file for file in others for target, _ in imports(file) if target == "study"]
+
+
 def test_a_command_imports_rooms_and_wiring():
     """What is heavy may be hidden in a function, so that a mistake is answered without it."""
     commands = {file.parent.name: {target for target, _ in imports(file)} for file in PACKAGE.glob("*/__main__.py")}
@@ -62,11 +75,12 @@ def test_a_command_imports_rooms_and_wiring():
     assert commands["data"] <= {*ORDER, *WIRING}
     assert commands["runs"] <= {*ORDER, *WIRING}
     assert commands["report"] <= {"report"}
+    assert commands["study"] <= {"config", "study"}
 
 
 def test_every_room_is_known():
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name not in ("__pycache__", "conf")}
-    assert rooms == {*ORDER, "report", "analysis", "bench", "sweep"}
+    assert rooms == {*ORDER, "report", "analysis", "bench", "sweep", "study"}
     assert {path.stem for path in PACKAGE.glob("*.py")} == {*WIRING, "__init__"} - rooms
 
 

@@ -21,7 +21,7 @@ from lkca_exp.report.figures.model import Figure, Style
 from lkca_exp.report.figures.seeds import seeds
 from lkca_exp.report.figures.styles import in_figures, styles
 from lkca_exp.report.read.extras import Extras, Picture, read_extras
-from lkca_exp.report.read.load import load
+from lkca_exp.report.read.load import LeftOut, Run, load
 from lkca_exp.report.read.predictions import Predictions, read_predictions
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.tables.agreement import agreement_table
@@ -97,7 +97,14 @@ def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Publishe
 
     Raises ValueError for a folder that does not exist or holds no runs, and for a choice that fits none of them.
     """
-    summary = summarise(*load(studies), choice)
+    return work_out(*load(studies), choice, published)
+
+
+def work_out(
+    runs: Sequence[Run], left_out: Sequence[LeftOut], choice: Choice, published: Sequence[Published]
+) -> Content:
+    """All that is to be said of these runs. Raises ValueError for a choice that fits none of them."""
+    summary = summarise(runs, left_out, choice)
     found = ablations(summary)
     style = styles(summary, [line.name for ablation in found for line in ablation.lines])
     insides, not_shown = _insides(summary, style)

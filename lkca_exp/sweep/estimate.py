@@ -1,4 +1,4 @@
-"""How long a run will take, judged from those that finished."""
+"""What a run will cost: its model's size, and the time, judged from runs that finished."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import torch
+
+from lkca_exp.config.job import Job
 from lkca_exp.config.schema import AugmentConfig, DataConfig
 from lkca_exp.data.specs import SPECS
+from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 
 
 class Estimate:
@@ -39,6 +43,13 @@ def _kind(config: dict[str, Any]) -> str:
     """The mixer, or the name of a model that has none."""
     model = config["model"]
     return model.get("mixer", model)["name"]
+
+
+def price(job: Job) -> tuple[int, int]:
+    """Parameters of a job's model, and operations of one image's forward pass."""
+    with torch.device("meta"):
+        model = build_model(job.config.model, job.derived)
+    return count_parameters(model), flops_per_image(model, job.derived)
 
 
 def images_trained(config: dict[str, Any]) -> float:

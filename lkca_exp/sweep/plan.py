@@ -6,16 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 from lkca_exp.runs.identity import group
 from lkca_exp.runs.ledger import find_twin
 from lkca_exp.runs.state import RunState, State, look
-from lkca_exp.sweep.estimate import Estimate, finished_records
+from lkca_exp.sweep.estimate import Estimate, finished_records, price
 from lkca_exp.sweep.jobs import Jobs, SweepJob, multirun, resolve
 from lkca_exp.sweep.second_round import foretell, second_round
 
@@ -68,16 +66,9 @@ def _look(jobs: Jobs) -> list[Planned]:
     for one in jobs.unique:
         model = repr((one.job.config.model, one.job.derived))
         if model not in costs:
-            costs[model] = _cost(one)
+            costs[model] = price(one.job)
         planned.append(_look_at(one, *costs[model], estimate))
     return planned
-
-
-def _cost(one: SweepJob) -> tuple[int, int]:
-    """Parameters, and operations an image."""
-    with torch.device("meta"):
-        model = build_model(one.job.config.model, one.job.derived)
-    return count_parameters(model), flops_per_image(model, one.job.derived)
 
 
 def _look_at(one: SweepJob, parameters: int, flops: int, estimate: Estimate) -> Planned:

@@ -14,17 +14,24 @@ NEEDED = ("model", "data", "top1_percent", "protocol", "source")
 
 @dataclass(frozen=True)
 class Published:
-    """A top-1 accuracy in percent on the test images of a data set, trained on all of its training images."""
+    """A top-1 accuracy in percent on the test images of a data set, trained on all of its training images.
+
+    Where they are published too: the size, the multiplications of an image's forward pass on this data set, and `like`,
+    the overrides that our nearest model is made with.
+    """
 
     model: str
     data: str
     top1_percent: float
     protocol: str
     source: str
+    million_parameters: float | None = None
+    mega_multiplications: float | None = None
+    like: tuple[str, ...] = ()
 
 
 def read_published(path: Path | None) -> list[Published]:
-    """The rows of a CSV file with the columns in `NEEDED`; those of the default file, if it is there, for None.
+    """The rows of a CSV file with at least the columns in `NEEDED`; of the default file, if it is there, for None.
 
     Raises ValueError for a file that cannot be read, and names the line.
     """
@@ -45,10 +52,33 @@ def _row(path: Path, number: int, row: dict[str, str | None]) -> Published:
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise ValueError(f"{path}, line {number}: no {', '.join(missing)}")
-    try:
-        top1 = float(values["top1_percent"])
-    except ValueError:
-        top1 = math.nan
+    top1 = _number(values["top1_percent"])
     if not 0 <= top1 <= 100:
         raise ValueError(f"{path}, line {number}: top1_percent is {values['top1_percent']!r}, not 0 to 100")
-    return Published(values["model"], values["data"], top1, values["protocol"], values["source"])
+    return Published(
+        values["model"],
+        values["data"],
+        top1,
+        values["protocol"],
+        values["source"],
+        million_parameters=_size(path, number, "million_parameters", row),
+        mega_multiplications=_size(path, number, "mega_multiplications", row),
+        like=tuple((row.get("like") or "").split()),
+    )
+
+
+def _size(path: Path, number: int, name: str, row: dict[str, str | None]) -> float | None:
+    text = row.get(name)
+    if not text:
+        return None
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise ValueError(f"{path}, line {number}: {name} is {text!r}, not a number above 0")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

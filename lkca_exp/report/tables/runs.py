@@ -57,6 +57,7 @@ def run_table(summary: Summary) -> Table[RunRow]:
             {"commit": lambda r: r.run.git.get("commit"), "dirty": lambda r: r.run.git.get("dirty")},
             numeric=False,
         ),
+        raw_only("torch", lambda r: r.run.versions.get("torch")),
         raw_only("folder", lambda r: f"{r.run.study}/{r.run.folder.name}"),
         raw_only("id", lambda r: r.run.id),
         raw_only("group", lambda r: r.run.group),

@@ -1,0 +1,102 @@
+"""What a study costs before any of it was run: sizes of its models, operations, and hours that these come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from lkca_exp.report.formats import thousands
+from lkca_exp.report.read.published import Published
+from lkca_exp.report.tables.column import Column, Table, number, words
+from lkca_exp.report.tables.files import markdown_table
+from lkca_exp.sweep.estimate import images_trained, price
+from lkca_exp.sweep.jobs import Jobs, SweepJob
+
+GPU = "NVIDIA A100"
+PEAK = 19.5e12
+"""Operations a second in fp32, by NVIDIA's data sheet."""
+SHARE = 0.25
+"""Of the peak that a run is assumed to reach."""
+TRAINING = 3
+"""Forward and backward pass over the forward pass alone."""
+BASIS = (
+    f"The estimate takes the operations of training ({TRAINING} times those of a forward pass, for every image of "
+    f"every epoch) at {SHARE * 100:g} % of the GPU's {PEAK / 1e12:g} TFLOP/s in fp32; small models may reach less. "
+    "Multiplications are of one image's forward pass, LKCA's in the form that a CPU computes: by its N x N matrix, but "
+    "for small kernels."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration: `runs` of it, a seed each; `flops` of one image's forward pass; `hours` of one run, estimated;
+    and the published model that is most like it."""
+
+    data: str
+    name: str
+    runs: int
+    parameters: int
+    flops: int
+    hours: float
+    published: Published | None
+
+
+def cells(jobs: Jobs, published: Sequence[Published]) -> list[Cell]:
+    """The configurations of a sweep, in the order of their first jobs."""
+    by_name: dict[tuple[str, str], list[SweepJob]] = {}
+    varied = [key for key in jobs.varied_keys if key not in ("seed", "data")]
+    for one in jobs.unique:
+        name = " ".join(word for word in one.overrides if word.partition("=")[0] in varied)
+        by_name.setdefault((one.job.config.data.name, name), []).append(one)
+    return [_cell(data, name, same, published) for (data, name), same in by_name.items()]
+
+
+def _cell(data: str, name: str, same: Sequence[SweepJob], published: Sequence[Published]) -> Cell:
+    job = same[0].job
+    parameters, flops = price(job)
+    seconds = TRAINING * flops * images_trained(asdict(job.config)) / (PEAK * SHARE)
+    like = [one for one in published if one.data == data and one.like and set(one.like) <= set(same[0].overrides)]
+    return Cell(data, name, len(same), parameters, flops, seconds / 3600, next(iter(like), None))
+
+
+def cost(found: Sequence[Cell]) -> str:
+    """A table of the cells, and what all runs come to, in Markdown."""
+    columns: list[Column[Cell]] = [
+        words("Data", "data", lambda cell: cell.data),
+        words("Configuration", "configuration", lambda cell: cell.name),
+        number("Parameters", "parameters", lambda cell: cell.parameters, thousands),
+        number("Published parameters, M", "million_parameters", lambda cell: _of(cell, "million_parameters"), _plain),
+        number("Multiplications, M", "multiplications", lambda cell: cell.flops / 2e6, _tenth),
+        number(
+            "Published multiplications, M",
+            "mega_multiplications",
+            lambda cell: _of(cell, "mega_multiplications"),
+            _plain,
+        ),
+        number("Hours a run, estimated", "hours", lambda cell: cell.hours, _hours),
+        number("Published top-1 %", "top1_percent", lambda cell: _of(cell, "top1_percent"), lambda top1: f"{top1:.2f}"),
+    ]
+    table = Table(columns, found, list(dict.fromkeys(_source(cell.published) for cell in found if cell.published)))
+    runs, hours = sum(cell.runs for cell in found), sum(cell.runs * cell.hours for cell in found)
+    total = f"**Estimated, not measured:** {runs} runs, {_hours(hours)} hours on one {GPU}."
+    return f"{total} {BASIS}\n\n{markdown_table(table)}"
+
+
+def _of(cell: Cell, what: str) -> float | None:
+    return None if cell.published is None else getattr(cell.published, what)
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}"
+
+
+def _tenth(value: float) -> str:
+    return f"{value:,.1f}"
+
+
+def _source(one: Published) -> str:
+    return f"Published: {one.source}; {one.protocol}."

@@ -1,0 +1,111 @@
+"""What can stand in a part of a study's README, by its first word:
+
+cost            sizes of the models, operations and estimated hours; needs no run
+runs            how many runs there are, hours, machine, commit
+answer          the report's sentences
+table NAME      a table of the report: table, variants, runs, agreement
+figures NAME... the report's figures and pictures of these names, in which * stands for anything
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import fnmatch
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from lkca_exp.report.content import Content
+from lkca_exp.report.figures.svg import svg
+from lkca_exp.report.formats import count, duration
+from lkca_exp.report.tables.column import Table
+from lkca_exp.report.tables.files import csv_table, escape_markdown, markdown_table
+
+RESULTS = "results.csv"
+NOT_PUBLISHED = ("host",)
+"""What a record says that is nobody's business elsewhere."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A file of `figures/`, and what is said of it."""
+
+    file: str
+    content: bytes
+    title: str
+    note: str
+
+
+def results_csv(content: Content) -> str:
+    """A row a run, as the report writes it."""
+    columns = [
+        replace(column, raw={name: value for name, value in column.raw.items() if name not in NOT_PUBLISHED})
+        for column in content.runs.columns
+    ]
+    return csv_table(Table(columns, content.runs.rows))
+
+
+def runs(results: str, planned: int) -> str:
+    """What the rows of a results.csv say of the runs; `planned` is how many there should be."""
+    rows = list(csv.DictReader(io.StringIO(results)))
+    if not rows:
+        return f"**Not run here.** {count(planned, 'run')} to do.\n"
+    finished = [row for row in rows if row["status"] == "finished"]
+    seconds = sum(float(row.get("seconds") or 0) for row in finished)
+    commits = (row.get("commit", "")[:9] + "+" * (row.get("dirty") == "True") for row in finished)
+    facts = {
+        "Machine": _tally(row.get("device", "") for row in finished),
+        "torch": _tally(row.get("torch", "") for row in finished),
+        "Commit (+ with uncommitted changes)": _tally(commits),
+    }
+    told = [f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all."]
+    told += [f"{what}: {values}." for what, values in facts.items() if values]
+    return "\n".join([*told, f"A row a run: [{RESULTS}]({RESULTS})."]) + "\n"
+
+
+def answer(content: Content) -> str:
+    """The sentences, a line each, and the remarks."""
+    return "".join(f"- {escape_markdown(sentence)}\n" for sentence in [*content.sentences, *content.remarks])
+
+
+def table(content: Content, name: str) -> str:
+    """Raises ValueError for a table that the report does not have."""
+    tables = content.tables()
+    if name not in tables:
+        raise ValueError(f"the report has no table {name!r}; there are {', '.join(tables)}")
+    return markdown_table(tables[name])
+
+
+def drawings(content: Content, names: Sequence[str]) -> list[Drawing]:
+    """The figures and pictures of these names. Raises ValueError for a name that fits none of them."""
+    found = {
+        stem: Drawing(f"{stem}.svg", svg(figure, alone=True).encode(), figure.title, figure.note)
+        for stem, figure in content.figures().items()
+    }
+    for inside in content.insides:
+        for picture in inside.pictures:
+            kind, _, data = picture.address.partition(";base64,")
+            stem, suffix = f"{inside.folder.name}-{picture.stem}", kind.partition("/")[2].partition("+")[0]
+            title = f"{picture.stem}: {inside.name}"
+            found[stem] = Drawing(f"{stem}.{suffix}", base64.b64decode(data), title, "")
+    chosen = {name: [stem for stem in found if fnmatch.fnmatchcase(stem, name)] for name in names}
+    for name, stems in chosen.items():
+        if not stems:
+            raise ValueError(f"the report has no figure {name!r}; there are {', '.join(found)}")
+    return [found[stem] for stem in dict.fromkeys(stem for stems in chosen.values() for stem in stems)]
+
+
+def figures(drawn: Sequence[Drawing]) -> str:
+    """The images, each with its note."""
+    return "\n".join(
+        f"![{escape_markdown(one.title)}](figures/{one.file})\n" + (f"\n{escape_markdown(one.note)}\n" * bool(one.note))
+        for one in drawn
+    )
+
+
+def _tally(values: Iterable[str]) -> str:
+    """The values, the most frequent first; with the number of runs where there are several."""
+    found = Counter(value for value in values if value).most_common()
+    return ", ".join(value if len(found) == 1 else f"{value} ({number})" for value, number in found)
