@@ -18,6 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from lkca_exp.analysis import locality
+from lkca_exp.analysis.images import first_test_images
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.config.derive import Derived
@@ -62,6 +64,7 @@ def execute(
     facts = begun["model"] | {
         "parameters": count_parameters(model),
         "flops_per_image": flops_per_image(model, derived),
+        "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),
     }
     module = build_module(config, derived, model, data.watched_name)
     checkpoint = directory / "checkpoints" / "last.ckpt"
@@ -87,6 +90,8 @@ def execute(
         }
         if first:
             _write_results(config, directory, module, labels, predictions)
+            images = first_test_images(data, config.data.name, locality.NUM_IMAGES)
+            locality.look_in_passing(module.evaluated, images, directory / "analysis")
             sink.log(rows)  # all of them, if only the test was left to do
             sink.finish(outcome["metrics"] | facts | outcome["speed"], succeeded=True)
     return outcome

@@ -92,7 +92,8 @@ def test_another_study_takes_a_finished_run_over(cli, tmp_path):
     assert record(other)["reused_from"] == f"default/{first.name}"
     assert record(other)["study"] == "other"
     assert record(other)["metrics"] == record(first)["metrics"]
-    assert (other / "weights.safetensors").samefile(first / "weights.safetensors")
+    for name in ("weights.safetensors", "analysis/locality.json"):
+        assert (other / name).samefile(first / name)
 
 
 def test_a_run_held_by_another_process_is_left_to_it(cli, tmp_path):

@@ -13,15 +13,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lkca_exp.config.errors import short_answers
+from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.runs import identity
-from lkca_exp.runs.find import find_run
+from lkca_exp.runs.find import find_runs
 from lkca_exp.runs.state import look
 
 if TYPE_CHECKING:
     from lkca_exp.analysis.efficiency import Efficiency
+
+
+ROUNDS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,15 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="as for python -m lkca_exp -m: key=a,b compares"
     )
-    command.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 64], metavar="N", help="(1 64)")
-    command.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each is measured (3)")
+    command.add_argument("--batch-sizes", type=_number, nargs="+", default=[1, 64], metavar="N", help="(1 64)")
+    command.add_argument("--rounds", type=_number, default=ROUNDS, metavar="N", help="times that each is measured (3)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     command.set_defaults(run=lambda args: efficiency(args.overrides, args.batch_sizes, args.rounds, args.json))
-    command = commands.add_parser("run", help="a trained run's kernels, receptive fields and reach, for the report")
-    command.add_argument("of", metavar="RUN", nargs="+", help="folder, study/name, or the beginning of its name or id")
-    command.add_argument("--images", type=int, default=64, metavar="N", help="test images to look at (64)")
+    command = commands.add_parser("run", help="trained runs' kernels, receptive fields and reach, for the report")
+    command.add_argument(
+        "of",
+        metavar="RUN",
+        nargs="+",
+        help="a run or a study: folder, study, study/name, the beginning of a name or id",
+    )
+    command.add_argument("--images", type=_number, default=64, metavar="N", help="test images to look at (64)")
+    command.add_argument(
+        "--batch-sizes", type=_number, nargs="+", default=[], metavar="N", help="measure images/s at these too (none)"
+    )
+    command.add_argument("--again", action="store_true", help="also what was done before, of the same weights")
     command.add_argument("--runs", type=Path, default=PathsConfig.runs, metavar="DIR", help="folder of the studies")
-    command.set_defaults(run=lambda args: of_runs(args.of, args.runs, args.images))
+    command.set_defaults(run=lambda args: of_runs(args.of, args.runs, args.images, args.batch_sizes, args.again))
     args = parser.parse_args(arguments)
     with short_answers():
         args.run(args)
@@ -88,14 +100,39 @@ def _table(names: Sequence[str], costs: Sequence[Efficiency], rounds: int) -> Ta
     return table
 
 
-def of_runs(names: Sequence[str], root: Path, num_images: int) -> None:
-    """Write what each run's model has to show into its folder."""
-    runs = [look(find_run(name, root)) for name in names]
-    from lkca_exp.analysis.trained import analyse
+def of_runs(names: Sequence[str], root: Path, num_images: int, batch_sizes: Sequence[int], again: bool) -> None:
+    """Write what each run's model has to show into its folder. Of several runs those that have nothing to show are
+    named; rates are measured once for all seeds of a configuration.
 
+    Raises:
+        ConfigError: if no run has anything to show.
+    """
+    runs = [look(folder) for folder in find_runs(names, root)]
+    from lkca_exp.analysis.trained import analyse, measure
+
+    num_refused = 0
+    measured = set()
     for run in runs:
-        for file in analyse(run, num_images):
-            print(file)
+        try:
+            files = analyse(run, num_images, again)
+            group = run.record and run.record["group"]
+            if batch_sizes and group not in measured:
+                files += measure(run, batch_sizes, ROUNDS, again)
+                measured.add(group)
+        except ConfigError as error:
+            num_refused += 1
+            if num_refused == len(runs):
+                raise
+            print(f"{run.name}: left out. {error.rule}")
+            continue
+        print(f"{run.name}: {', '.join(file.name for file in files) or 'analysed before'}")
+
+
+def _number(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number from 1 on")
+    return int(text)
 
 
 if __name__ == "__main__":

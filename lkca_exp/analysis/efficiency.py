@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lkca_exp.config.job import Job
-from lkca_exp.config.schema import LkcaConfig
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay
 from lkca_exp.training.device import uses_gpu
 from lkca_exp.training.optim import build_optimizer
@@ -63,18 +61,9 @@ def static(job: Job) -> Efficiency:
     return Efficiency(
         parameters=count_parameters(model),
         flops=flops_per_image(model, job.derived),
-        flops_as_convolution=flops_as_convolution(job),
+        flops_as_convolution=flops_per_image(model, job.derived, backend="convolution"),
         activation_bytes=activation_bytes(model, random_images(job, 1)),
     )
-
-
-def flops_as_convolution(job: Job) -> int:
-    """Operations of one image's forward pass where LKCA is run as the convolution that it is."""
-    model = copy.deepcopy(job.config.model)
-    mixer = getattr(model, "mixer", None)
-    if isinstance(mixer, LkcaConfig):
-        mixer.view = "convolution"
-    return flops_per_image(build_model(model, job.derived), job.derived)
 
 
 def activation_bytes(model: nn.Module, images: Tensor) -> int:
@@ -92,6 +81,18 @@ def activation_bytes(model: nn.Module, images: Tensor) -> int:
         logits = model.train()(images)
     del logits  # kept until here, so that no two storages had one address
     return sum(kept.values())
+
+
+def curves(cost: Efficiency) -> dict[str, object]:
+    """For the report: the rates by batch size."""
+    rates = {"training": cost.train_images_per_s, "inference": cost.test_images_per_s}
+    return {
+        "title": "Throughput by batch size",
+        "x_label": "batch size",
+        "y_label": "images/s",
+        "x": list(cost.train_images_per_s),
+        "series": {name: [round(rate, 1) for rate in found.values()] for name, found in rates.items()},
+    }
 
 
 class Bench:

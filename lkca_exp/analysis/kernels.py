@@ -11,6 +11,10 @@ from torch import Tensor, nn
 
 NEGATIVE, ZERO, POSITIVE = (33, 102, 172), (247, 247, 247), (178, 24, 43)
 """Blue, white and red of ColorBrewer's RdBu, told apart by the colour-blind too."""
+BETWEEN = 0
+"""The place in the palette of what is between the kernels."""
+WHITE = (255, 255, 255)
+GAP = 4  # pixels on every side of a kernel
 
 
 def learned_kernels(model: nn.Module) -> list[Tensor]:
@@ -27,16 +31,27 @@ def picture(kernels: Sequence[Tensor], num_shown: int, zoom: int) -> Image.Image
     rows = []
     for layer in kernels:
         strongest = layer[layer.flatten(1).norm(dim=1).argsort(descending=True)[:num_shown]]
-        blank = torch.zeros(num_shown - len(strongest), *layer.shape[1:])
-        shown = torch.cat([layer.abs().mean(0, keepdim=True), strongest, blank])
+        shown = torch.cat([layer.abs().mean(0, keepdim=True), strongest])
         tiles = (shown / shown.abs().amax((1, 2), keepdim=True).clamp_min(1e-12)).numpy()
-        rows.append(np.concatenate([_framed(tile) for tile in tiles], axis=1))
-    levels = np.concatenate(rows)
-    return Image.fromarray(levels).resize((levels.shape[1] * zoom, levels.shape[0] * zoom), Image.Resampling.NEAREST)
+        places = [_framed(_places(tile).repeat(zoom, axis=0).repeat(zoom, axis=1)) for tile in tiles]
+        blank = np.full_like(places[0], BETWEEN)
+        rows.append(np.concatenate(places + [blank] * (1 + num_shown - len(places)), axis=1))
+    image = Image.fromarray(np.concatenate(rows))
+    image.putpalette(_palette())
+    return image
 
 
-def _framed(values: np.ndarray) -> np.ndarray:
-    """Colours (K+2, K+2, 3) of values from -1 to 1, with a white frame."""
-    toward = np.where(values[..., None] < 0, NEGATIVE, POSITIVE)
-    colours = np.array(ZERO) + np.abs(values)[..., None] * (toward - np.array(ZERO))
-    return np.pad(colours.round().astype(np.uint8), ((1, 1), (1, 1), (0, 0)), constant_values=255)
+def _framed(places: np.ndarray) -> np.ndarray:
+    return np.pad(places, GAP, constant_values=BETWEEN)
+
+
+def _places(values: np.ndarray) -> np.ndarray:
+    """Places 1 to 255 in the palette for values from -1 to 1."""
+    return (128 + 127 * values).round().astype(np.uint8)
+
+
+def _palette() -> list[int]:
+    """256 colours in a row; 0 is what is between, 1 the most negative, 128 zero, 255 the most positive."""
+    anchors = np.array([WHITE, NEGATIVE, ZERO, POSITIVE])
+    channels = [np.interp(np.arange(256), [0, 1, 128, 255], anchor) for anchor in anchors.T]
+    return np.stack(channels, axis=1).round().astype(int).flatten().tolist()

@@ -1,48 +1,84 @@
 """How far a model's tokens look, layer by layer: the paper's "local and global" as a curve.
 
 Attention and LKCA are brought to one form, the N x N matrix with which tokens read tokens. The mass of a row, the sum
-of its absolute weights, is counted by the distance of the two tokens.
+of its absolute weights, is counted by the distance of the two tokens: rows or columns, whichever is more, so that
+within r tokens is what a kernel of side 2r+1 covers. A run looks when it ends; `analysis run` looks at more images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lkca_exp.runs.files import write_json
+
+NUM_IMAGES = 16
+MOST_TOKENS = 256
+"""A run looks at so many test images when it ends, which takes a fraction of a second at the sizes of the literature;
+with more tokens it would take long, and much memory."""
+FILE = "locality.json"
+
+
+def look_in_passing(model: nn.Module, images: Tensor, folder: Path) -> None:
+    """`look`, as far as it is cheap."""
+    if all(mixer.grid[0] * mixer.grid[1] <= MOST_TOKENS for mixer in _mixers(model)):
+        look(model, images[:NUM_IMAGES], folder)
+
+
+def look(model: nn.Module, images: Tensor, folder: Path) -> list[Path]:
+    """Write locality.json into `folder`, if the model has mixers to look into; returns the files.
+
+    Args:
+        images: (B, channels, H, W), normalised; attention's mass is a mean over them.
+    """
+    found = [(mass_within(matrix, grid), grid) for matrix, grid in matrices(model, images)]
+    if not found:
+        return []
+    shares, grids = zip(*found, strict=True)
+    folder.mkdir(exist_ok=True)
+    write_json(folder / FILE, curves(shares, even(grids[0])) | {"images": len(images)})
+    return [folder / FILE]
+
 
 def mass_within(matrix: Tensor, grid: tuple[int, int]) -> Tensor:
-    """The share of every row's mass within r tokens, rows or columns, whichever is more; a mean over the rows.
+    """The share of every row's mass within r tokens; a mean over the rows.
 
     Args:
         matrix: (..., N, N) weights, of any sign; a row of zeros is left out.
         grid: rows and columns of the N tokens.
 
     Returns:
-        (max(grid),): the share for r = 0, 1, ...; the last one is 1.
+        (max(grid),): the share for r = 0, 1, ...; the last one is 1. NaN if all rows are zeros.
     """
     rows, columns = (torch.arange(length) for length in grid)
     places = torch.cartesian_prod(rows, columns)
     distance = (places[:, None] - places[None]).abs().amax(-1)
-    weights = matrix.abs().flatten(0, -3) if matrix.ndim > 2 else matrix.abs()[None]
-    total = weights.sum(-1)
-    within = torch.stack([(weights * (distance <= r)).sum(-1) for r in range(max(grid))])
-    return (within / total)[:, total > 0].mean(-1)
+    near_rNN = (distance <= torch.arange(max(grid))[:, None, None]).to(matrix)
+    weights_BNN = matrix.abs().reshape(-1, *matrix.shape[-2:])
+    within_BNr = torch.einsum("bqk,rqk->bqr", weights_BNN, near_rNN)
+    total_BN = within_BNr[..., -1]
+    return (within_BNr[total_BN > 0] / total_BN[total_BN > 0, None]).mean(0)
 
 
-def layers(model: nn.Module, images: Tensor) -> list[Tensor]:
-    """`mass_within` of every mixer that has a matrix, in the order of the layers, a mean over the images."""
-    return [mass_within(matrix, grid) for matrix, grid in matrices(model, images)]
+def even(grid: tuple[int, int]) -> Tensor:
+    """`mass_within` of tokens that read all tokens alike: what is neither local nor global."""
+    num_tokens = grid[0] * grid[1]
+    return mass_within(torch.ones(num_tokens, num_tokens), grid)
 
 
 def matrices(model: nn.Module, images: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
-    """The N x N matrices of a model's mixers for these images, (B or 1, G, N, N), with their grids.
+    """The N x N matrices of a model's mixers for these images, (B or 1, G, N, N), with their grids, layer by layer.
 
     A mixer has one if it has a method `matrix`. A class token's row and column are left out.
     """
-    mixers: list[Any] = [module for module in model.modules() if hasattr(module, "matrix")]
+    mixers = _mixers(model)
+    if not mixers:
+        return
     inputs: dict[nn.Module, Tensor] = {}
 
     def note(mixer: nn.Module, args: tuple[Tensor]) -> None:
@@ -50,23 +86,34 @@ def matrices(model: nn.Module, images: Tensor) -> Iterator[tuple[Tensor, tuple[i
 
     handles = [mixer.register_forward_pre_hook(note) for mixer in mixers]
     try:
-        with torch.no_grad():
-            model.eval()(images)
+        # A compiled model would pass the hooks by.
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+            model.eval()(images.to(next(model.parameters()).device))
     finally:
         for handle in handles:
             handle.remove()
     for mixer in mixers:
         of_grid = slice(-mixer.grid[0] * mixer.grid[1], None)
         with torch.no_grad():
-            yield mixer.matrix(inputs[mixer])[..., of_grid, of_grid], mixer.grid
+            yield mixer.matrix(inputs[mixer])[..., of_grid, of_grid].cpu(), mixer.grid
 
 
-def curves(shares: Sequence[Tensor]) -> dict[str, object]:
-    """For the report: a line for each layer."""
+def _mixers(model: nn.Module) -> list[Any]:
+    return [module for module in model.modules() if hasattr(module, "matrix")]
+
+
+def curves(shares: tuple[Tensor, ...], evenly: Tensor) -> dict[str, object]:
+    """For the report: a line for each layer, and what it would be `evenly`."""
     return {
         "title": "Share of the mixer's mass by distance",
         "x_label": "within r tokens",
         "y_label": "share of the mass",
-        "x": list(range(len(shares[0]))),
-        "series": {f"layer {number}": [round(float(v), 4) for v in share] for number, share in enumerate(shares, 1)},
+        "x": list(range(len(evenly))),
+        "series": {f"layer {number}": _rounded(share) for number, share in enumerate(shares, 1)},
+        "even": _rounded(evenly),
     }
+
+
+def _rounded(values: Tensor) -> list[float | None]:
+    """JSON has no NaN."""
+    return [round(value, 5) if math.isfinite(value) else None for value in values.tolist()]

@@ -35,10 +35,25 @@ def receptive_fields(model: VisionTransformer, images: Tensor, grid: tuple[int, 
     return torch.stack(fields)
 
 
-def area(field: Tensor, share: float = 0.9) -> float:
-    """The share of the image's pixels that hold this share of the field's mass, the strongest first."""
-    mass = field.flatten().sort(descending=True).values.cumsum(0)
-    return float((mass < share * mass[-1]).sum() + 1) / field.numel()
+def radius(field: Tensor, grid: tuple[int, int]) -> float:
+    """The mean distance, in pixels, of the mass of a field (H, W) from the middle of the central token's patch."""
+    along = zip(field.shape, grid, strict=True)
+    rows, columns = (torch.arange(size) + 0.5 - (tokens // 2 + 0.5) * size / tokens for size, tokens in along)
+    distance = (rows[:, None] ** 2 + columns**2).sqrt()
+    return float((field * distance).sum() / field.sum())
+
+
+def curves(fields: Tensor, grid: tuple[int, int]) -> dict[str, object]:
+    """For the report: the radius by layer, and what it would be `even`, if the centre depended on all pixels alike."""
+    radii = [round(radius(field, grid), 3) for field in fields]
+    return {
+        "title": "Radius of the effective receptive field",
+        "x_label": "layer",
+        "y_label": "mean distance from the centre, pixels",
+        "x": list(range(1, len(radii) + 1)),
+        "series": {"radius": radii},
+        "even": round(radius(torch.ones_like(fields[0]), grid), 3),
+    }
 
 
 def picture(fields: Tensor, zoom: int) -> Image.Image:

@@ -2,58 +2,87 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import torch
+import numpy as np
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lkca_exp.analysis import kernels, locality, receptive_field
-from lkca_exp.augment.normalise import normalise
+from lkca_exp.analysis import efficiency, kernels, locality, receptive_field
+from lkca_exp.analysis.images import first_test_images
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.config.job import Job, checked
+from lkca_exp.config.job import checked
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
 from lkca_exp.evaluate import stored
 from lkca_exp.models.build import build_model
 from lkca_exp.models.vit import VisionTransformer
 from lkca_exp.runs.files import write_atomically, write_json
+from lkca_exp.runs.ledger import ANALYSIS
 from lkca_exp.runs.state import RunState
+from lkca_exp.training.device import take_up_threads
 
 PIXELS_A_TILE = 96
-NUM_KERNELS_SHOWN = 12
+NUM_KERNELS_SHOWN = 8
+FIELD, EFFICIENCY = "receptive_field.json", "efficiency.json"
 
 
-def analyse(run: RunState, num_images: int) -> list[Path]:
+def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     """Write what the run's model has to show into `analysis/` in its folder, and return the files.
 
-    kernels.png and kernels.json: the learned kernels, if it has any, and their numbers, a layer each.
+    kernels.png: the learned kernels, if it has any.
     locality.json: the share of the mixers' mass by distance, over `num_images` test images.
-    receptive_field.png and .json: what its central tokens depend on, block by block, over the same images.
+    receptive_field.png, .json, .npz: what its central tokens depend on, block by block, over the same images.
+
+    Nothing is done, unless `again`, where the same was asked of the same weights before.
 
     Raises:
         ConfigError: if the run has no weights, or a model without tokens.
     """
     cfg, weights = stored(run)
+    folder = run.folder / ANALYSIS
+    of = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest(), "images": num_images}
+    if not again and of.items() <= _read(folder / FIELD).items():
+        return []
     job = checked(cfg, SPECS)
     model = build_model(job.config.model, job.derived)
     if not isinstance(model, VisionTransformer) or not isinstance(job.derived, VitDerived):
         raise ConfigError("run", run.name, f"Its model, {job.config.model.name}, has no grid of tokens to look at.")
     model.load_state_dict(load_file(weights))
-    images = first_test_images(job, num_images)
-    folder = run.folder / "analysis"
+    images = first_test_images(prepare(job.config), job.config.data.name, num_images)
     folder.mkdir(exist_ok=True)
-    written = _kernels(model, folder) + _locality(model, images, folder)
-    return written + _receptive_field(model, images, job.derived.grid, folder)
+    written = _kernels(model, folder) + locality.look(model, images, folder)
+    return written + _receptive_field(model, images, job.derived.grid, folder, of)
 
 
-def first_test_images(job: Job, count: int) -> Tensor:
-    """Normalised images (count, channels, H, W)."""
-    spec = SPECS[job.config.data.name]
-    pixels = torch.from_numpy(prepare(job.config).test.images[:count].copy())
-    return normalise(pixels, spec.mean, spec.std)
+def measure(run: RunState, batch_sizes: Sequence[int], rounds: int, again: bool) -> list[Path]:
+    """Write efficiency.json into `analysis/` in the run's folder: images/s at these batch sizes, with the threads that
+    the run had. Nothing is done, unless `again`, where they are there.
+
+    Raises:
+        ConfigError: if the run has no weights, as for the rest of its analysis.
+    """
+    file = run.folder / ANALYSIS / EFFICIENCY
+    if not again and _read(file).get("x") == list(batch_sizes):
+        return []
+    cfg, _ = stored(run)
+    assert run.record is not None
+    take_up_threads(run.record["device"])
+    (cost,) = efficiency.measure([checked(cfg, SPECS)], batch_sizes, rounds)
+    file.parent.mkdir(exist_ok=True)
+    write_json(file, efficiency.curves(cost))
+    return [file]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What a file of ours holds; nothing if there is none."""
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def _kernels(model: VisionTransformer, folder: Path) -> list[Path]:
@@ -61,35 +90,25 @@ def _kernels(model: VisionTransformer, folder: Path) -> list[Path]:
     if not learned:
         return []
     zoom = max(PIXELS_A_TILE // learned[0].shape[-1], 1)
-    picture, numbers = folder / "kernels.png", folder / "kernels.json"
-    write_atomically(picture, partial(kernels.picture(learned, NUM_KERNELS_SHOWN, zoom).save, format="PNG"))
-    write_json(numbers, {"layers": [layer.tolist() for layer in learned]})
-    return [picture, numbers]
-
-
-def _locality(model: VisionTransformer, images: Tensor, folder: Path) -> list[Path]:
-    shares = locality.layers(model, images)
-    if not shares:
-        return []
-    file = folder / "locality.json"
-    write_json(file, locality.curves(shares))
+    file = folder / "kernels.png"
+    picture = kernels.picture(learned, NUM_KERNELS_SHOWN, zoom)
+    write_atomically(file, partial(picture.save, format="PNG", optimize=True))
     return [file]
 
 
-def _receptive_field(model: VisionTransformer, images: Tensor, grid: tuple[int, int], folder: Path) -> list[Path]:
+def _receptive_field(
+    model: VisionTransformer, images: Tensor, grid: tuple[int, int], folder: Path, of: dict[str, Any]
+) -> list[Path]:
+    """`of` goes last into the numbers: with them the analysis is whole."""
     fields = receptive_field.receptive_fields(model, images, grid)
-    picture, numbers = folder / "receptive_field.png", folder / "receptive_field.json"
+    files = [folder / name for name in ("receptive_field.png", "receptive_field.npz", FIELD)]
     zoom = max(2 * PIXELS_A_TILE // fields.shape[-1], 1)
-    write_atomically(picture, partial(receptive_field.picture(fields, zoom).save, format="PNG"))
-    areas = [round(receptive_field.area(field), 4) for field in fields]
-    write_json(
-        numbers,
-        {
-            "title": "Effective receptive field",
-            "x_label": "block",
-            "y_label": "share of the pixels that hold 90 % of the gradient",
-            "x": list(range(1, len(areas) + 1)),
-            "series": {"centre": areas},
-        },
-    )
-    return [picture, numbers]
+    write_atomically(files[0], partial(receptive_field.picture(fields, zoom).save, format="PNG", optimize=True))
+    write_atomically(files[1], partial(_save, fields=fields.numpy().astype(np.float16)))
+    write_json(files[2], receptive_field.curves(fields, grid) | of)
+    return files
+
+
+def _save(file: Path, fields: np.ndarray) -> None:
+    with file.open("wb") as stream:
+        np.savez_compressed(stream, fields=fields)

@@ -93,17 +93,18 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def flops_per_image(model: nn.Module, derived: Derived) -> int:
+def flops_per_image(model: nn.Module, derived: Derived, backend: str | None = None) -> int:
     """Operations of one image's forward pass in evaluation mode; a multiplication with its addition counts as two.
 
     Counted are matrix products and convolutions as they are run, those with padding included. So LKCA's count depends
-    on its backend: 2*N*N*C as a matrix, 2*N*K*K*C as a convolution, less where padding is left out. Neither the model
-    nor a random generator is touched.
+    on its backend, the model's own or the one given: 2*N*N*C as a matrix, 2*N*K*K*C as a convolution, less where
+    padding is left out. Neither the model nor a random generator is touched.
     """
     # Shapes without numbers. Nothing is computed, and attention is taken as plain products: the fused one of a CPU is
     # unknown to the counter, which would have it for free. Nor are there gradients: the counter stumbles over a view of
     # a parameter, such as an expanded class token, that asks for one and has no history.
     replica = copy.deepcopy(model).to("meta").eval().requires_grad_(False)
+    use_backend(replica, backend)
     image = torch.empty(1, derived.channels, derived.image_size, derived.image_size, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         replica(image)

@@ -83,6 +83,8 @@ def markdown(content: Content) -> str:
     paragraphs = [escape_markdown(sentence) for sentence in content.sentences]
     for setting, table in zip(content.summary.settings, content.variants, strict=True):
         paragraphs += [f"**{escape_markdown(setting.name)}**", markdown_table(table).rstrip()]
+    for looks in content.looks:
+        paragraphs += [escape_markdown(sentence) for sentence in looks.sentences]
     paragraphs += [escape_markdown(remark) for remark in content.remarks]
     return "\n\n".join(paragraphs) + "\n"
 

@@ -12,21 +12,25 @@ from lkca_exp.report.compare.aggregate import Setting, Summary, Variant, summari
 from lkca_exp.report.compare.agreement import Agreement, agreements
 from lkca_exp.report.compare.answer import answer
 from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.compare.reach import VariantReach, reaches, sentences
 from lkca_exp.report.figures.ablation import ablation_figures
 from lkca_exp.report.figures.classes import class_figures
 from lkca_exp.report.figures.cost import costs
 from lkca_exp.report.figures.curves import curves
 from lkca_exp.report.figures.extras import curves_figure
 from lkca_exp.report.figures.model import Figure, Style
+from lkca_exp.report.figures.reach import reach_figures
 from lkca_exp.report.figures.seeds import seeds
 from lkca_exp.report.figures.styles import in_figures, styles
 from lkca_exp.report.read.extras import Extras, Picture, read_extras
 from lkca_exp.report.read.load import LeftOut, Run, load
 from lkca_exp.report.read.predictions import Predictions, read_predictions
 from lkca_exp.report.read.published import Published
+from lkca_exp.report.read.reach import read_reach
 from lkca_exp.report.tables.agreement import agreement_table
 from lkca_exp.report.tables.column import Table
 from lkca_exp.report.tables.matrix import MatrixRow, matrix
+from lkca_exp.report.tables.reach import layer_table, reach_table
 from lkca_exp.report.tables.runs import RunRow, run_table
 from lkca_exp.report.tables.variants import variant_table
 
@@ -42,6 +46,17 @@ class Panel:
     drawn: Sequence[Variant]
     figures: Sequence[Figure]
     agreement: Table[Agreement]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How far the tokens of a setting's variants look; `drawn` are those in the figures."""
+
+    setting: Setting
+    drawn: Sequence[VariantReach]
+    sentences: Sequence[str]
+    figures: Sequence[Figure]
+    table: Table[VariantReach]
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,7 @@ class Content:
     runs: Table[RunRow]
     panels: Sequence[Panel]
     ablations: Sequence[Figure]
+    looks: Sequence[Looks]
     insides: Sequence[Inside]
     style: dict[str, Style]
     notes: Sequence[str]
@@ -76,13 +92,16 @@ class Content:
         """By the stem of their file."""
         pairs = [row for panel in self.panels for row in panel.agreement.rows]
         found: dict[str, Table] = {"table": self.matrix, "variants": variant_table(self.summary), "runs": self.runs}
-        return found | ({"agreement": agreement_table(pairs)} if pairs else {})
+        reached = [row for one in self.looks for row in one.table.rows]
+        found |= {"agreement": agreement_table(pairs)} if pairs else {}
+        return found | ({"reach": reach_table(reached), "reach_layers": layer_table(reached)} if reached else {})
 
     def figures(self) -> dict[str, Figure]:
         """By the stem of their file, which names the setting where there are several."""
         found: dict[str, Figure] = {}
         several = len(self.panels) > 1
-        of_settings = [(f"{panel.setting.name}-" * several, one) for panel in self.panels for one in panel.figures]
+        parts: list[Panel | Looks] = [*self.panels, *self.looks]
+        of_settings = [(f"{part.setting.name}-" * several, one) for part in parts for one in part.figures]
         of_runs = [(f"{inside.folder.name}-", one) for inside in self.insides for one in inside.figures]
         for prefix, figure in [*of_settings, *(("", one) for one in self.ablations), *of_runs]:
             stem = re.sub(r"[^\w.]+", "-", f"{prefix}{figure.slug}").strip("-.")[:100]
@@ -107,6 +126,7 @@ def work_out(
     summary = summarise(runs, left_out, choice)
     found = ablations(summary)
     style = styles(summary, [line.name for ablation in found for line in ablation.lines])
+    looks, unread = _looks(summary, style)
     insides, not_shown = _insides(summary, style)
     return Content(
         summary=summary,
@@ -116,9 +136,10 @@ def work_out(
         runs=run_table(summary),
         panels=[_panel(setting, style) for setting in summary.settings],
         ablations=ablation_figures(found, summary.metric, style),
+        looks=looks,
         insides=insides,
         style=style,
-        notes=[*summary.notes, *not_shown],
+        notes=[*summary.notes, *unread, *not_shown],
     )
 
 
@@ -139,6 +160,22 @@ def _panel(setting: Setting, style: dict[str, Style]) -> Panel:
 def _predictions(setting: Setting) -> dict[Path, Predictions]:
     counted = [run for variant in setting.variants for run in variant.counted]
     return {run.folder: found for run in counted if (found := read_predictions(run)) is not None}
+
+
+def _looks(summary: Summary, style: dict[str, Style]) -> tuple[list[Looks], list[str]]:
+    """Of each setting with runs that were looked at; and what could not be read."""
+    found: list[Looks] = []
+    unread: list[str] = []
+    for setting in summary.settings:
+        read = {run.folder: read_reach(run) for variant in setting.variants for run in variant.counted}
+        unread += [problem for reach in read.values() for problem in reach.problems]
+        reached = reaches(setting.variants, read)
+        if reached:
+            names = {variant.name for variant in in_figures(setting)}
+            drawn = [one for one in reached if one.variant.name in names]
+            told, figures = sentences(reached), reach_figures(drawn, style)
+            found.append(Looks(setting, drawn, told, figures, reach_table(reached)))
+    return found, unread
 
 
 def _insides(summary: Summary, style: dict[str, Style]) -> tuple[list[Inside], list[str]]:

@@ -46,6 +46,16 @@ def find_studies(texts: Sequence[str], root: Path) -> dict[Path, list[Path]]:
     return studies
 
 
+def find_runs(texts: Sequence[str], root: Path) -> list[Path]:
+    """The runs that are meant, each once: those of a study, given as its folder or by its name, or those that are
+    given as `find_run` takes one; a beginning may be that of several.
+
+    Raises:
+        ConfigError: if one of the texts is no study's and no run's.
+    """
+    return list(dict.fromkeys(run for text in texts for run in _runs(text, root)))
+
+
 def find_run(text: str, root: Path) -> Path:
     """The run that is given as its folder, as `study/name`, or by the beginning of its name or id.
 
@@ -55,7 +65,7 @@ def find_run(text: str, root: Path) -> Path:
     if is_run(Path(text)):
         return Path(text)
     runs = all_runs(root)
-    fitting = [run for run in runs if text in (_full_name(run), run.name)] or [run for run in runs if _fits(run, text)]
+    fitting = _fitting(runs, text)
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -63,13 +73,32 @@ def find_run(text: str, root: Path) -> Path:
     raise ConfigError("run", text, f"There is no such run in {root}.", _near(text, map(_full_name, runs)))
 
 
+def _runs(text: str, root: Path) -> list[Path]:
+    if is_run(Path(text)):
+        return [Path(text)]
+    runs = all_runs(root)
+    found = _runs_of_study(text, root) or _fitting(runs, text)
+    if not found:
+        names = {name for run in runs for name in (run.parent.name, _full_name(run))}
+        raise ConfigError("run", text, f"There is no such run or study in {root}.", _near(text, names))
+    return found
+
+
 def _study(text: str, root: Path) -> list[Path]:
-    for folder in (Path(text), root / text):
-        found = runs_in(folder) or all_runs(folder)
-        if found:
-            return found
+    if found := _runs_of_study(text, root):
+        return found
     names = {run.parent.name for run in all_runs(root)}
     raise ConfigError("study", text, f"There is no such study in {root}, or no run in it.", _near(text, names))
+
+
+def _runs_of_study(text: str, root: Path) -> list[Path]:
+    """Empty if there is no such study."""
+    return next((found for folder in (Path(text), root / text) if (found := runs_in(folder) or all_runs(folder))), [])
+
+
+def _fitting(runs: Sequence[Path], text: str) -> list[Path]:
+    """The run of this name, else those that the text is the beginning of."""
+    return [run for run in runs if text in (_full_name(run), run.name)] or [run for run in runs if _fits(run, text)]
 
 
 def _fits(run: Path, text: str) -> bool:

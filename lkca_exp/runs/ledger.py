@@ -17,6 +17,7 @@ from lkca_exp.runs.identity import identity
 log = logging.getLogger(__name__)
 
 RESULT_FILES = ("config.yaml", "metrics.jsonl", "predictions.npz", "weights.safetensors", "train.log")
+ANALYSIS = "analysis"
 
 
 def finished(directory: Path, id: str) -> dict[str, Any] | None:
@@ -62,8 +63,8 @@ def reuse(twin: Path, directory: Path) -> dict[str, Any]:
     record = records.read(twin)
     assert record is not None
     directory.mkdir(parents=True, exist_ok=True)
-    for name in RESULT_FILES:
-        if (twin / name).exists():
+    for name in (*RESULT_FILES, *(f"{ANALYSIS}/{path.name}" for path in sorted(twin.glob(f"{ANALYSIS}/*")))):
+        if (twin / name).is_file():
             _link(twin / name, directory / name)
     record |= {"study": directory.parent.name, "reused_from": record["reused_from"] or "/".join(twin.parts[-2:])}
     write_json(directory / "run.json", record)
@@ -81,6 +82,7 @@ def set_aside(directory: Path) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lkca_exp.runs.ledger import RESULT_FILES
+from lkca_exp.runs.ledger import ANALYSIS, RESULT_FILES
 from lkca_exp.runs.lock import undisturbed
 from lkca_exp.runs.state import State, look
 
@@ -30,7 +30,8 @@ def remove(folder: Path, *, previous: bool) -> list[Path]:
         files = _leftovers(folder, previous) if free else []
         for file in files:
             file.unlink()
-        for place in (folder / "checkpoints", folder / "previous" / "checkpoints", folder / "previous"):
+        replaced = folder / "previous"
+        for place in (folder / "checkpoints", replaced / "checkpoints", replaced / ANALYSIS, replaced):
             if place.is_dir() and not any(place.iterdir()):
                 place.rmdir()
     return files
@@ -46,10 +47,11 @@ def freed_bytes(files: Sequence[Path]) -> int:
 
 def _leftovers(folder: Path, previous: bool) -> list[Path]:
     replaced = folder / "previous"
-    found = [file for place in (folder, folder / "checkpoints", replaced) for file in place.glob(".*.tmp")]
+    places = (folder, folder / "checkpoints", folder / ANALYSIS, replaced)
+    found = [file for place in places for file in place.glob(".*.tmp")]
     if look(folder).state is State.FINISHED:
         found += (folder / "checkpoints").glob("*.ckpt")
         if previous:
             found += [replaced / name for name in REPLACED_FILES if (replaced / name).exists()]
-            found += (replaced / "checkpoints").glob("*")
+            found += [*(replaced / "checkpoints").glob("*"), *(replaced / ANALYSIS).glob("*")]
     return sorted(set(found))

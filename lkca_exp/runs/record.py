@@ -7,6 +7,7 @@ predictions.npz     test labels and top-1 predictions
 train.log           the log
 checkpoints/        last.ckpt, to continue from; gone after success unless keep=all
 weights.safetensors the trained weights
+analysis/           how far the model's tokens look, layer by layer, and what `lkca_exp.analysis` was asked for
 """
 
 from __future__ import annotations

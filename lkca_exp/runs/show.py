@@ -14,6 +14,7 @@ from rich.text import Text
 from lkca_exp.config.errors import show
 from lkca_exp.config.schema import GROUP_SCHEMAS, schema_of
 from lkca_exp.runs.format import flatten
+from lkca_exp.runs.ledger import ANALYSIS
 from lkca_exp.runs.listing import clock
 from lkca_exp.runs.state import RunState, State
 
@@ -84,7 +85,7 @@ def files(folder: Path) -> list[Path]:
     """What a run left, by name; folders of loggers and of an earlier result are no part of it."""
     return sorted(
         path
-        for place in (folder, folder / "checkpoints")
+        for place in (folder, folder / "checkpoints", folder / ANALYSIS)
         if place.is_dir()
         for path in place.iterdir()
         if path.is_file()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
 from lkca_exp.analysis.efficiency import activation_bytes, measure, static
-from tests.conftest import TINY
 
 
 def test_costs_without_a_clock(job):
@@ -40,13 +38,3 @@ def test_the_command(cli, tmp_path):
     assert "inference, images/s, batch 2" in done.stdout
     assert (tmp_path / "costs.json").read_text().count('"parameters"') == 2, "seeds are no other models"
     assert cli("efficiency", "model.width=x", module="lkca_exp.analysis").returncode == 2
-
-
-@pytest.mark.parametrize("mixer", ["attention", "lkca"])
-def test_a_trained_run_gets_its_pictures(mixer, cli, tmp_path):
-    assert cli(*TINY, f"model/mixer={mixer}").returncode == 0
-    done = cli("run", f"digits-{mixer}", "--images", "8", module="lkca_exp.analysis")
-    assert done.returncode == 0, done.stderr
-    names = {path.name for path in tmp_path.glob("runs/default/*/analysis/*")}
-    expected = {"locality.json", "receptive_field.png", "receptive_field.json"}
-    assert names == expected | ({"kernels.png", "kernels.json"} if mixer == "lkca" else set())

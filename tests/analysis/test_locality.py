@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
-from lkca_exp.analysis.locality import curves, layers, mass_within
+from lkca_exp.analysis.locality import MOST_TOKENS, even, look, look_in_passing, mass_within, matrices
 from lkca_exp.models.build import build_model
 
 GRID = (3, 4)
 N = 12
+
+
+def layers(model, images):
+    return [mass_within(matrix, grid) for matrix, grid in matrices(model, images)]
 
 
 def test_a_token_that_reads_itself_reads_nothing_further():
@@ -43,9 +49,6 @@ def test_every_layer_of_a_model_has_a_curve(mixer, job):
         assert len(shares) == 4
         assert (shares.diff() >= 0).all()
         assert shares[-1].item() == pytest.approx(1)
-    told = curves(found)
-    assert told["x"] == [0, 1, 2, 3]
-    assert list(told["series"]) == ["layer 1", "layer 2"]
 
 
 def test_a_kernel_of_one_token_is_wholly_local(job):
@@ -58,3 +61,47 @@ def test_a_class_token_is_left_out(job):
     made = job("model/mixer=attention", "model.pooling=class_token")
     model = build_model(made.config.model, made.derived)
     assert all(shares[-1].item() == pytest.approx(1) for shares in layers(model, torch.randn(2, 1, 8, 8)))
+
+
+def test_a_compiled_model_is_looked_into_too(job):
+    made = job("model/mixer=attention")
+    model = build_model(made.config.model, made.derived).eval()
+    images = torch.randn(2, 1, 8, 8)
+    before = layers(model, images)
+    model.compile(backend="eager")
+    with torch.no_grad():
+        model(images)
+    assert all(map(torch.equal, layers(model, images), before))
+
+
+def test_what_the_report_reads(job, tmp_path):
+    made = job()
+    (file,) = look(build_model(made.config.model, made.derived), torch.randn(3, 1, 8, 8), tmp_path / "analysis")
+    told = json.loads(file.read_text())
+    assert (told["x"], told["images"]) == ([0, 1, 2, 3], 3)
+    assert list(told["series"]) == ["layer 1", "layer 2"]
+    assert told["even"] == pytest.approx(even((4, 4)).tolist(), abs=1e-5)
+
+
+def test_weights_of_zero_are_told_as_such(job, tmp_path):
+    made = job()
+    model = build_model(made.config.model, made.derived)
+    torch.nn.init.zeros_(model.blocks[0].mixer.kernel)
+    (file,) = look(model, torch.randn(3, 1, 8, 8), tmp_path)
+    assert json.loads(file.read_text())["series"]["layer 1"] == [None] * 4
+
+
+def test_in_passing_only_what_is_cheap_is_looked_at(job, tmp_path):
+    for patch_size, looked in ((2, True), (1, False)):
+        made = job("data=fashion_mnist", f"model.patch_size={patch_size}", "model/mixer=attention")
+        assert (made.derived.grid[0] ** 2 <= MOST_TOKENS) == looked
+        folder = tmp_path / str(patch_size)
+        look_in_passing(build_model(made.config.model, made.derived), torch.randn(20, 1, 28, 28), folder)
+        assert folder.exists() == looked
+    assert json.loads((tmp_path / "2" / "locality.json").read_text())["images"] == 16
+
+
+def test_a_model_without_a_matrix_leaves_nothing(job, tmp_path):
+    made = job("model/mixer=pooling")
+    assert look(build_model(made.config.model, made.derived), torch.randn(3, 1, 8, 8), tmp_path / "analysis") == []
+    assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ def test_with_kernels_of_one_token_the_centre_sees_its_own_patch_only(job):
     seen = (fields[-1] > 0).nonzero()
     assert seen.min(0).values.tolist() == [4, 4]
     assert seen.max(0).values.tolist() == [5, 5]
-    assert receptive_field.area(fields[-1]) <= 4 / 64
+    assert receptive_field.radius(fields[-1], made.derived.grid) == pytest.approx(2**-0.5), "four pixels around a point"
 
 
 @pytest.mark.parametrize("overrides", [["model/mixer=attention"], ["model.mixer.kernel_size=7"]])
@@ -30,23 +30,36 @@ def test_attention_and_a_full_kernel_see_everything(overrides, job):
     assert fields.amax((1, 2)).tolist() == [1, 1]
 
 
-def test_the_area_counts_the_strongest_pixels():
-    field = torch.zeros(10, 10)
-    field[0, :4] = 1
-    assert receptive_field.area(field, 0.5) == 2 / 100
-    assert receptive_field.area(torch.ones(10, 10), 0.9) == pytest.approx(0.9, abs=0.011)
+def test_the_radius_is_the_mean_distance_from_the_middle_of_the_central_patch():
+    field = torch.zeros(6, 9)
+    field[2, 4] = 1  # grid of 3 x 3: patches of 2 x 3 pixels, the central one around row 2.5, column 4
+    field[2, 7] = 3
+    assert receptive_field.radius(field, (3, 3)) == pytest.approx((0.5 + 3 * (0.25 + 9) ** 0.5) / 4)
+
+
+def test_what_the_report_reads_of_receptive_fields():
+    fields = torch.stack([torch.eye(4), torch.ones(4, 4)])
+    told = receptive_field.curves(fields, (2, 2))
+    assert told["x"] == [1, 2]
+    first, last = told["series"]["radius"]
+    assert first < last == told["even"]
 
 
 def test_a_picture_of_kernels_shows_sign_and_strength():
     layer = torch.zeros(3, 3, 3)
     layer[1, 0, 0], layer[1, 2, 2], layer[2, 1, 1] = 2.0, -2.0, 0.1
-    picture = np.array(kernels.picture([layer], num_shown=2, zoom=1))
-    assert picture.shape == (5, 15, 3)
-    strongest = picture[1:4, 6:9]
+    picture = np.array(kernels.picture([layer], num_shown=4, zoom=2).convert("RGB"))
+    gap, side = kernels.GAP, 6 + 2 * kernels.GAP
+    assert picture.shape == (side, 5 * side, 3)
+    strongest, second = (
+        picture[gap : gap + 6 : 2, place * side + gap : place * side + gap + 6 : 2] for place in (1, 2)
+    )
     assert tuple(strongest[0, 0]) == kernels.POSITIVE
     assert tuple(strongest[2, 2]) == kernels.NEGATIVE
     assert tuple(strongest[1, 1]) == kernels.ZERO
-    assert tuple(picture[2, 12]) == kernels.POSITIVE, "each on its own scale"
+    assert tuple(second[1, 1]) == kernels.POSITIVE, "each on its own scale"
+    assert (picture[:gap] == 255).all()
+    assert (picture[:, -side:] == 255).all(), "there are three kernels"
 
 
 def test_kernels_of_every_layer_are_found(job):

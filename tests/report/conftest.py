@@ -96,6 +96,20 @@ def write_predictions(folder: Path, top1: float, num_images: int = 200, num_clas
     np.savez_compressed(folder / "predictions.npz", labels=labels.astype(small), predictions=predictions.astype(small))
 
 
+def write_reach(folder: Path, within: list[list[float]], radii: list[float] | None = None) -> None:
+    """What an analysis says of a run: for each layer the share of the mass within r, and radii of receptive fields."""
+    place = folder / "analysis"
+    place.mkdir(exist_ok=True)
+    told: dict[str, Any] = {"title": "t", "x_label": "x", "y_label": "y", "x": list(range(len(within[0])))}
+    told |= {"series": {f"layer {n}": layer for n, layer in enumerate(within, 1)}, "images": 16}
+    (place / "locality.json").write_text(json.dumps(told | {"even": [0.4] * (len(within[0]) - 1) + [1.0]}))
+    if radii:
+        told |= {"x": list(range(1, len(radii) + 1)), "series": {"radius": radii}, "even": 3.0}
+        (place / "receptive_field.json").write_text(json.dumps(told))
+        rising = np.arange(1, 16 * len(radii) + 1, dtype=np.float16).reshape(len(radii), 4, 4)
+        np.savez_compressed(place / "receptive_field.npz", fields=rising)
+
+
 def write_run(
     root: Path,
     mixer: str,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lkca_exp.config.errors import ConfigError
 from lkca_exp.runs import record as records
 from lkca_exp.runs.__main__ import main
+from lkca_exp.runs.find import find_runs
 from lkca_exp.runs.lock import hold
 
 
@@ -124,6 +126,19 @@ def test_a_run_is_given_in_many_ways(make_run, capsys):
     assert told(capsys, "show", ".").startswith(f"default/{folder.name}: finished")
 
 
+def test_many_runs_are_given_by_a_study_or_a_beginning(make_run):
+    lkca = [make_run("finished", f"seed={seed}") for seed in (0, 1)]
+    attention = make_run("finished", "model/mixer=attention")
+    other = make_run("finished", "study=other")
+    root = Path("runs")
+    assert find_runs(["default"], root) == find_runs(["runs/default"], root) == sorted([*lkca, attention])
+    assert find_runs(["default/digits-lkca"], root) == sorted(lkca)
+    assert find_runs([lkca[1].name, "default"], root) == [lkca[1], *sorted([lkca[0], attention])], "each once"
+    assert find_runs(["runs"], root) == [*sorted([*lkca, attention]), other]
+    with pytest.raises(ConfigError, match="Did you mean other"):
+        find_runs(["othr"], root)
+
+
 def test_a_run_that_is_not_there(make_run, capsys):
     folder = make_run("finished")
     make_run("finished", "seed=1")
@@ -146,16 +161,20 @@ def test_prune_removes_what_no_result_needs(make_run, capsys):
         (folder / "previous" / "wandb").mkdir(parents=True)
         (folder / "previous" / "wandb" / "log").write_bytes(b"l")
         (folder / "previous" / "run.json").write_bytes(b"p" * 50)
+        for place in (folder, folder / "previous"):
+            (place / "analysis").mkdir()
+            (place / "analysis" / "locality.json").write_bytes(b"l" * 20)
     before = leftover_tree(done), leftover_tree(stopped)
     shown = told(capsys, "prune", "default")  # there is no terminal to ask on
     assert "5 files, which would free 1,040 bytes; --yes removes them" in shown
     assert (leftover_tree(done), leftover_tree(stopped)) == before
     assert "5 removed" in told(capsys, "prune", "default", "--yes")
-    kept = {"run.json", "metrics.jsonl", "wandb/.something.tmp", "previous/wandb/log"}
-    assert leftover_tree(done) == {*kept, "weights.safetensors", "previous/run.json"}
-    assert leftover_tree(stopped) == {*kept, "checkpoints/last.ckpt", "previous/run.json"}
+    kept = {"run.json", "metrics.jsonl", "analysis/locality.json", "wandb/.something.tmp", "previous/wandb/log"}
+    replaced = {"previous/run.json", "previous/analysis/locality.json"}
+    assert leftover_tree(done) == {*kept, "weights.safetensors", *replaced}
+    assert leftover_tree(stopped) == {*kept, "checkpoints/last.ckpt", *replaced}
     assert not (done / "checkpoints").exists()
-    assert "1 removed" in told(capsys, "prune", "default", "--yes", "--previous")
+    assert "2 removed" in told(capsys, "prune", "default", "--yes", "--previous")
     assert leftover_tree(done) == {*kept, "weights.safetensors"}
     assert (stopped / "previous" / "run.json").exists()  # the one result there is, until the run finishes
     assert "Nothing to remove" in told(capsys, "prune", "default", "--previous")

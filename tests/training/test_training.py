@@ -17,6 +17,7 @@ from lkca_exp.data.prepare import prepare
 from lkca_exp.execute import build_datamodule
 from lkca_exp.models.build import build_model
 from lkca_exp.runs import record as records
+from lkca_exp.runs.ledger import RESULT_FILES
 from lkca_exp.train import begin, train
 from lkca_exp.training.module import Classifier
 
@@ -51,7 +52,8 @@ def test_the_record_of_a_run_is_whole_and_true(job, protocol):
     assert record["status"] == "finished"
     assert record["error"] is None
     files = {path.name for path in directory.iterdir()} - {".lock"}
-    assert files == {"run.json", "config.yaml", "metrics.jsonl", "predictions.npz", "train.log", "weights.safetensors"}
+    assert files - {"analysis"} == {"run.json", *RESULT_FILES}
+    assert [path.name for path in (directory / "analysis").iterdir()] == ["locality.json"]
     stored = np.load(directory / "predictions.npz")
     assert stored["labels"].tolist() == prepare(made.config).test.labels.tolist()
     assert stored["predictions"].dtype == np.uint8
@@ -61,7 +63,7 @@ def test_the_record_of_a_run_is_whole_and_true(job, protocol):
     assert record["model"]["parameters"] == sum(
         t.numel() for t in load_file(directory / "weights.safetensors").values()
     )
-    assert record["model"]["flops_per_image"] > 0
+    assert 0 < record["model"]["flops_per_image"] < record["model"]["flops_per_image_as_convolution"]
     assert record["speed"]["train_images_per_s"] > 0
     assert record["speed"]["test_images_per_s"] > 0
     assert record["memory"]["peak_bytes"] > 1e8

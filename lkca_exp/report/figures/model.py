@@ -119,4 +119,23 @@ class Heatmap:
     shares: np.ndarray = field(repr=False)
 
 
-Figure = Plot | Heatmap
+@dataclass(frozen=True)
+class TileRow:
+    """The pictures (H, W) of a variant, with the name of each; a `remark` beside the variant's name."""
+
+    name: str
+    remark: str
+    pictures: Sequence[tuple[str, np.ndarray]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Small pictures side by side; those that stand below each other have the same name."""
+
+    slug: str
+    title: str
+    note: str
+    rows: Sequence[TileRow]
+
+
+Figure = Plot | Heatmap | Tiles

@@ -1,6 +1,7 @@
 """What an analysis left in a run's folder: pictures (`analysis/*.png`, `*.svg`) and curves (`analysis/*.json`).
 
-A file of curves is `{"title", "x_label", "y_label", "x": [...], "series": {"name": [...]}}`.
+A file of curves is `{"title", "x_label", "y_label", "x": [...], "series": {"name": [...]}}`. Those that a report shows
+for all runs of a variant together are read in reach.py.
 """
 
 from __future__ import annotations
@@ -15,16 +16,26 @@ from typing import Any
 from lkca_exp.report.read.load import Run
 
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
+OF_VARIANTS = ("locality", "receptive_field")
+"""Stems of the files that are read in reach.py."""
+NOTES = {
+    "kernels": "A row a layer, the first on top: the mean size of the weights of all its kernels, then its strongest "
+    "kernels. Red is positive, blue negative, each on its own scale."
+}
 LARGEST_BYTES = 1_000_000
 """A larger file is linked and not shown, so that the page stays one that a mail can carry."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """`address` has the whole file in it."""
+    """`address` has the whole file in it; `note` says what is to be seen, of pictures that are known."""
 
     stem: str
     address: str
+
+    @property
+    def note(self) -> str:
+        return NOTES.get(self.stem, "")
 
 
 @dataclass(frozen=True)
@@ -55,13 +66,13 @@ def read_extras(run: Run) -> Extras:
     not_shown: list[str] = []
     folder = run.folder / "analysis"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix not in (*PICTURES, ".json") or not path.is_file():
+        if path.suffix not in (*PICTURES, ".json") or path.stem in OF_VARIANTS or not path.is_file():
             continue
         try:
             if path.stat().st_size > LARGEST_BYTES:
                 raise ValueError(f"larger than {LARGEST_BYTES / 1e6:g} MB")
             if path.suffix == ".json":
-                curves.append(_curves(path))
+                curves.append(curves_of(path.stem, json.loads(path.read_text(encoding="utf-8"))))
             else:
                 pictures.append(_picture(path))
         except (OSError, ValueError, RecursionError) as error:
@@ -74,8 +85,11 @@ def _picture(path: Path) -> Picture:
     return Picture(path.stem, f"data:{PICTURES[path.suffix]};base64,{content}")
 
 
-def _curves(path: Path) -> Curves:
-    found = json.loads(path.read_text(encoding="utf-8"))
+def curves_of(stem: str, found: object) -> Curves:
+    """What a file of curves holds.
+
+    Raises ValueError where that is not what `found` is.
+    """
     if not isinstance(found, dict) or not isinstance(found.get("series"), dict):
         raise ValueError("has no series")
     x, series = _numbers(found.get("x")), {str(name): _numbers(values) for name, values in found["series"].items()}
@@ -84,7 +98,7 @@ def _curves(path: Path) -> Curves:
     if not any(value is not None for values in series.values() for value in values):
         raise ValueError("has no numbers")
     texts = {key: str(found.get(key) or "") for key in ("title", "x_label", "y_label")}
-    return Curves(path.stem, **texts, x=[value for value in x if value is not None], series=series)
+    return Curves(stem, **texts, x=[value for value in x if value is not None], series=series)
 
 
 def _numbers(values: Any) -> list[float | None]:

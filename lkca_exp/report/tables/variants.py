@@ -13,6 +13,7 @@ from lkca_exp.report.compare.statistics import Difference, Estimate
 from lkca_exp.report.tables.column import Column, Table, number, words
 
 FURTHER = ("test/top1", "test/top5", "test/calibration_error")
+FLOPS, AS_CONVOLUTION = "flops_per_image", "flops_per_image_as_convolution"
 MARK = "*"
 """After a difference that the corrected test calls significant."""
 
@@ -36,7 +37,8 @@ def variant_table(summary: Summary) -> Table[Variant]:
         Column("Not counted", not_counted, {"runs": lambda v: len(v.runs)}, numeric=False, rank=3),
         *(_metric_column(Metric(key)) for key in FURTHER if key != summary.metric.key),
         number("Parameters", "parameters", lambda v: v.constant("parameters"), formats.thousands, rank=2),
-        number("MFLOPs", "flops_per_image", lambda v: v.constant("flops_per_image"), formats.mega),
+        number("MFLOPs", FLOPS, lambda v: v.constant(FLOPS), formats.mega),
+        Column("as convolution", _as_convolution, {AS_CONVOLUTION: lambda v: v.constant(AS_CONVOLUTION)}),
         _speed_column("Train images/s", "train_images_per_s", rank=2),
         _speed_column("Test images/s", "test_images_per_s", rank=7),
         number("Peak memory MB", "peak_bytes", lambda v: v.peak_bytes, formats.mega, rank=7),
@@ -66,6 +68,12 @@ def difference_text(variant: Variant) -> str:
 
 def stamped(text: str, stamp: str) -> str:
     return f"{text} ({stamp})" if text and stamp else text
+
+
+def _as_convolution(variant: Variant) -> str:
+    """Operations if a large kernel were computed as the convolution that it is, where it is not."""
+    value = variant.constant(AS_CONVOLUTION)
+    return "" if value is None or value == variant.constant(FLOPS) else formats.mega(value)
 
 
 def _score_columns(summary: Summary) -> list[Column[Variant]]:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lkca_exp.report.build import report
 from lkca_exp.report.page.page import marked
-from tests.report.conftest import write_predictions
+from tests.report.conftest import write_predictions, write_reach
 
 STUDY = "<img src=x onerror=alert(4)>"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\" onclick='alert(3)'"
@@ -106,6 +106,7 @@ def test_hostile_names_are_text(make_run, runs):
         curves = {"title": HOSTILE, "x_label": HOSTILE, "y_label": HOSTILE, "x": [1, 2], "series": {HOSTILE: [1, 2]}}
         (path / "analysis" / "curves.json").write_text(json.dumps(curves))
         (path / "analysis" / "bad.svg").write_text(HOSTILE)
+        write_reach(path, [[0.5, 1.0]], radii=[1.0])
     damaged = make_run("lkca", 1, label=HOSTILE, study=STUDY)
     (damaged / "run.json").write_text(json.dumps({"format": HOSTILE}))
     page, plain = page_of(runs / STUDY), page_of(reference)
@@ -118,7 +119,7 @@ def test_hostile_names_are_text(make_run, runs):
     assert len(drawings) >= 5
     for path in drawings:
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(path).iter()}
-        assert tags <= {"svg", "title", "style", "g", "path", "line", "text", "circle", "rect"}
+        assert tags <= {"svg", "title", "style", "g", "path", "line", "text", "circle", "rect", "image"}
 
 
 def test_every_run_links_to_its_folder(make_run, runs, compared):
@@ -202,6 +203,22 @@ def test_what_an_analysis_left_is_shown_with_its_name(make_run, compared):
     for part in ("Inside the models", "lkca, seed 1", "kernels", "Reach: lkca, seed 1", "radius", "block 0"):
         assert part in page.text
     assert "analysis/broken.json: " in page.text
+
+
+def test_how_far_tokens_look_has_its_section(compared):
+    for folder in compared.iterdir():
+        write_reach(folder, [[0.5, 1.0], [0.6, 1.0]], radii=[1.0, 2.0])
+    page = page_of(compared)
+    for part in (
+        "How far tokens look",
+        "if it looked at all tokens alike",
+        "Mean distance looked at",
+        "layer 2",
+        "Radius",
+    ):
+        assert part in page.text
+    assert len(page.all("image")) == 4
+    assert "Inside the models" not in page.text
 
 
 def test_agreement_on_the_same_images(compared):
