@@ -29,6 +29,7 @@ from lkca_exp.data.datamodule import RunDataModule
 from lkca_exp.data.prepare import RunData
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
+from lkca_exp.models.compilation import compile_model
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically, write_rows
 from lkca_exp.runs.identity import group, identity, label
@@ -61,6 +62,9 @@ def execute(
     begun = records.read(directory)
     assert begun is not None, f"no record in {directory}"
     use_backend(model, begun["model"]["backend"])
+    if begun["model"].get("compiled"):  # a record from before there was a choice has no such entry
+        torch.compiler.reset()  # what earlier runs of this process compiled would count against torch's limit
+        compile_model(model)
     facts = begun["model"] | {
         "parameters": count_parameters(model),
         "flops_per_image": flops_per_image(model, derived),

@@ -27,8 +27,8 @@ class Result(NamedTuple):
 
 
 def rerun(folder: Path, study: str | None = None) -> None:
-    """Train the run in `folder` as its record says, with as many threads; under the same root, in the same study or
-    another. A finished result there is set aside, an unfinished one continued.
+    """Train the run in `folder` as its record says, with as many threads, compiled or not as it was; under the same
+    root, in the same study or another. A finished result there is set aside, an unfinished one continued.
 
     Raises:
         ConfigError: if it cannot be trained as it was, or a process is at it.
@@ -69,6 +69,8 @@ def job_of(run: RunState, study: str | None = None) -> Job:
     else:
         raise ConfigError("run", run.name, "Neither run.json nor config.yaml says what it was.")
     cfg = restored(settings)
+    if run.record is not None:
+        cfg.compile = run.record["model"].get("compiled", False)
     cfg.force, cfg.study, cfg.paths.runs = True, study or place.parent.name, str(_root(place))
     return checked(cfg, SPECS)
 

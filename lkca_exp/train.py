@@ -28,6 +28,7 @@ from lkca_exp.config.schema import Config
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.execute import epoch_log, execute
 from lkca_exp.models.build import check_buildable, choose_backend
+from lkca_exp.models.compilation import check_compiler, choose_compiled
 from lkca_exp.runs import ledger
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_atomically
@@ -51,6 +52,7 @@ def train(config: Config, derived: Derived) -> float | None:
     """
     check_device(config.trainer)
     check_buildable(config.model, derived)
+    check_compiler(config.compile, _device(config))
     data = prepare(config)
     directory = records.run_directory(config, derived)
     directory.mkdir(parents=True, exist_ok=True)
@@ -88,7 +90,7 @@ def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> N
         record = records.new_record(config, derived)
         record["device"] = describe_device(config.trainer)
         record["class_names"] = list(data.class_names)
-        record["model"] = {"backend": _choose_backend(config, derived, data)}
+        record["model"] = _way_of_computing(config, derived, data)
         record["warnings"] = list(data.warnings)
         write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
     else:
@@ -97,16 +99,20 @@ def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> N
     (directory / "checkpoints").mkdir(exist_ok=True)
 
 
-def _choose_backend(config: Config, derived: Derived, data: RunData) -> str | None:
+def _way_of_computing(config: Config, derived: Derived, data: RunData) -> dict[str, Any]:
+    """The backend of a large kernel, and whether the model is compiled: chosen once, as either changes the rounding."""
     epochs = 0 if config.trainer.fast_run else config.epochs
-    return choose_backend(
-        config.model,
-        derived,
-        batch_size=config.batch_size // config.trainer.devices,
-        dtype=torch.bfloat16 if config.precision == "bf16" else torch.float32,
-        device="cuda" if uses_gpu(config.trainer) else "cpu",
-        num_images=epochs * config.augment.passes_per_epoch * len(data.train),
-    )
+    num_images = epochs * config.augment.passes_per_epoch * len(data.train)
+    dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    batch_size, device = config.batch_size // config.trainer.devices, _device(config)
+    return {
+        "backend": choose_backend(config.model, derived, batch_size, dtype, device, num_images),
+        "compiled": choose_compiled(config.compile, derived, dtype, device, num_images),
+    }
+
+
+def _device(config: Config) -> str:
+    return "cuda" if uses_gpu(config.trainer) else "cpu"
 
 
 @contextmanager

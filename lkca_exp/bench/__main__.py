@@ -7,16 +7,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.bench import data, op, sweep, train
+from lkca_exp.bench import data, model, op, sweep, train
 from lkca_exp.config.errors import short_answers
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lkca_exp.bench", description=__doc__)
     benches = parser.add_subparsers(required=True, metavar="BENCH")
-    bench = benches.add_parser("train", help="our training against a bare PyTorch loop and the machine's peak")
+    bench = benches.add_parser(
+        "train",
+        help="our training against a bare PyTorch loop and the machine's peak",
+        epilog="Whole models beside those of timm and vit-pytorch: python -m lkca_exp.bench model",
+    )
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="times that each pair is measured (5)")
     bench.set_defaults(run=lambda args: train.run(args.rounds))
+    bench = benches.add_parser("model", help="training steps of our models, beside timm's ViT and vit-pytorch's")
+    bench.add_argument("--rounds", type=int, default=7, metavar="N", help="times that each is measured (7)")
+    bench.set_defaults(run=lambda args: model.run(args.rounds))
     bench = benches.add_parser("data", help="our input pipeline against torchvision's with PyTorch's DataLoader")
     bench.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each pipeline is measured (3)")
     bench.set_defaults(run=lambda args: data.run(args.rounds))

@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from lkca_exp.bench.machine import matmul_peak
-from lkca_exp.models.large_kernel import direct, large_kernel_mix
+from lkca_exp.models.compilation import works
+from lkca_exp.models.large_kernel import large_kernel_mix
 from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
 
 CHANNELS, NUM_HEADS = 192, 12
@@ -138,7 +139,7 @@ def _steps(case: Case) -> dict[str, Callable[[], object]]:
     upstream = torch.randn(case.batch, case.n**2, CHANNELS).to(dtype)
     kernel = torch.randn(SHARINGS[case.sharing], case.side, case.side, requires_grad=True)
     steps: dict[str, Callable[[], object]] = {}
-    for backend in BACKENDS if case.compiling and direct.works() else BACKENDS[:2]:
+    for backend in BACKENDS if case.compiling and works() else BACKENDS[:2]:
         steps[backend] = _step(lambda x, k, b=backend: large_kernel_mix(x, k, grid, b), (tokens, kernel), upstream)
     image = tokens.detach().unflatten(1, grid).permute(0, 3, 1, 2)
     weight = kernel.detach().repeat_interleave(CHANNELS // len(kernel), 0)[:, None].to(dtype).requires_grad_()

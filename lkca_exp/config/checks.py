@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from lkca_exp.config.derive import DataFacts, Derived, derive
-from lkca_exp.config.errors import ConfigError, did_you_mean
+from lkca_exp.config.errors import ConfigError, did_you_mean, show
 from lkca_exp.config.model_checks import check_model
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config, VitConfig, schema_of
 
@@ -63,7 +63,8 @@ def check_key(name: str, field: dataclasses.Field, value: object) -> None:
         return
     choices = rule.get("choices", ())
     if choices and value not in choices:
-        raise ConfigError(name, value, f"{name} is one of: {', '.join(choices)}.", did_you_mean(str(value), choices))
+        shown = [show(choice) for choice in choices]
+        raise ConfigError(name, value, f"{name} is one of: {', '.join(shown)}.", did_you_mean(show(value), shown))
     bounds = {bound: rule[bound] for bound in BOUNDS if bound in rule}
     if not bounds:
         return

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lkca_exp.config.derive import Derived, VitDerived
 from lkca_exp.config.schema import KernelConfig, ModelConfig, TimmConfig, VitConfig
+from lkca_exp.models.compilation import works
 from lkca_exp.models.embeddings import EMBEDDINGS
-from lkca_exp.models.large_kernel import direct
 from lkca_exp.models.large_kernel.rule import WORTH_COMPILING, Problem, fastest_backend
 from lkca_exp.models.mixers import MIXERS
 from lkca_exp.models.mixers.lkca import VIEWS, Lkca
@@ -77,7 +77,7 @@ def choose_backend(
     problem = Problem(batch_size, derived.grid, derived.width, num_kernels, derived.kernel_size, dtype, device)
     num_tokens = derived.grid[0] * derived.grid[1]
     num_mixed = num_images * derived.depth * num_tokens * derived.width
-    backend = fastest_backend(problem, compiling=num_mixed >= WORTH_COMPILING and direct.works())
+    backend = fastest_backend(problem, compiling=num_mixed >= WORTH_COMPILING and works())
     log.debug("large-kernel backend for %s: %s", problem, backend)
     return backend
 

@@ -22,7 +22,8 @@ from lkca_exp.training.schedule import warmup_cosine
 
 
 class Classifier(pl.LightningModule):
-    """Trains `model` (images (B, C, H, W) -> logits (B, classes)) as `optim` says.
+    """Trains `model` (images (B, C, H, W) -> logits (B, classes)) as `optim` says; a compiled one is evaluated as it
+    was, so that stored weights are tested alike and batches of other sizes compile nothing.
 
     `watched_name` prefixes the metrics of the set that is evaluated after every epoch. Nothing is read from the device
     within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass.
@@ -143,7 +144,7 @@ class Classifier(pl.LightningModule):
 
     def _evaluate(self, batch: Batch) -> Tensor:
         images, labels = batch
-        logits = self.evaluated(images).float()
+        logits = self.evaluated.forward(images).float()  # a compiled model is so for training only
         self.metrics.update(logits, labels)
         self.eval_loss.update(F.cross_entropy(logits, labels), weight=len(labels))
         return logits

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import pytest
 
 from lkca_exp.bench import op
+from lkca_exp.bench.contenders import OURS, PEERS, Contender, contenders
 from lkca_exp.bench.machine import matmul_peak
+from lkca_exp.bench.model import GOALS, Way, ratio
+from lkca_exp.bench.model import measure as measure_models
 from lkca_exp.bench.train import bare_loop, lightning_loop, measure
 from lkca_exp.data.prepare import prepare
 
@@ -63,6 +67,53 @@ def test_a_case_of_the_operator():
     assert figures["auto_over_best"] >= 1
     output, gradient = (2 * 16 * 192 * 4,) * 2
     assert all(megabytes >= (output + gradient) / 1e6 for megabytes in figures["memory_mb"].values())
+
+
+SMALL = ("data=cifar100", "model.size=lee2021", "model.width=24", "model.depth=1", "model.drop_path=0")
+PEAKS = {"fp32": 1e11, "bf16": 1e12}
+
+
+@pytest.fixture(scope="module")
+def small_models() -> dict[str, Contender]:
+    return {model.name: model for model in contenders(SMALL)}
+
+
+def test_the_models_are_of_one_size(small_models):
+    assert list(small_models) == [*OURS.values(), *PEERS]
+    attention, lkca, timm, vit_pytorch = small_models.values()
+    assert attention.parameters == timm.parameters
+    assert attention.flops_per_image == timm.flops_per_image == vit_pytorch.flops_per_image
+    tokens, width = 64, 24
+    queries_to_output, own_products = 2 * 4 * tokens * width**2, 2 * 2 * tokens**2 * width
+    matrix = 2 * tokens**2 * width
+    assert attention.flops_per_image - lkca.flops_per_image == queries_to_output + own_products - matrix
+
+
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_models_are_measured(small_models, compiled):
+    figures = measure_models([*small_models.values()], [Way("fp32", compiled), Way("bf16", compiled)], 2, 1, PEAKS)
+    for name, model in figures.items():
+        best = max(model["images_per_s"].values())
+        assert model["images_per_s"][model["best"]] == best > 0
+        for way, rate in model["images_per_s"].items():
+            share = 100 * 3 * small_models[name].flops_per_image * rate / PEAKS[way[:4]]
+            assert model["share_of_peak_percent"][way] == pytest.approx(share)
+
+
+def test_a_goal_is_held_against_the_fastest_other():
+    rates = {OURS["attention"]: 6, OURS["lkca"]: 9, PEERS[0]: 3, PEERS[1]: 4}
+    models = {name: {"images_per_s": {"fp32": 1, "bf16": rate}, "best": "bf16"} for name, rate in rates.items()}
+    assert [ratio(goal, models) for goal in GOALS] == [6 / 4, 9 / 6]
+    assert ratio(GOALS[0], {OURS["attention"]: models[OURS["attention"]]}) is None
+
+
+def test_a_peer_that_is_not_installed_is_left_out_with_a_line(monkeypatch, capsys):
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "vit_pytorch" else find(name))
+    assert [model.name for model in contenders(SMALL)] == [*OURS.values(), "timm"]
+    assert capsys.readouterr().err == (
+        "lkca_exp: vit-pytorch is not installed, so it is not compared: pip install vit-pytorch\n"
+    )
 
 
 @pytest.mark.slow

@@ -111,7 +111,7 @@ def test_only_a_long_run_compiles(
     num_images: int, compiler: bool, backend: str, describe: Describe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """50 million images are 50 million x 2 blocks x 16 tokens x 24 channels = 4e10 numbers."""
-    monkeypatch.setattr("lkca_exp.models.large_kernel.direct.works", lambda: compiler)
+    monkeypatch.setattr("lkca_exp.models.build.works", lambda: compiler)
     settings, derived = describe("lkca")
     assert choose_backend(settings, derived, 64, torch.float32, "cpu", num_images) == backend
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.rerun import rerun
+from lkca_exp.rerun import job_of, rerun
 from lkca_exp.runs import record as records
 from lkca_exp.runs.environment import command_line
 from lkca_exp.runs.lock import hold
@@ -41,7 +41,7 @@ def test_a_finished_run_comes_to_the_same_and_its_result_is_set_aside(finished, 
     assert {name: (finished / "previous" / name).read_bytes() for name in SAME} == before
     again = records.read(finished)
     assert again["timings"]["started"] > first["timings"]["started"]
-    assert again["config"] == first["config"] | {"force": True}
+    assert again["config"] == first["config"] | {"force": True, "compile": False}
     assert f"{finished.name}: every number is as it was before" in caplog.messages
 
 
@@ -62,6 +62,16 @@ def test_it_stays_where_the_run_lies_now(finished, tmp_path):
     rerun(moved)
     assert (moved / "previous" / "run.json").exists()
     assert not finished.exists()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "compile"), [({"compiled": True}, True), ({"compiled": False}, False), ({}, False)]
+)
+def test_it_is_compiled_or_not_as_it_was(make_run, recorded, compile):
+    """A record of before there was a choice has no such entry."""
+    folder = make_run("finished")
+    change(folder, model=recorded)
+    assert job_of(look(folder)).config.compile is bool(compile)
 
 
 def test_it_computes_with_as_many_threads(finished):

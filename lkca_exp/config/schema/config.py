@@ -22,6 +22,12 @@ class Config:
     epochs: int = key("passes over the training images", 30, at_least=1)
     batch_size: int = key("images a step, over all devices", 64, at_least=1)
     precision: str = key("fp32, or bf16 autocast", "fp32", choices=("fp32", "bf16"))
+    compile: bool | str = key(
+        "train the model as torch.compile makes it; auto: where the run is long enough to earn the time back",
+        "auto",
+        choices=("auto", True, False),
+        result=False,
+    )
     keep: str = key(
         "after success: the weights, also the optimiser's state, or neither",
         "weights",

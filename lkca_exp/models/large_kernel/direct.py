@@ -15,7 +15,6 @@ Both come down to tokens X (B, i or 1, r, w, C) and weights W (i or 1, r, S, C) 
 from __future__ import annotations
 
 import functools
-import logging
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -24,8 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
-
-log = logging.getLogger(__name__)
 
 Grid = tuple[int, int]
 
@@ -65,17 +62,6 @@ def _reachable(kernel: Tensor, grid: Grid, tokens: Tensor) -> Tensor:
     weights = F.pad(kernel, (across, across, down, down)).to(torch.promote_types(tokens.dtype, torch.float32))
     shared = weights[:, None].expand(-1, tokens.shape[2] // num_kernels, -1, -1)
     return shared.flatten(0, 1).permute(1, 2, 0).contiguous()
-
-
-@functools.cache
-def works() -> bool:
-    """Whether torch.compile finds a working C++ compiler here; says so if not."""
-    try:
-        torch.compile(torch.neg, fullgraph=True)(torch.ones(2))
-    except Exception as error:
-        log.warning("No C++ compiler works here (%s): LKCA does without one, more slowly.", type(error).__name__)
-        return False
-    return True
 
 
 class _Pair(NamedTuple):

@@ -20,6 +20,7 @@ NOT_OF_THE_RESULT = (
     "study",
     "seed",
     "seeds",
+    "compile",
     "keep",
     "force",
     "on_failure",

@@ -1,0 +1,132 @@
+"""Compiling changes the rounding and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lkca_exp.config.derive import Derived, derive
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.schema import Config, DataConfig, TimmConfig
+from lkca_exp.data.specs import SPECS
+from lkca_exp.models import compilation
+from lkca_exp.models.build import build_model, flops_per_image, use_backend
+from lkca_exp.models.compilation import check_compiler, choose_compiled, compile_model
+
+
+@pytest.fixture
+def compiler(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
+    """compiler("InductorError") -> this machine has a compiler that raises so; compiler(None): one that works."""
+
+    def have(problem: str | None) -> None:
+        compilation.works.cache_clear()
+        monkeypatch.setattr(compilation, "_problem", lambda device: problem)
+
+    yield have
+    compilation.works.cache_clear()
+
+
+def timm_model(name: str = "convmixer_768_32", **options: Any) -> tuple[TimmConfig, Derived]:
+    config = Config(data=DataConfig(name="digits"))
+    config.model = TimmConfig(name=name, patches_per_side=4, drop_path=0.0, options=options)
+    return config.model, derive(config, SPECS["digits"])
+
+
+def step(model: nn.Module, batch: int = 5) -> list[Tensor]:
+    """Logits and all gradients of a training step, on draws that are the same for each call."""
+    torch.manual_seed(0)
+    model.zero_grad()
+    logits = model.train()(torch.randn(batch, 1, 8, 8))
+    F.cross_entropy(logits, torch.arange(batch)).backward()
+    return [logits.detach(), *(p.grad for p in model.parameters() if p.grad is not None)]
+
+
+def assert_close(ours: list[Tensor], theirs: list[Tensor], tolerance: float) -> None:
+    for mine, other in zip(ours, theirs, strict=True):
+        assert (mine - other).abs().max() <= tolerance * other.abs().max().clamp(min=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mixer", "backend"),
+    [("attention", None), ("lkca", "direct"), ("lkca", "toeplitz"), ("lkca", "convolution"), ("timm", None)],
+)
+def test_a_compiled_model_computes_the_same_with_the_same_draws(mixer: str, backend: str | None, describe: Any) -> None:
+    """In one graph for training, whatever computes the kernel; the model itself is as it was."""
+    options = {"dropout": 0.2} if mixer == "attention" else {}
+    made = timm_model(dim=16, depth=2) if mixer == "timm" else describe(mixer, options, drop_path=0.4)
+    model = build_model(*made)
+    use_backend(model, backend)
+    names, flops, expected = list(model.state_dict()), flops_per_image(model, made[1]), step(model)
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
+    compile_model(model)
+    assert_close(step(model), expected, tolerance=1e-5)
+    assert not torch._dynamo.utils.counters["graph_break"]
+    assert list(model.state_dict()) == names
+    assert flops_per_image(model, made[1]) == flops
+    images = torch.randn(3, 1, 8, 8)
+    exported = torch.export.export(model.eval(), (images,)).module()
+    torch.testing.assert_close(exported(images), model.forward(images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_autocast_compiles_too(describe: Any) -> None:
+    model = build_model(*describe("lkca"))
+    use_backend(model, "toeplitz")
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = step(model)
+        compile_model(model)
+        assert_close(step(model), expected, tolerance=2e-2)
+
+
+@pytest.mark.slow
+def test_a_machine_with_a_compiler_is_known_for_one() -> None:
+    assert compilation._problem("cpu") is None
+
+
+@pytest.mark.parametrize(
+    ("width", "dtype", "device", "auto"),
+    [
+        (24, torch.float32, "cpu", True),
+        (24, torch.float32, "cuda", False),
+        (64, torch.float32, "cpu", True),
+        (128, torch.float32, "cpu", False),
+        (128, torch.bfloat16, "cpu", True),
+        (192, torch.bfloat16, "cpu", False),
+    ],
+)
+def test_auto_compiles_narrow_models_of_ours_in_long_runs_on_a_cpu(
+    width: int, dtype: torch.dtype, device: str, auto: bool, compiler: Any, describe: Any
+) -> None:
+    """10 million images are 10 million x 16 tokens x at least 24 channels = 3.8e9 numbers."""
+    compiler(None)
+    for mixer in ("attention", "lkca"):
+        _, derived = describe(mixer, width=width)
+        assert choose_compiled("auto", derived, dtype, device, 10**7) is auto
+        assert choose_compiled("auto", derived, dtype, device, 10**5) is False
+        assert choose_compiled(True, derived, dtype, device, 0) is True
+        assert choose_compiled(False, derived, dtype, device, 10**7) is False
+    assert choose_compiled("auto", timm_model()[1], dtype, device, 10**7) is False
+
+
+def test_true_needs_a_compiler_and_auto_says_once_that_there_is_none(
+    compiler: Any, caplog: pytest.LogCaptureFixture, describe: Any
+) -> None:
+    compiler("InductorError")
+    with pytest.raises(ConfigError, match=r"compile=true\n  torch.compile does not work here \(InductorError\)"):
+        check_compiler(True, "cpu")
+    with caplog.at_level(logging.WARNING):
+        check_compiler("auto", "cpu")
+        _, derived = describe("attention")
+        for _ in range(2):
+            assert not choose_compiled("auto", derived, torch.float32, "cpu", 10**9)
+    assert caplog.text.count("No C++ compiler works here") == 1
+    compiler(None)
+    check_compiler(True, "cpu")
