@@ -215,3 +215,11 @@ def test_several_files_are_one_place(tmp_path):
     os.utime(tmp_path / "svhn" / "test_32x32.mat", (1, 1))
     of(tmp_path, "svhn", verify=False)
     assert len(packs(tmp_path)) == 2  # it may have been another file
+
+
+def test_a_set_that_is_nowhere_to_be_fetched_says_where_it_should_lie(tmp_path, monkeypatch):
+    monkeypatch.setattr(type(SOURCES["svhn"]), "files", lambda self, place: [place / "train.mat"])
+    monkeypatch.setattr(type(SOURCES["svhn"]), "remote_files", lambda self: ())
+    with pytest.raises(ConfigError, match=f"in none of {tmp_path}/svhn, {tmp_path}, and is nowhere to be fetched from"):
+        of(tmp_path, "svhn")
+    assert not list(tmp_path.iterdir())
