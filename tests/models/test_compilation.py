@@ -32,7 +32,7 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
     compilation.works.cache_clear()
 
 
-def timm_model(name: str = "convmixer_768_32", **options: Any) -> tuple[TimmConfig, Derived]:
+def timm_model(name: str = "convmixer", **options: Any) -> tuple[TimmConfig, Derived]:
     config = Config(data=DataConfig(name="digits"))
     config.model = TimmConfig(name=name, patches_per_side=4, drop_path=0.0, options=options)
     return config.model, derive(config, SPECS["digits"])
