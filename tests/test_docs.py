@@ -61,7 +61,7 @@ def test_links_lead_somewhere(page):
 
 def test_files_that_are_named_exist(page):
     made = {file for file, _ in FILES.findall(text(page))}
-    rooms = r"(?:lkca_exp|conf|tests|docs|experiments|hydra_plugins|\.ci)/[\w./*-]+"
+    rooms = r"(?:lkca_exp|conf|tests|docs|hydra_plugins|\.ci)/[\w./*-]+"
     for word in named(page):
         if re.fullmatch(rooms, word) and word not in made and not re.search("[A-Z]{4}", word):
             assert list(ROOT.glob(word.rstrip("/"))), word
