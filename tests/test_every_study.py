@@ -92,7 +92,7 @@ def test_links_lead_somewhere(name):
 
 
 def test_the_commands_for_the_papers_table_are_sweeps_of_it():
-    text = (CHECKOUT / "docs" / "paper_classification.md").read_text().replace("\\\n", "")
+    text = (CHECKOUT / ROOT / "paper_classification" / "running.md").read_text().replace("\\\n", "")
     lines = re.findall(r"^python -m lkca_exp -m (.*)$", text, re.MULTILINE)
     assert len(lines) == 5
     few = ["data=cifar10", "seed=0"]

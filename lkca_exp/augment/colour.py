@@ -41,8 +41,8 @@ def sharpness(images: Tensor, factors: Tensor) -> Tensor:
     # One row of all pixels makes long loops; sums that run over a border are not taken.
     row, change = values.view(-1), torch.zeros_like(values)
     inside = slice(width + 1, -width - 1)
-    columns = row[: -2 * width] + row[width:-width] + row[2 * width :]
-    sums = columns[:-2] + columns[1:-1] + columns[2:]
+    columns = (row[: -2 * width] + row[width:-width]).add_(row[2 * width :])
+    sums = (columns[:-2] + columns[1:-1]).add_(columns[2:])
     smooth = sums.add_(row[inside], alpha=4).div_(13).round_()  # thirteenths are never halves: there are no ties
     torch.sub(smooth, row[inside], out=change.view(-1)[inside])
     blended = to_uint8(values.addcmul_(change, per_image(1 - factors)))
@@ -106,7 +106,7 @@ def luminance(images: Tensor) -> Tensor:
 
 def blend(images: Tensor, others: Tensor, factors: Tensor) -> Tensor:
     """factor * image + (1 - factor) * other, rounded once after the sum as torchvision's addition rounds it."""
-    return to_uint8(torch.addcmul(images * per_image(factors), others, per_image(1 - factors)))
+    return to_uint8((images * per_image(factors)).addcmul_(others, per_image(1 - factors)))
 
 
 def to_uint8(values: Tensor) -> Tensor:

@@ -81,16 +81,16 @@ def draw_fill(
 def blank(images: Tensor, boxes: Boxes, values: Tensor) -> Tensor:
     """Write `values`, broadcast over those N of `images` (B, C, H, W) whose box is not empty, inside their boxes.
     Writes into `images`."""
-    return blank_together(images, boxes, values) if images.is_cuda else blank_singly(images, boxes, values)
+    return (blank_singly if images.device.type == "cpu" else blank_together)(images, boxes, values)
 
 
 def blank_singly(images: Tensor, boxes: Boxes, values: Tensor) -> Tensor:
-    """Touches the pixels inside alone, with one call for each image."""
+    """Touches the pixels inside alone, with one call for each image: numpy's, which cost a fifth of torch's."""
     places = boxes.areas().nonzero()[:, 0]
-    values = values.expand(len(places), *images.shape[1:])
+    pixels, filling = images.numpy(), values.expand(len(places), *images.shape[1:]).numpy()
     sides = torch.stack(boxes, 1)[places].tolist()
-    for place, value, (top, bottom, left, right) in zip(places.tolist(), values, sides, strict=True):
-        images[place, :, top:bottom, left:right] = value[:, top:bottom, left:right]
+    for place, value, (top, bottom, left, right) in zip(places.tolist(), filling, sides, strict=True):
+        pixels[place, :, top:bottom, left:right] = value[:, top:bottom, left:right]
     return images
 
 

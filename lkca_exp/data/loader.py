@@ -22,7 +22,7 @@ Batch = tuple[Tensor, Tensor]
 """Images (B, C, H, W) in float32 and targets: labels (B,) or, from a training batch that is mixed, (B, classes)."""
 
 CHUNK_IMAGES = 1024
-CHUNK_VALUES = 3 << 20
+CHUNK_VALUES = 6 << 20
 """At most so many images, or pixel values, are augmented together, in whole batches: enough for groups of images that
 share an operation, few enough to stay near the processor."""
 

@@ -80,21 +80,23 @@ def table(content: Content, name: str) -> str:
 
 def drawings(content: Content, names: Sequence[str]) -> list[Drawing]:
     """The figures and pictures of these names. Raises ValueError for a name that fits none of them."""
-    found = {
-        stem: Drawing(f"{stem}.svg", svg(figure, alone=True).encode(), figure.title, figure.note)
+    found = [
+        (stem, Drawing(f"{stem}.svg", svg(figure, alone=True).encode(), figure.title, figure.note))
         for stem, figure in content.figures().items()
-    }
+    ]
     for inside in content.insides:
         for picture in inside.pictures:
             kind, _, data = picture.address.partition(";base64,")
-            stem, suffix = f"{inside.folder.name}-{picture.stem}", kind.partition("/")[2].partition("+")[0]
-            title = f"{picture.stem}: {inside.name}"
-            found[stem] = Drawing(f"{stem}.{suffix}", base64.b64decode(data), title, "")
-    chosen = {name: [stem for stem in found if fnmatch.fnmatchcase(stem, name)] for name in names}
-    for name, stems in chosen.items():
-        if not stems:
-            raise ValueError(f"the report has no figure {name!r}; there are {', '.join(found)}")
-    return [found[stem] for stem in dict.fromkeys(stem for stems in chosen.values() for stem in stems)]
+            suffix = kind.partition("/")[2].partition("+")[0]
+            stem, title = f"{inside.folder.name}-{picture.stem}", f"{picture.stem}: {inside.name}"
+            found.append((stem, Drawing(f"{stem}-picture.{suffix}", base64.b64decode(data), title, "")))
+    chosen: dict[str, Drawing] = {}
+    for name in names:
+        fitting = {one.file: one for stem, one in found if fnmatch.fnmatchcase(stem, name)}
+        if not fitting:
+            raise ValueError(f"the report has no figure {name!r}; there are {', '.join(stem for stem, _ in found)}")
+        chosen |= fitting
+    return list(chosen.values())
 
 
 def figures(drawn: Sequence[Drawing]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from lkca_exp.data.specs import SPECS
 from lkca_exp.models import compilation
 from lkca_exp.models.build import build_model, flops_per_image, use_backend
 from lkca_exp.models.compilation import check_compiler, choose_compiled, compile_model
+from tests.conftest import environment
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
     compilation.works.cache_clear()
 
 
-def timm_model(name: str = "convmixer_768_32", **options: Any) -> tuple[TimmConfig, Derived]:
+def timm_model(name: str = "convmixer", **options: Any) -> tuple[TimmConfig, Derived]:
     config = Config(data=DataConfig(name="digits"))
     config.model = TimmConfig(name=name, patches_per_side=4, drop_path=0.0, options=options)
     return config.model, derive(config, SPECS["digits"])
@@ -130,3 +134,19 @@ def test_true_needs_a_compiler_and_auto_says_once_that_there_is_none(
     assert caplog.text.count("No C++ compiler works here") == 1
     compiler(None)
     check_compiler(True, "cpu")
+
+
+NO_COMPILER = """
+import logging, torch
+from lkca_exp.models.compilation import works
+logging.basicConfig(format="%(message)s")
+print(works(), works())
+"""
+
+
+@pytest.mark.slow
+def test_a_machine_without_a_compiler_is_told_once(tmp_path: Path) -> None:
+    hidden = environment(CXX="/nonexistent/c++", TORCHINDUCTOR_CACHE_DIR=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", NO_COMPILER], env=hidden, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["False", "False"], done.stderr
+    assert done.stderr.count("No C++ compiler works here") == 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -118,10 +119,15 @@ def test_what_an_analysis_left_is_a_figure_too(home, finish):
     (folder, *_) = finish()
     (folder / "analysis").mkdir()
     (folder / "analysis" / "kernels.png").write_bytes(b"a picture")
+    curve = {"title": "Curve", "x_label": "x", "y_label": "y", "x": [1, 2], "series": {"one": [1, 2]}}
+    (folder / "analysis" / "kernels.json").write_text(json.dumps(curve))
     (home / "README.md").write_text("<!-- study: figures *-kernels -->\n<!-- /study -->\n")
     write(NAME, [])
-    assert f"![kernels: attention, seed 0](figures/{folder.name}-kernels.png)" in (home / "README.md").read_text()
-    assert (home / "figures" / f"{folder.name}-kernels.png").read_bytes() == b"a picture"
+    assert (
+        f"![kernels: attention, seed 0](figures/{folder.name}-kernels-picture.png)" in (home / "README.md").read_text()
+    )
+    assert (home / "figures" / f"{folder.name}-kernels-picture.png").read_bytes() == b"a picture"
+    assert (home / "figures" / f"{folder.name}-kernels.svg").exists()
 
 
 def test_a_search_and_the_round_after_it(home):

@@ -81,11 +81,11 @@ def test_a_compiled_run_that_is_interrupted_ends_bit_for_bit_as_one_left_alone(c
     args = [*TINY, "epochs=40", "data.fraction=1", "model.drop_path=0.3", "compile=true"]
     assert start_and_stop(tmp_path, args, 2, signal.SIGKILL) == -signal.SIGKILL
     folder = run_folder(tmp_path)
-    assert cli(*args, "compile=false").returncode == 0
+    assert cli(*args, "compile=false", timeout=600).returncode == 0
     assert [attempt["status"] for attempt in record(folder)["attempts"]] == ["killed", "finished"]
     assert record(folder)["model"]["compiled"]
     cold = {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cold")}
-    assert cli(*args, "paths.runs=alone", **cold).returncode == 0
+    assert cli(*args, "paths.runs=alone", timeout=600, **cold).returncode == 0
     for name in ("metrics.jsonl", "weights.safetensors", "predictions.npz"):
         assert (folder / name).read_bytes() == (tmp_path / "alone" / "default" / folder.name / name).read_bytes(), name
 
@@ -94,7 +94,7 @@ def test_a_compiled_run_that_is_interrupted_ends_bit_for_bit_as_one_left_alone(c
 def test_two_processes_train_a_compiled_model_as_one_does(cli, tmp_path):
     args = [*TINY, "model.drop_path=0", "data.fraction=1", "compile=true"]
     for place in (["paths.runs=one"], ["paths.runs=two", "trainer=ddp"]):
-        done = cli(*args, *place)
+        done = cli(*args, *place, timeout=600)
         assert done.returncode == 0, done.stderr
     one, two = (next(tmp_path.glob(f"{place}/default/*")) for place in ("one", "two"))
     assert record(two)["model"]["compiled"]

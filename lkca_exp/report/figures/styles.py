@@ -19,11 +19,14 @@ MOST_DRAWN = 12
 
 
 def styles(summary: Summary, more: Iterable[str] = ()) -> dict[str, Style]:
-    """Name -> style: those drawn first, then the other variants, then `more` names."""
+    """Name -> style: those drawn first, then the other variants; then `more` names, none in the baseline's colour, as
+    they are drawn beside it."""
     drawn = [variant for setting in summary.settings for variant in in_figures(setting)]
     drawn.sort(key=lambda variant: (not variant.is_baseline, in_order(variant.name)))
-    names = dict.fromkeys([*(variant.name for variant in [*drawn, *summary.variants]), *more])
-    return {name: _style(index) for index, name in enumerate(names)}
+    names = dict.fromkeys(variant.name for variant in [*drawn, *summary.variants])
+    after = -(-len(names) // len(COLOURS)) * len(COLOURS) + 1
+    others = enumerate((name for name in dict.fromkeys(more) if name not in names), after)
+    return {name: _style(index) for index, name in [*enumerate(names), *others]}
 
 
 def in_figures(setting: Setting) -> list[Variant]:

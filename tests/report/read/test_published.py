@@ -16,6 +16,17 @@ def test_the_numbers_of_this_checkout():
     assert {row.data for row in rows} == {"cifar10", "cifar100", "svhn", "tiny_imagenet"}
     (found,) = [row for row in rows if (row.model, row.data) == ("SL-CaiT", "tiny_imagenet")]
     assert (found.top1_percent, "2112.13492" in found.source) == (67.18, True)
+    assert (found.mega_multiplications, found.million_parameters, found.like) == (623.3, None, ())
+    (found,) = [row for row in rows if (row.model, row.data) == ("SL-ViT", "cifar10")]
+    assert (found.mega_multiplications, found.like) == (None, ("model=sl_vit",))
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-1", "nan", "inf"])
+def test_a_size_that_is_none_is_refused(tmp_path, text):
+    file = tmp_path / "published.csv"
+    file.write_text(f"{HEAD.strip()},million_parameters\nViT,digits,97.5,best on test,somebody,{text}\n")
+    with pytest.raises(ValueError, match="line 2: million_parameters is"):
+        read_published(file)
 
 
 def test_the_default_is_read_where_it_is_there(tmp_path, monkeypatch):
