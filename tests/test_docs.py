@@ -1,6 +1,6 @@
 """What the Markdown pages name exists, and who follows a page arrives.
 
-In the pages that are followed, a block after a line that ends in "`FILE`:" is that file, a diff is a change of the files
+In pages that are followed, a block after a line that ends in "`FILE`:" is that file, a diff is a change of the files
 that it names, and the commands are run in the order of the page; training is cut to two batches.
 """
 
