@@ -88,7 +88,7 @@ def trains(one: SweepJob, archives, tmp_path):
         pytest.skip("needs Debian's package dataset-fashion-mnist")
     overrides = [*one.overrides, "trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}"]
     if data in archives:
-        overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=32"]
+        overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=8"]
     job = compose(overrides, SPECS)
     train(job.config, job.derived)
     record = read(run_directory(job.config, job.derived))
