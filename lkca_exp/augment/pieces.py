@@ -1,7 +1,7 @@
 """Work on as many images at a time as the processor's cache holds.
 
-Normalising is two passes over its images in single precision, an operation on colours five or ten. From main memory
-each costs several times what the arithmetic does. A GPU takes all images at once.
+An operation on colours is five or ten passes over its images in single precision. From main memory each pass costs
+several times what the arithmetic does. A GPU takes all images at once.
 """
 
 from __future__ import annotations
@@ -10,18 +10,13 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-PIECE_VALUES = 1 << 18
-"""Pixel values of one piece, 1 MiB in single precision."""
-
-
-def piece_length(images: Tensor) -> int:
-    """How many of `images` (B, C, H, W) make a piece."""
-    return len(images) if images.is_cuda else max(PIECE_VALUES // images[0].numel(), 1)
+PIECE_VALUES = 1 << 17
+"""Pixel values of one piece, 512 KiB in single precision."""
 
 
 def in_pieces(change: Callable[[Tensor, Tensor], Tensor], images: Tensor, parameters: Tensor) -> Tensor:
     """`change` of `images` (B, C, H, W) and their `parameters` (B, ...). Writes into `images`."""
-    length = piece_length(images)
-    for part, values in zip(images.split(length), parameters.split(length), strict=True):
+    count = len(images) if images.is_cuda else max(PIECE_VALUES // images[0].numel(), 1)
+    for part, values in zip(images.split(count), parameters.split(count), strict=True):
         part.copy_(change(part, values))
     return images
