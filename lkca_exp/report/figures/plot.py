@@ -37,12 +37,9 @@ def draw_plot(plot: Plot, alone: bool) -> tuple[str, float]:
     left, right = widest * CHARACTER + 12, WIDTH - 10
     x = scale(plot.x, _values(plot.marks, "x"), left, right)
     labelled = [mark for mark in plot.marks if isinstance(mark, Mean) and mark.labelled]
-    pieces = [
-        *_frame(plot, x, y, left, right),
-        *(_mark(mark, x, y) for mark in plot.marks),
-        *labels([(mark.name, x(mark.x), y(mark.y)) for mark in labelled], right),
-    ]
-    entries = legend_entries(plot) if alone or plot.legend else []
+    names = labels([(mark.name, x(mark.x), y(mark.y)) for mark in labelled], right)
+    pieces = [*_frame(plot, x, y, left, right), *(_mark(mark, x, y) for mark in plot.marks), *names]
+    entries = legend_entries(plot) if (alone or plot.legend) and not names else []
     pieces += legend(entries, plot.height + 4)
     facts = f'data-left="{px(x.start)}" data-right="{px(x.end)}" data-low="{x.low:.6g}" data-high="{x.high:.6g}"'
     words = 'data-log="1" ' * plot.x.log + f'data-x-title="{escape(plot.x.title)}" data-unit="{escape(plot.y.unit)}"'

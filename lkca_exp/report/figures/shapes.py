@@ -54,7 +54,18 @@ def stroke(style: Style) -> str:
 
 
 def shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    """At most LONGEST_NAME characters of the name of a variant. Its settings lose letters of their keys first: the
+    values tell variants apart."""
+    words = [word.rpartition("=") for word in name.split(" ")]
+    for longest in range(max(2, *(len(key) for key, _, _ in words)), 1, -1):
+        text = " ".join(_cut(key, longest) + sign + value for key, sign, value in words)
+        if len(text) <= LONGEST_NAME:
+            return text
+    return _cut(text, LONGEST_NAME)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def escape(text: str) -> str:

@@ -7,7 +7,9 @@ import pytest
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import gather
 from lkca_exp.report.figures.cost import pareto
+from lkca_exp.report.figures.labels import labels
 from lkca_exp.report.figures.model import Dots, Figure, Front, Heatmap, Level, Line, Mean, Plot
+from lkca_exp.report.figures.shapes import shortened
 from lkca_exp.report.figures.styles import COLOURS, MOST_DRAWN
 from tests.report.conftest import write_predictions
 
@@ -231,3 +233,22 @@ def test_curves_of_an_analysis_are_shades_of_the_variant(compared):
     (first,), (last,) = marks(figure, Line, "block 0"), marks(figure, Line, "block 1")
     assert (first.x, first.y) == ((0, 2), (1, 3))
     assert last.style.colour == content.style["lkca"].colour != first.style.colour
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("lkca kernel_size=13", "lkca kernel_size=13"),
+        ("lkca sharing=channel projections=false", "lkca sh…=channel pr…=false"),
+        ("a name that is long and has no settings", "a name that is long and h…"),
+    ],
+)
+def test_a_long_name_keeps_the_values_of_its_settings(name, shown):
+    assert shortened(name) == shown
+
+
+def test_names_stand_beside_points_where_there_is_room_for_all():
+    apart, near = [("a", 10, 10), ("b", 10, 40)], [("a", 10, 10), ("b", 12, 16)]
+    assert [text.count("<text") for text in labels(apart, 400)] == [1, 1]
+    assert labels(near, 400) == []
+    assert labels([("a", 10, 10), ("b", 22, 10)], 400) == []  # the name of a would cover b
