@@ -23,12 +23,12 @@ from omegaconf import OmegaConf
 from torch.distributed.elastic.multiprocessing.api import SignalException
 
 from lkca_exp.config.derive import Derived
-from lkca_exp.config.errors import RunFailedError
+from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.schema import Config
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.execute import epoch_log, execute
 from lkca_exp.models.build import check_buildable, choose_backend
-from lkca_exp.models.compilation import check_compiler, choose_compiled
+from lkca_exp.models.compilation import check_compiler, check_continues, choose_compiled
 from lkca_exp.runs import ledger
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_atomically
@@ -47,7 +47,7 @@ def train(config: Config, derived: Derived) -> float | None:
         The metric that a sweeper may tune; None if another process holds the run.
 
     Raises:
-        ConfigError: if data, device, model or folders are not to be had; nothing has been written then.
+        ConfigError: if data, device, model, folders or compiler are not to be had; the record is as it was then.
         RunFailedError: if training raised; the record has the traceback.
     """
     check_device(config.trainer)
@@ -94,6 +94,7 @@ def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> N
         record["warnings"] = list(data.warnings)
         write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
     else:
+        check_continues(directory.name, record["model"], _device(config))
         take_up_threads(record["device"])
     records.begin_attempt(directory, record, from_epoch=epochs_done(directory))
     (directory / "checkpoints").mkdir(exist_ok=True)
@@ -154,6 +155,8 @@ def _recorded(directory: Path) -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _note_end(directory, "interrupted")
         raise KeyboardInterrupt from error
+    except ConfigError:
+        raise
     except Exception as error:
         _note_end(directory, "failed", error)
         log.exception("%s failed", directory.name)

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,11 +45,23 @@ def works() -> bool:
 
 def check_compiler(compile: bool | str, device: str) -> None:
     """Raises ConfigError if compiling is asked for and there is nothing to do it with."""
-    problem = _problem(device) if compile is True else None
+    if compile is True:
+        _require(device, "compile", compile, "or choose compile=auto, which does without")
+
+
+def check_continues(run: str, model: Mapping[str, Any], device: str) -> None:
+    """Raises ConfigError if a run, by `model` of its record, began with compiled code and there is nothing to compile
+    with."""
+    if model.get("compiled") or model["backend"] == "direct":
+        _require(device, "run", run, "which this run began with, or continue it elsewhere, or delete its folder")
+
+
+def _require(device: str, key: str, value: object, way_out: str) -> None:
+    problem = _problem(device)
     if problem:
         tool = "C++ compiler" if device == "cpu" else "Triton with a C compiler"
-        remedy = f"Install a {tool}, or choose compile=auto, which does without."
-        raise ConfigError("compile", compile, f"torch.compile does not work here ({problem}).", remedy)
+        rule = f"torch.compile does not work here ({problem})."
+        raise ConfigError(key, value, rule, f"Install a {tool}, {way_out}.")
 
 
 @functools.cache

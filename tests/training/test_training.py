@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lkca_exp.config.errors import RunFailedError
+from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.schema import OptimConfig
 from lkca_exp.data.prepare import prepare
 from lkca_exp.execute import build_datamodule
@@ -119,6 +119,19 @@ def test_a_run_goes_on_with_the_backend_that_it_began_with(job, monkeypatch):
     assert (
         ended["model"]["flops_per_image"] > trained(job, "protocol=final", "force=true")[1]["model"]["flops_per_image"]
     )
+
+
+def test_a_run_that_began_compiled_says_so_where_nothing_compiles(job, monkeypatch):
+    made = job("protocol=final")
+    directory = records.run_directory(made.config, made.derived)
+    directory.mkdir(parents=True)
+    monkeypatch.setattr("lkca_exp.train.choose_backend", lambda *_, **__: "direct")
+    begin(made.config, made.derived, directory, prepare(made.config))
+    monkeypatch.setattr("lkca_exp.models.compilation._problem", lambda device: "InductorError")
+    with pytest.raises(ConfigError, match=r"run=digits-lkca.*\n.*InductorError.*\n.*Install a C\+\+ compiler"):
+        train(made.config, made.derived)
+    record = records.read(directory)
+    assert (record["model"]["backend"], len(record["attempts"])) == ("direct", 1)
 
 
 @pytest.mark.parametrize(
