@@ -8,6 +8,7 @@ slows all of them; ratios are to be trusted, times less.
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -89,8 +90,10 @@ def measure(
     # torch counts recompilations of all modules together, and gives up after 8.
     with torch._dynamo.config.patch(recompile_limit=len(models) * len(ways)):
         steps = {(model, way): training_step(model, way, batch) for model in models for way in ways}
-        for step in track(steps.values(), "compiling", console=Console(stderr=True), transient=True):
+        for (model, way), step in steps.items():
+            start = time.perf_counter()
             step()
+            print(f"{model.name}, {way}: first step {time.perf_counter() - start:.1f} s", file=sys.stderr)
         seconds: dict[tuple[Contender, Way], list[float]] = {key: [] for key in steps}
         for _ in track(range(rounds), "measuring", console=Console(stderr=True), transient=True):
             for key, step in steps.items():

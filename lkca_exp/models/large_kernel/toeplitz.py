@@ -57,26 +57,56 @@ class _MixPerKernel(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, tokens: Tensor, kernel: Tensor, grid: Grid) -> Tensor:
-        x_GRN = _to_rows(tokens, kernel.shape[0])
+        mix = _opaque_mix_rows if torch.compiler.is_compiling() else _mix_rows
+        y_BNC, x_GRN = mix(tokens, kernel, *grid)
         ctx.save_for_backward(x_GRN, kernel)
         ctx.grid = grid
-        y_GRN = torch.empty_like(x_GRN)
-        for part in _parts(kernel.shape[0], x_GRN.shape[2]):
-            weights = toeplitz_matrix(kernel[part], grid).to(tokens.dtype)
-            torch.bmm(x_GRN[part], weights.mT, out=y_GRN[part])
-        return _to_tokens(y_GRN, tokens.shape)
+        return y_BNC
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
-        x_GRN, kernel = ctx.saved_tensors
-        dy_GRN = _to_rows(upstream, kernel.shape[0])
-        dx_GRN, to_kernel = torch.empty_like(x_GRN), torch.empty_like(kernel)
-        for part in _parts(kernel.shape[0], x_GRN.shape[2]):
-            weights = toeplitz_matrix(kernel[part], ctx.grid).to(upstream.dtype)
-            torch.bmm(dy_GRN[part], weights, out=dx_GRN[part])
-            to_kernel[part] = _fold(torch.bmm(dy_GRN[part].mT, x_GRN[part]), ctx.grid, kernel.shape[1])
-        return _to_tokens(dx_GRN, upstream.shape), to_kernel, None
+        gradients = _opaque_gradients if torch.compiler.is_compiling() else _gradients
+        return *gradients(upstream, *ctx.saved_tensors, *ctx.grid), None
+
+
+def _mix_rows(tokens: Tensor, kernel: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Tokens mixed, and the rows of the tokens as they were."""
+    x_GRN = _to_rows(tokens, kernel.shape[0])
+    y_GRN = torch.empty_like(x_GRN)
+    for part in _parts(kernel.shape[0], x_GRN.shape[2]):
+        weights = toeplitz_matrix(kernel[part].to(tokens.dtype), (height, width))
+        torch.bmm(x_GRN[part], weights.mT, out=y_GRN[part])
+    return _to_tokens(y_GRN, tokens.shape), x_GRN
+
+
+def _gradients(upstream: Tensor, x_GRN: Tensor, kernel: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """To the tokens and to the kernel."""
+    dy_GRN = _to_rows(upstream, kernel.shape[0])
+    dx_GRN, to_kernel = torch.empty_like(x_GRN), torch.empty_like(kernel)
+    for part in _parts(kernel.shape[0], x_GRN.shape[2]):
+        weights = toeplitz_matrix(kernel[part].to(upstream.dtype), (height, width))
+        torch.bmm(dy_GRN[part], weights, out=dx_GRN[part])
+        to_kernel[part] = _fold(torch.bmm(dy_GRN[part].mT, x_GRN[part]), (height, width), kernel.shape[1])
+    return _to_tokens(dx_GRN, upstream.shape), to_kernel
+
+
+# For torch.compile, which else merges the transpositions into the loops of their neighbours, where they jump through
+# memory: a norm's backward pass took four times as long.
+_opaque_mix_rows = torch.library.custom_op("lkca_exp::toeplitz_mix", _mix_rows, mutates_args=())
+_opaque_gradients = torch.library.custom_op("lkca_exp::toeplitz_gradients", _gradients, mutates_args=())
+
+
+@_opaque_mix_rows.register_fake
+def _(tokens: Tensor, kernel: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    batch, num_tokens, channels = tokens.shape
+    rows = tokens.new_empty(kernel.shape[0], channels // kernel.shape[0] * batch, num_tokens)
+    return tokens.new_empty(tokens.shape), rows
+
+
+@_opaque_gradients.register_fake
+def _(upstream: Tensor, x_GRN: Tensor, kernel: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    return upstream.new_empty(upstream.shape), torch.empty_like(kernel)
 
 
 class _MixAll(torch.autograd.Function):
@@ -108,14 +138,27 @@ def _parts(num_kernels: int, num_tokens: int) -> Iterator[slice]:
 
 
 def _to_rows(x_BNC: Tensor, num_kernels: int) -> Tensor:
-    """(B, N, C) -> (G, D*B, N): one plain transposition, twice as fast as a permutation of three axes."""
+    """(B, N, C) -> (G, D*B, N)."""
     num_tokens, channels = x_BNC.shape[1:]
-    return x_BNC.reshape(-1, channels).t().contiguous().view(num_kernels, -1, num_tokens)
+    if _in_two_steps():
+        x_CBN = x_BNC.mT.contiguous().transpose(0, 1).contiguous()
+    else:
+        x_CBN = x_BNC.reshape(-1, channels).t().contiguous()
+    return x_CBN.view(num_kernels, -1, num_tokens)
 
 
 def _to_tokens(x_GRN: Tensor, shape: torch.Size) -> Tensor:
     """(G, D*B, N) -> (B, N, C), the way back."""
-    return x_GRN.view(shape[2], -1).t().contiguous().view(shape)
+    batch, num_tokens, channels = shape
+    if _in_two_steps():
+        return x_GRN.view(channels, batch, num_tokens).transpose(0, 1).contiguous().mT.contiguous()
+    return x_GRN.view(channels, -1).t().contiguous().view(shape)
+
+
+def _in_two_steps() -> bool:
+    """Whether to move two axes at a time, which torch does on all threads. All three at once is the fastest on one
+    thread, as one transposition of a matrix, but it stays on one."""
+    return torch.get_num_threads() > 1
 
 
 def _index(grid: Grid, side: int, device: torch.device) -> Tensor:
