@@ -30,7 +30,7 @@ def start_and_stop(tmp_path: Path, args: list[str], after_rows: int, how: signal
     """Start a run, send it a signal once it has recorded so many epochs, and return its exit status."""
     command = [sys.executable, "-m", "lkca_exp", *args]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         if any(len(f.read_text().splitlines()) >= after_rows for f in tmp_path.glob("runs/*/*/metrics.jsonl")):
             process.send_signal(how)

@@ -1,12 +1,12 @@
 """Compiling the training of a whole model with torch.compile: whether it pays, and how it is done.
 
-Measured on one core of a Xeon with AMX that others shared, in CPU seconds of steps of 64 or 128 images with AdamW;
-attention in bf16 as plain products and softmax. Times as fast as uncompiled:
+Measured on quiet cores of a Xeon with AMX, in steps with AdamW: one core and 64 images up to 128 channels, two cores and
+128 images at 192; LKCA by the backend `toeplitz`, at 192 in fp32 by `direct`. Times as fast as uncompiled:
 
     channels, blocks, tokens    fp32 LKCA  attention    bf16 LKCA  attention
-    64,       6,      7 x 7          1.19       1.11         1.44       1.26
-    128,      2,      8 x 8          0.97                    1.21       1.13
-    192,      9,      8 x 8          0.99       0.95         0.98       1.07
+    64,       6,      7 x 7          1.26       1.07         1.51       1.28
+    128,      2,      8 x 8          0.98       1.00         1.38       1.30
+    192,      9,      8 x 8          0.96       0.96         1.08       1.05
 
 What compiling saves is the work between the matrix products, of which a wide model has little. It takes some 6 seconds
 for each block. GPUs and the models of timm have not been measured: there only compile=true compiles.

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate2d
 from torch import Tensor
+from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from lkca_exp.models.large_kernel import direct, large_kernel_mix
+from lkca_exp.models.large_kernel import direct, large_kernel_mix, toeplitz
 from lkca_exp.models.large_kernel.rule import Problem, _measured, fastest_backend
 from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
 
@@ -213,7 +214,8 @@ def test_the_rule_names_what_is_there(num_kernels: int, dtype: torch.dtype) -> N
         (64, 8, 3, torch.float32, "convolution", "convolution"),
         (64, 8, 5, torch.float32, "convolution", "direct"),
         (64, 8, 15, torch.float32, "toeplitz", "direct"),
-        (64, 16, 7, torch.float32, "convolution", "direct"),
+        (64, 16, 7, torch.float32, "convolution", "convolution"),
+        (64, 16, 11, torch.float32, "convolution", "direct"),
         (64, 16, 31, torch.bfloat16, "toeplitz", "direct"),
         (4, 8, 15, torch.float32, "toeplitz", "direct"),
         (4, 16, 31, torch.float32, "toeplitz", "toeplitz"),
@@ -240,6 +242,27 @@ def test_training_works_after_a_first_use_in_inference_mode() -> None:
     with torch.inference_mode():
         large_kernel_mix(case.tokens, case.kernel, case.grid, "toeplitz")
     assert_close(run(case, "toeplitz"), run(case, "convolution"), tolerance=1e-12)
+
+
+def test_the_transpositions_of_many_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for num_kernels in (12, 3):
+        case = make_case(batch=3, grid=(3, 5), channels=12, num_kernels=num_kernels, side=7)
+        results = []
+        for threads in (1, 2):
+            monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+            results.append(run(case, "toeplitz", torch.float32))
+        assert all(torch.equal(one, two) for one, two in zip(*results, strict=True))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("num_kernels", [4, 2])
+@pytest.mark.parametrize("compiler", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_many_tokens_are_mixed_in_one_piece(num_kernels: int, compiler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toeplitz, "LARGE", 0)
+    with profile() as profiled:
+        test_compiles_into_one_graph("toeplitz", num_kernels, compiler)
+    ran = {event.key for event in profiled.key_averages()}
+    assert {"lkca_exp::toeplitz_mix", "lkca_exp::toeplitz_gradients"} <= ran
 
 
 @pytest.mark.compiled

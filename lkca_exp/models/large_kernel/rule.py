@@ -71,7 +71,8 @@ def _rule(problem: Problem) -> str:
 
 def _rule_compiling(problem: Problem) -> str:
     """On a CPU with a compiler. `direct` wins where each channel has a kernel, and where a matrix is mostly zeros; the
-    fewer matrices there are and the lower the precision, the more the matrix product wins."""
+    convolution where the kernel is small beside a large grid; the fewer matrices there are and the lower the precision,
+    the more the matrix product wins."""
     num_tokens = problem.grid[0] * problem.grid[1]
     if problem.dtype == torch.bfloat16:
         return "direct" if problem.num_kernels == problem.channels and num_tokens > 64 else _rule(problem)
@@ -79,7 +80,7 @@ def _rule_compiling(problem: Problem) -> str:
         return "convolution"
     if problem.num_kernels == 1 or (problem.num_kernels < problem.channels and num_tokens > 64 and problem.side >= 11):
         return "toeplitz"
-    return "direct"
+    return "convolution" if num_tokens > 64 and problem.side <= 7 else "direct"
 
 
 @functools.lru_cache(maxsize=256)
