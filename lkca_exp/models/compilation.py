@@ -1,7 +1,7 @@
 """Compiling the training of a whole model with torch.compile: whether it pays, and how it is done.
 
-Measured on quiet cores of a Xeon with AMX, in steps with AdamW: one core and 64 images up to 128 channels, two cores and
-128 images at 192; LKCA by the backend `toeplitz`, at 192 in fp32 by `direct`. Times as fast as uncompiled:
+Measured on quiet cores of a Xeon with AMX, in steps with AdamW: one core and 64 images up to 128 channels, two cores
+and 128 images at 192; LKCA by the backend `toeplitz`, at 192 in fp32 by `direct`. Times as fast as uncompiled:
 
     channels, blocks, tokens    fp32 LKCA  attention    bf16 LKCA  attention
     64,       6,      7 x 7          1.26       1.07         1.51       1.28
