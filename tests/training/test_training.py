@@ -104,14 +104,20 @@ def test_same_seed_same_run_other_seed_other_run(job, tmp_path):
     assert rows(first) != rows(other)
 
 
-def test_a_run_goes_on_with_the_backend_that_it_began_with(job, monkeypatch):
-    """Though the rule names another by now."""
+def begun_with(backend, job, monkeypatch):
+    """A run, and its folder, that was begun with this backend and went no further."""
     made = job("protocol=final")
     directory = records.run_directory(made.config, made.derived)
     directory.mkdir(parents=True)
-    monkeypatch.setattr("lkca_exp.train.choose_backend", lambda *_, **__: "convolution")
-    begin(made.config, made.derived, directory, prepare(made.config))
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("lkca_exp.train.choose_backend", lambda *_, **__: backend)
+        begin(made.config, made.derived, directory, prepare(made.config))
+    return made, directory
+
+
+def test_a_run_goes_on_with_the_backend_that_it_began_with(job, monkeypatch):
+    """Though the rule names another by now."""
+    _, directory = begun_with("convolution", job, monkeypatch)
     begun = json.loads((directory / "run.json").read_text())
     _, ended = trained(job, "protocol=final")
     assert [attempt["status"] for attempt in ended["attempts"]] == ["killed", "finished"]
@@ -122,11 +128,7 @@ def test_a_run_goes_on_with_the_backend_that_it_began_with(job, monkeypatch):
 
 
 def test_a_run_that_began_compiled_says_so_where_nothing_compiles(job, monkeypatch):
-    made = job("protocol=final")
-    directory = records.run_directory(made.config, made.derived)
-    directory.mkdir(parents=True)
-    monkeypatch.setattr("lkca_exp.train.choose_backend", lambda *_, **__: "direct")
-    begin(made.config, made.derived, directory, prepare(made.config))
+    made, directory = begun_with("direct", job, monkeypatch)
     monkeypatch.setattr("lkca_exp.models.compilation._problem", lambda device: "InductorError")
     with pytest.raises(ConfigError, match=r"run=digits-lkca.*\n.*InductorError.*\n.*Install a C\+\+ compiler"):
         train(made.config, made.derived)
