@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lkca_exp.models.embeddings.linear import LinearEmbedding
-from lkca_exp.models.layers.block import Block
+from lkca_exp.models.layers.block import Block, _add
 from lkca_exp.models.layers.drop_path import DropPath
 from lkca_exp.models.layers.mlp import Mlp
 from lkca_exp.models.layers.positions import LearnedPositions, make_positions, sincos_2d
@@ -155,3 +155,11 @@ def test_block_drops_each_branch_on_its_own() -> None:
     counts = torch.unique(outputs.round(decimals=8), dim=0, return_counts=True)[1]
     assert len(counts) == 4  # neither branch, the mixer's, the MLP's, both
     assert counts.min() > 30
+
+
+@pytest.mark.parametrize("tokens", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("change", [torch.float32, torch.bfloat16])
+def test_a_block_adds_as_torch_does(tokens, change):
+    a, b = torch.randn(3, 5, dtype=tokens), torch.randn(3, 5, dtype=change)
+    assert _add(a, b).dtype == (a + b).dtype
+    assert torch.equal(_add(a, b), a + b)

@@ -8,6 +8,7 @@ MLP's output is added to norm(x) in place of x, as in the code of Compact Transf
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from lkca_exp.models.layers.drop_path import DropPath
@@ -37,6 +38,5 @@ class Block(nn.Module):
 
 
 def _add(tokens: Tensor, change: Tensor) -> Tensor:
-    """Their sum, in the precision of the tokens. On a CPU torch adds bfloat16 to float32 three times slower than it
-    takes to convert first."""
-    return tokens + change.to(tokens.dtype)
+    """Their sum. On a CPU torch adds bfloat16 to float32 three times slower than it takes to convert first."""
+    return tokens + change.to(torch.promote_types(tokens.dtype, change.dtype))
