@@ -77,7 +77,7 @@ def _of_other_data(name: str, words: Sequence[str], text: str) -> str:
 
 
 def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
-    whole, content = _content(rounds), _content(rounds[-1:])
+    whole, content = _content(rounds), _content(rounds[-1:], finished=True)
     results = parts.results_csv(whole) if whole else _read(folder / RESULTS)
 
     def body(part: str, before: str) -> str:
@@ -87,7 +87,7 @@ def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
             case ["runs"]:
                 return parts.runs(results, sum(len(jobs.unique) for jobs in rounds))
             case ["search"]:
-                found = _content(rounds[:1], Choice(metric="val/top1"))
+                found = _content(rounds[:1], Choice(metric="val/top1"), finished=True)
                 return parts.table(found, "variants") if found else before
             case ["answer"]:
                 return parts.answer(content) if content else before
@@ -107,14 +107,19 @@ def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
     return folder / README
 
 
-def _content(rounds: Sequence[Jobs], choice: Choice = Choice()) -> Content | None:  # noqa: B008
-    """What the report says of exactly the runs of these rounds; None if there are none yet."""
+def _content(
+    rounds: Sequence[Jobs],
+    choice: Choice = Choice(),  # noqa: B008
+    finished: bool = False,
+) -> Content | None:
+    """What the report says of exactly the runs of these rounds; None if there are none yet, or none `finished`."""
     folders = [one.directory for jobs in rounds for one in jobs.unique]
     wanted = {folder.resolve() for folder in folders if folder.is_dir()}
     runs, left_out = load(sorted({folder.parent for folder in wanted}))
     mine = [run for run in runs if run.folder in wanted]
     damaged = [one for one in left_out if one.folder in wanted]
-    return work_out(mine, damaged, choice, read_published(None)) if mine else None
+    enough = any(run.status == "finished" for run in mine) if finished else bool(mine)
+    return work_out(mine, damaged, choice, read_published(None)) if enough else None
 
 
 def _drawings(content: Content, part: str) -> list[Drawing]:

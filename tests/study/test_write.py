@@ -86,6 +86,15 @@ def test_a_sweep_under_way_is_told_as_such(home, finish):
     assert "Of 5 runs these are in no mean: 1 unreadable." in text
 
 
+def test_a_sweep_of_which_nothing_has_finished_has_no_figures_yet(home, finish):
+    for folder in finish():
+        record = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps(record | {"status": "interrupted", "metrics": {}}))
+    write(NAME, [])
+    assert "0 of 6 runs finished" in (home / "README.md").read_text()
+    assert not (home / "figures").exists()
+
+
 def test_other_runs_in_the_studys_folder_are_none_of_it(home, finish):
     finish()
     write(NAME, [])
