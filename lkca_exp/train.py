@@ -107,7 +107,7 @@ def _way_of_computing(config: Config, derived: Derived, data: RunData) -> dict[s
     dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     batch_size, device = config.batch_size // config.trainer.devices, _device(config)
     return {
-        "backend": choose_backend(config.model, derived, batch_size, dtype, device, num_images),
+        "backend": choose_backend(config.model, derived, batch_size, dtype, device),
         "compiled": choose_compiled(config.compile, derived, dtype, device, num_images),
     }
 

@@ -57,9 +57,8 @@ def _ours(mixer: str, size: Sequence[str]) -> Contender:
     job = compose([*size, f"model/mixer={mixer}"], SPECS)
 
     def make(batch: int, dtype: torch.dtype) -> nn.Module:
-        long = 10**9  # images, so that compiling a backend pays
         model = build_model(job.config.model, job.derived)
-        use_backend(model, choose_backend(job.config.model, job.derived, batch, dtype, "cpu", long))
+        use_backend(model, choose_backend(job.config.model, job.derived, batch, dtype, "cpu"))
         return model
 
     model = build_model(job.config.model, job.derived)

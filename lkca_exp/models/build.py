@@ -12,9 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lkca_exp.config.derive import Derived, VitDerived
 from lkca_exp.config.schema import KernelConfig, ModelConfig, TimmConfig, VitConfig
-from lkca_exp.models.compilation import works
 from lkca_exp.models.embeddings import EMBEDDINGS
-from lkca_exp.models.large_kernel.rule import WORTH_COMPILING, Problem, fastest_backend
+from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
 from lkca_exp.models.mixers import MIXERS
 from lkca_exp.models.mixers.lkca import VIEWS, Lkca
 from lkca_exp.models.vit import VisionTransformer
@@ -63,10 +62,10 @@ def _build_vit(model: VitConfig, derived: VitDerived) -> VisionTransformer:
 
 
 def choose_backend(
-    model: ModelConfig, derived: Derived, batch_size: int, dtype: torch.dtype, device: str, num_images: int
+    model: ModelConfig, derived: Derived, batch_size: int, dtype: torch.dtype, device: str
 ) -> str | None:
-    """How LKCA's kernel is computed fastest in a run that trains on `num_images`, repeats counted; None for a model
-    without one. A run keeps it to its end: another backend sums in another order."""
+    """How LKCA's kernel is computed fastest here; None for a model without one. A run keeps it to its end: another
+    backend sums in another order."""
     if not isinstance(model, VitConfig) or not isinstance(model.mixer, KernelConfig):
         return None
     if model.mixer.view != "auto":
@@ -75,9 +74,7 @@ def choose_backend(
     assert derived.kernel_size is not None
     num_kernels = {"channel": derived.width, "head": derived.num_heads or 1, "all": 1}[model.mixer.sharing]
     problem = Problem(batch_size, derived.grid, derived.width, num_kernels, derived.kernel_size, dtype, device)
-    num_tokens = derived.grid[0] * derived.grid[1]
-    num_mixed = num_images * derived.depth * num_tokens * derived.width
-    backend = fastest_backend(problem, compiling=num_mixed >= WORTH_COMPILING and works())
+    backend = fastest_backend(problem)
     log.debug("large-kernel backend for %s: %s", problem, backend)
     return backend
 

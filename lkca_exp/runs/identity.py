@@ -12,7 +12,7 @@ from typing import Any
 from lkca_exp.config.derive import Derived, VitDerived
 from lkca_exp.config.schema import Config, TimmConfig, VitConfig
 
-NUMERICS = 4
+NUMERICS = 5
 """Raised whenever the same configuration would train to other weights than before."""
 
 DERIVED_KEYS = {

@@ -60,7 +60,7 @@ def test_the_operators_cases():
 
 
 def test_a_case_of_the_operator():
-    figures = op.measure(op.Case(4, 7, "head", "fp32", batch=2, compiling=False), rounds=1, peak=1e11)
+    figures = op.measure(op.Case(4, 7, "head", "fp32", batch=2, compiler=False), rounds=1, peak=1e11)
     ms = figures["ms"]
     assert set(ms) == {"convolution", "toeplitz", *op.REFERENCES}
     assert figures["times_as_fast_as"]["conv2d"] == pytest.approx(ms["conv2d"] / ms[figures["auto"]])
@@ -116,7 +116,6 @@ def test_a_peer_that_is_not_installed_is_left_out_with_a_line(monkeypatch, capsy
     )
 
 
-@pytest.mark.slow
 def test_the_operators_command(cli, tmp_path):
     chosen = ["--grid", "4", "--kernel", "7", "--sharing", "channel", "--dtype", "fp32", "--rounds", "1"]
     done = cli("op", *chosen, "--json", "figures.json", module="lkca_exp.bench", timeout=600)

@@ -5,7 +5,6 @@ Shapes: B batch, N = h*w tokens, C channels, K kernel side, G kernels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,21 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate2d
 from torch import Tensor
-from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from lkca_exp.models.large_kernel import direct, large_kernel_mix, toeplitz
+from lkca_exp.models.large_kernel import direct, large_kernel_mix
 from lkca_exp.models.large_kernel.rule import Problem, _measured, fastest_backend
 from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
 
 COMPUTED = ("convolution", "toeplitz", "direct")
-
-
-@pytest.fixture(autouse=True)
-def uncompiled(request: pytest.FixtureRequest) -> Iterator[None]:
-    """`direct` computes the same sums without being compiled, which takes seconds for each shape."""
-    with torch.compiler.set_stance("default" if "compiled" in request.keywords else "force_eager"):
-        yield
 
 
 class Case(NamedTuple):
@@ -185,11 +176,11 @@ def test_a_view_really_computes_what_it_is_called(backend: str, operation: objec
 
 
 def test_direct_computes_what_it_is_called() -> None:
-    """Columns of padding are left out: 2 * (2 + 3 + 2) columns, 3 rows and 3 rows to read for each output row."""
+    """Padding is left out: 2 + 3 + 2 rows are joined, and as many columns."""
     case = make_case(batch=2, grid=(3, 3), channels=4, num_kernels=4, side=3)
     with FlopCounterMode(display=False) as counter:
         large_kernel_mix(case.tokens, case.kernel, case.grid, "direct")
-    assert counter.get_total_flops() == 2 * 2 * 4 * (2 + 3 + 2) * 3 * 3
+    assert counter.get_total_flops() == 2 * 2 * 4 * (2 + 3 + 2) ** 2
 
 
 def test_auto_is_what_the_rule_says() -> None:
@@ -204,29 +195,33 @@ def test_the_rule_names_what_is_there(num_kernels: int, dtype: torch.dtype) -> N
     for n in (4, 7, 8, 16, 32):
         for side in range(1, 2 * n, 2):
             problem = Problem(64, (n, n), 64, num_kernels, side, dtype, "cpu")
-            assert fastest_backend(problem) in ("convolution", "toeplitz")
-            assert fastest_backend(problem, compiling=True) in COMPUTED
+            assert fastest_backend(problem, compiler=False) in ("convolution", "toeplitz")
+            assert fastest_backend(problem, compiler=True) in COMPUTED
 
 
 @pytest.mark.parametrize(
-    ("num_kernels", "n", "side", "dtype", "eager", "compiled"),
+    ("num_kernels", "n", "side", "dtype", "without", "compiler"),
     [
         (64, 8, 3, torch.float32, "convolution", "convolution"),
         (64, 8, 5, torch.float32, "convolution", "direct"),
         (64, 8, 15, torch.float32, "toeplitz", "direct"),
-        (64, 16, 7, torch.float32, "convolution", "convolution"),
-        (64, 16, 11, torch.float32, "convolution", "direct"),
+        (64, 16, 7, torch.float32, "convolution", "direct"),
+        (64, 8, 3, torch.bfloat16, "convolution", "direct"),
         (64, 16, 31, torch.bfloat16, "toeplitz", "direct"),
-        (4, 8, 15, torch.float32, "toeplitz", "direct"),
-        (4, 16, 31, torch.float32, "toeplitz", "toeplitz"),
-        (4, 8, 15, torch.bfloat16, "toeplitz", "toeplitz"),
-        (1, 8, 5, torch.float32, "toeplitz", "toeplitz"),
-        (1, 16, 31, torch.bfloat16, "toeplitz", "toeplitz"),
+        (4, 8, 15, torch.bfloat16, "toeplitz", "direct"),
+        (4, 16, 31, torch.float32, "toeplitz", "direct"),
+        (4, 16, 31, torch.bfloat16, "toeplitz", "toeplitz"),
+        (1, 4, 3, torch.float32, "toeplitz", "toeplitz"),
+        (1, 8, 3, torch.float32, "convolution", "convolution"),
+        (1, 8, 7, torch.float32, "toeplitz", "direct"),
+        (1, 8, 7, torch.bfloat16, "toeplitz", "toeplitz"),
+        (1, 16, 11, torch.bfloat16, "toeplitz", "direct"),
+        (1, 16, 31, torch.float32, "toeplitz", "toeplitz"),
     ],
 )
-def test_the_rule(num_kernels: int, n: int, side: int, dtype: torch.dtype, eager: str, compiled: str) -> None:
+def test_the_rule(num_kernels: int, n: int, side: int, dtype: torch.dtype, without: str, compiler: str) -> None:
     problem = Problem(128, (n, n), 64, num_kernels, side, dtype, "cpu")
-    assert (fastest_backend(problem), fastest_backend(problem, compiling=True)) == (eager, compiled)
+    assert (fastest_backend(problem, compiler=False), fastest_backend(problem, compiler=True)) == (without, compiler)
 
 
 def test_a_device_without_a_rule_is_measured() -> None:
@@ -244,34 +239,21 @@ def test_training_works_after_a_first_use_in_inference_mode() -> None:
     assert_close(run(case, "toeplitz"), run(case, "convolution"), tolerance=1e-12)
 
 
-def test_the_transpositions_of_many_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("backend", ["toeplitz", "direct"])
+def test_many_threads_change_no_bit(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for num_kernels in (12, 3):
         case = make_case(batch=3, grid=(3, 5), channels=12, num_kernels=num_kernels, side=7)
         results = []
         for threads in (1, 2):
             monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-            results.append(run(case, "toeplitz", torch.float32))
+            results.append(run(case, backend, torch.float32))
         assert all(torch.equal(one, two) for one, two in zip(*results, strict=True))
 
 
-@pytest.mark.compiled
-@pytest.mark.parametrize("num_kernels", [4, 2])
-@pytest.mark.parametrize("compiler", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
-def test_many_tokens_are_mixed_in_one_piece(num_kernels: int, compiler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toeplitz, "LARGE", 0)
-    with profile() as profiled:
-        test_compiles_into_one_graph("toeplitz", num_kernels, compiler)
-    ran = {event.key for event in profiled.key_averages()}
-    assert {"lkca_exp::toeplitz_mix", "lkca_exp::toeplitz_gradients"} <= ran
-
-
-@pytest.mark.compiled
 @pytest.mark.parametrize("backend", COMPUTED)
 @pytest.mark.parametrize("num_kernels", [4, 1])
 @pytest.mark.parametrize("compiler", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_compiles_into_one_graph(backend: str, num_kernels: int, compiler: str) -> None:
-    if (backend, compiler) == ("direct", "aot_eager"):
-        pytest.skip("it compiles itself")
     case = make_case(batch=2, grid=(4, 4), channels=4, num_kernels=num_kernels, side=7)
     tokens, kernel = (tensor.detach().requires_grad_() for tensor in case[:2])
     torch._dynamo.reset()
@@ -281,27 +263,53 @@ def test_compiles_into_one_graph(backend: str, num_kernels: int, compiler: str) 
     assert_close(results, (mix_by_scipy(case), *gradients_by_loops(case)), tolerance=1e-12)
 
 
-@pytest.mark.slow
-@pytest.mark.compiled
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 1e-2)])
-@pytest.mark.parametrize(("grid", "side"), [((3, 4), 3), ((3, 4), 7), ((3, 10), 9)])
-def test_direct_compiled(dtype: torch.dtype, tolerance: float, grid: tuple[int, int], side: int) -> None:
-    case = make_case(batch=3, grid=grid, channels=20, num_kernels=20, side=side)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 1e-2), (torch.float16, 2e-3)])
+@pytest.mark.parametrize(
+    ("grid", "channels", "side"),
+    [((3, 4), 3, 7), ((3, 10), 20, 9), ((17, 9), 32, 33), ((9, 20), 2, 5), ((1, 1), 8, 1)],
+)
+def test_direct_in_tiles_of_all_kinds(
+    grid: tuple[int, int], channels: int, side: int, dtype: torch.dtype, tolerance: float
+) -> None:
+    case = make_case(batch=5, grid=grid, channels=channels, num_kernels=channels, side=side)
     assert_close(run(case, "direct", dtype), run(case, "toeplitz"), tolerance)
 
 
-@pytest.mark.slow
-@pytest.mark.compiled
+def test_direct_sums_many_images_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "TOKENS_IN_A_PART", 3 * 16)
+    case = make_case(batch=8, grid=(4, 4), channels=4, num_kernels=4, side=7)
+    assert_close(run(case, "direct"), run(case, "toeplitz"), tolerance=1e-13)
+
+
+def test_direct_rounds_to_bfloat16_as_torch_does() -> None:
+    special = [0.0, -0.0, 1e-40, 1.0, 3.3895e38, float("inf"), -float("inf"), float("nan")]
+    tokens = torch.cat([torch.tensor(special), torch.randn(1000)]).bfloat16().view(1, -1, 16)
+    kernel = torch.rand(16, 1, 1)
+    mixed = large_kernel_mix(tokens, kernel, (1, 63), "direct")
+    expected = (tokens.float() * kernel.flatten()).bfloat16()
+    torch.testing.assert_close(mixed, expected, rtol=0, atol=0, equal_nan=True)
+
+
 def test_direct_compiles_once_for_batches_of_all_sizes() -> None:
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    direct._compiled.cache_clear()
+    direct._library.cache_clear()
     for batch in (5, 2, 3, 64):
         case = make_case(batch, grid=(3, 3), channels=16, num_kernels=16, side=5)
-        assert_close(run(case, "direct", torch.float32), run(case, "toeplitz"), tolerance=2e-6)
+        assert_close(run(case, "direct", torch.float32), run(case, "convolution"), tolerance=1e-5)
         with torch.inference_mode():
             large_kernel_mix(case.tokens.float(), case.kernel.float(), case.grid, "direct")
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 3  # mixing, its gradient, mixing in inference mode
+    assert direct._library.cache_info().misses == 1
+
+
+@pytest.mark.parametrize(("compiler", "message"), [("/nonexistent/c++", "nonexistent"), ("false", "false: status 1")])
+def test_without_a_compiler_there_is_no_direct(compiler: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", compiler)
+    direct._library.cache_clear()
+    problem = direct.problem.__wrapped__()
+    assert problem is not None
+    assert message in problem
+    case = make_case(batch=1, grid=(2, 2), channels=2, num_kernels=2, side=1)
+    with pytest.raises(RuntimeError, match=message):
+        run(case, "direct")
 
 
 @pytest.mark.parametrize(

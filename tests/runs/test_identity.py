@@ -109,4 +109,4 @@ def test_a_key_that_came_later_is_no_part_of_it_at_its_default(job):
 
 def test_the_name_of_the_default_run_is_stable(job):
     """Identities must not move by accident: results that exist would be trained again."""
-    assert name(job) == "b8186d53f8c7fdbde75bbaa7d84c4f04f1dcba035ab699f31980d38cee4faf3b"
+    assert name(job) == "dca766df665e6a173d9de483bbec1b6ee764e40f77c6f10746cfeec330d8ed85"

@@ -129,8 +129,8 @@ def test_a_run_goes_on_with_the_backend_that_it_began_with(job, monkeypatch):
 
 def test_a_run_that_began_compiled_says_so_where_nothing_compiles(job, monkeypatch):
     made, directory = begun_with("direct", job, monkeypatch)
-    monkeypatch.setattr("lkca_exp.models.compilation._problem", lambda device: "InductorError")
-    with pytest.raises(ConfigError, match=r"run=digits-lkca.*\n.*InductorError.*\n.*Install a C\+\+ compiler"):
+    monkeypatch.setattr("lkca_exp.models.large_kernel.direct.problem", lambda: "c++: not found")
+    with pytest.raises(ConfigError, match=r"run=digits-lkca.*\n.*c\+\+: not found.*\n.*Install a C\+\+ compiler"):
         train(made.config, made.derived)
     record = records.read(directory)
     assert (record["model"]["backend"], len(record["attempts"])) == ("direct", 1)
@@ -142,7 +142,7 @@ def test_a_run_that_began_compiled_says_so_where_nothing_compiles(job, monkeypat
         (["model/mixer=attention"], None),
         (["model.mixer.view=convolution"], "convolution"),
         (["model.mixer.view=attention", "model.mixer.kernel_size=3"], "toeplitz"),
-        ([], "toeplitz"),
+        ([], "direct"),
         (["model.mixer.kernel_size=3"], "convolution"),
     ],
 )

@@ -1,44 +1,40 @@
-"""The convolution view in loops of our own, which torch.compile turns into C++: no matrix, no transposition.
+"""The convolution view in C++ of our own: no matrix, no transposition, nothing outside the grid multiplied.
 
-For each column of the output the sum over the columns that it reads is written out, and the rows are reduced over;
-inductor makes one loop of all of it, over images, rows and vectors of channels, with the columns' sums in registers.
-The gradient to the tokens is the same function with the kernel turned by 180 degrees. Wide grids go in blocks of
-columns: from one block to another it is again such a sum, with the columns of the kernel that join the two.
+direct.cpp is compiled for one shape and any batch, by the compiler that CXX names, else c++. Its loops take one vector
+of channels (16 in float32 where there is AVX-512) through a few images that stay in a cache. Sums are in float32 at
+least, and their order does not depend on the number of threads.
 
-Shapes: B batch, h x w grid, C channels, K kernel side, (R, S) the part of the kernel that can be reached. Rows are
-met in two ways, either of which leaves out most of what the other would multiply by zero:
-    all     each output row i reads all h input rows r through a window of R = 2h-1 rows of weights,
-    near    each output row i reads the R = K < h rows r around it, some of them padding.
-Both come down to tokens X (B, i or 1, r, w, C) and weights W (i or 1, r, S, C) that broadcast.
+Shapes: B batch, h x w grid, C channels, G kernels, K kernel side, L channels in a vector.
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
-import types
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+import logging
+import math
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+log = logging.getLogger(__name__)
+
 Grid = tuple[int, int]
 
-INDUCTOR_OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {
-    # Never store an intermediate: all is one loop.
-    "realize_opcount_threshold": 10**6,
-    "realize_reads_threshold": 10**6,
-    "realize_acc_reads_threshold": 10**6,
-    "unroll_reductions_threshold": 1,
-    "cpp.enable_floating_point_contract_flag": "fast",  # fused multiply-add
-}
-COLUMNS_AT_A_TIME = 8
-"""As many sums as leave registers for what is added up."""
-IMAGES_AT_A_TIME = 16
-"""Images whose gradient to the weights is summed in one go. They are read many times, and as they often lie a multiple
-of 4096 bytes apart, no more of them stay in a cache; fewer would write the sums too often."""
+SOURCE = Path(__file__).with_suffix(".cpp")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC", "-w")
+SUMS = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "float"}
+"""What is computed in, by the dtype of the tokens. Others are converted to float32."""
+VECTOR_BYTES = {"AVX512": 64, "AVX2": 32}.get(torch.backends.cpu.get_cpu_capability(), 16)
+TOKENS_IN_A_PART = 4096
+"""The gradient to the weights is summed in parts of so many tokens, each by one thread."""
 
 
 def mix(tokens: Tensor, kernel: Tensor, grid: Grid) -> Tensor:
@@ -46,71 +42,39 @@ def mix(tokens: Tensor, kernel: Tensor, grid: Grid) -> Tensor:
 
     Raises:
         ValueError: unless the tokens are on a CPU.
+        RuntimeError: where no C++ compiler works.
     """
     if tokens.device.type not in ("cpu", "meta"):
         raise ValueError(f"backend='direct' computes on a CPU; the tokens are on {tokens.device}.")
-    return _mix(tokens.contiguous(), _reachable(kernel, grid, tokens), list(grid))
+    dtype = tokens.dtype if tokens.dtype in SUMS else torch.float32
+    return _mix(tokens.to(dtype).contiguous(), _weights(kernel, tokens.shape[2], dtype), list(grid)).to(tokens.dtype)
 
 
-def _reachable(kernel: Tensor, grid: Grid, tokens: Tensor) -> Tensor:
-    """(G, K, K) -> (R, S, C), one kernel for each channel; in float32 at least, which is what is computed in."""
-    num_kernels, side, _ = kernel.shape
-    height, width = grid
-    rows = side if side < height else 2 * height - 1
-    columns = min(side, 2 * width - 1)
-    down, across = (rows - side) // 2, (columns - side) // 2
-    weights = F.pad(kernel, (across, across, down, down)).to(torch.promote_types(tokens.dtype, torch.float32))
-    shared = weights[:, None].expand(-1, tokens.shape[2] // num_kernels, -1, -1)
-    return shared.flatten(0, 1).permute(1, 2, 0).contiguous()
-
-
-class _Pair(NamedTuple):
-    """A block of columns of the output, one of the input that it reads, the columns of the weights that join them, and
-    the place in the input block of what the first of these has the output block's first column read."""
-
-    output: slice
-    input: slice
-    weights: slice
-    first: int
-
-
-def _pairs(width: int, reach: int) -> Iterator[_Pair]:
-    starts = range(0, width, COLUMNS_AT_A_TIME)
-    for i in starts:
-        for j in starts:
-            last_i, last_j = (min(start + COLUMNS_AT_A_TIME, width) - 1 for start in (i, j))
-            low, high = max(j - last_i, -reach), min(last_j - i, reach)
-            if low <= high:
-                joining = slice(low + reach, high + reach + 1)
-                yield _Pair(slice(i, last_i + 1), slice(j, last_j + 1), joining, i + low - j)
+def _weights(kernel: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
+    """(G, K, K) -> (C/L, K, K, L), one kernel for each channel, in what is computed in."""
+    exact = torch.promote_types(dtype, torch.float32)
+    lanes = math.gcd(channels, VECTOR_BYTES // exact.itemsize)
+    shared = kernel.to(exact)[:, None].expand(-1, channels // kernel.shape[0], -1, -1).flatten(0, 1)
+    return shared.unflatten(0, (-1, lanes)).movedim(1, -1).contiguous()
 
 
 @torch.library.custom_op("lkca_exp::direct_mix", mutates_args=())
 def _mix(tokens: Tensor, weights: Tensor, grid: list[int]) -> Tensor:
-    images = tokens.unflatten(1, grid)
-    mixed: dict[int, Tensor] = {}
-    for pair in _pairs(grid[1], weights.shape[1] // 2):
-        columns = pair.output.stop - pair.output.start
-        part = _call(_forward, images[:, :, pair.input], weights[:, pair.weights], columns, pair.first)
-        start = pair.output.start
-        mixed[start] = mixed[start].add_(part) if start in mixed else part
-    return torch.cat([*mixed.values()], dim=2).flatten(1, 2) if len(mixed) > 1 else mixed[0].flatten(1, 2)
+    mixed = torch.empty_like(tokens)
+    pointers = (tensor.data_ptr() for tensor in (tokens, weights, mixed))
+    _compiled(tokens, weights, grid).mix(*pointers, tokens.shape[0], torch.get_num_threads())
+    return mixed
 
 
 @torch.library.custom_op("lkca_exp::direct_gradient", mutates_args=())
 def _gradient(upstream: Tensor, tokens: Tensor, weights: Tensor, grid: list[int]) -> Tensor:
     """The gradient to the weights."""
-    upstream, images = upstream.unflatten(1, grid), tokens.unflatten(1, grid)
-    gradient = torch.zeros_like(weights)
-    for pair in _pairs(grid[1], weights.shape[1] // 2):
-        total: Tensor | None = None
-        for dy, x in zip(upstream.split(IMAGES_AT_A_TIME), images.split(IMAGES_AT_A_TIME), strict=True):
-            dy, x = dy[:, :, pair.output], x[:, :, pair.input]
-            part = _call(_to_windows, dy, x, weights.shape[0], pair.weights.stop - pair.weights.start, pair.first)
-            total = part if total is None else total.add_(part)
-        if total is not None:
-            _fold(total, gradient[:, pair.weights])
-    return gradient
+    batch, num_tokens, _ = tokens.shape
+    images = max(TOKENS_IN_A_PART // num_tokens, 1)
+    parts = weights.new_empty(-(-batch // images), *weights.shape)
+    pointers = (tensor.data_ptr() for tensor in (upstream, tokens, parts))
+    _compiled(tokens, weights, grid).gradient(*pointers, batch, images, torch.get_num_threads())
+    return parts.sum(0)
 
 
 @_mix.register_fake
@@ -125,12 +89,11 @@ def _(upstream: Tensor, tokens: Tensor, weights: Tensor, grid: list[int]) -> Ten
 
 @register_flop_formula(torch.ops.lkca_exp.direct_mix)
 def _flops(tokens: torch.Size, weights: torch.Size, grid: list[int], *_: Any, **__: Any) -> int:
-    """Rows of padding are multiplied, columns of padding are not."""
+    """Two for each pair of tokens that the kernel joins."""
     batch, _num_tokens, channels = tokens
-    (height, width), (num_rows, num_columns, _channels) = grid, weights
-    reach = num_columns // 2
-    columns = sum(min(i + reach + 1, width) - max(i - reach, 0) for i in range(width))
-    return 2 * batch * channels * columns * height * min(num_rows, height)
+    reach = weights[1] // 2
+    height, width = (sum(min(i + reach + 1, n) - max(i - reach, 0) for i in range(n)) for n in grid)
+    return 2 * batch * channels * height * width
 
 
 def _save(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
@@ -142,7 +105,7 @@ def _backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
     tokens, weights = ctx.saved_tensors
     upstream = upstream.contiguous()
     return (
-        _mix(upstream, weights.flip(0, 1), ctx.grid),
+        _mix(upstream, weights.flip(1, 2), ctx.grid),
         _gradient(upstream, tokens, weights, ctx.grid),
         None,
     )
@@ -151,79 +114,46 @@ def _backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
 _mix.register_autograd(_backward, setup_context=_save)
 
 
-def _forward(x: Tensor, weights: Tensor, width: int, first: int) -> Tensor:
-    """Images (B, h, w, C) and weights (R, S, C) -> images of this width."""
-    X, W = _rows(x.to(weights.dtype), len(weights)), _windows(weights, x.shape[1])
-    columns = []
-    for i in range(width):
-        read = range(max(i + first, 0), min(i + first + weights.shape[1], x.shape[2]))
-        products = [X[:, :, :, j] * W[:, :, j - i - first] for j in read]
-        columns.append(_sum(products).sum(2) if products else torch.zeros_like(x[:, :, 0]))
-    return torch.stack(columns, dim=2).to(x.dtype)
+def _compiled(tokens: Tensor, weights: Tensor, grid: list[int]) -> ctypes.CDLL:
+    return _library(*grid, weights.shape[1], tokens.shape[2], weights.shape[3], tokens.dtype)
 
 
-def _to_windows(dy: Tensor, x: Tensor, num_rows: int, num_columns: int, first: int) -> Tensor:
-    """The gradient of `_forward` to its W, (i or 1, r, S, C)."""
-    exact = torch.promote_types(x.dtype, torch.float32)
-    X, dY = _rows(x.to(exact), num_rows), dy.to(exact)[:, :, None]
-    summed = (0,) if num_rows >= x.shape[1] else (0, 1)
-    columns = []
-    for shift in range(first, first + num_columns):
-        written = range(max(-shift, 0), min(x.shape[2] - shift, dy.shape[2]))
-        columns.append(_sum(dY[:, :, :, i] * X[:, :, :, i + shift] for i in written).sum(summed))
-    gradient = torch.stack(columns, dim=-2)
-    return gradient[None] if len(summed) > 1 else gradient
+@functools.cache
+def works() -> bool:
+    """Whether a C++ compiler works here; says so if not."""
+    if problem():
+        log.warning("No C++ compiler works here (%s): nothing is compiled, which is slower.", problem())
+    return problem() is None
 
 
-def _rows(x: Tensor, num_rows: int) -> Tensor:
-    """Images (B, h, w, C) -> X."""
-    if num_rows >= x.shape[1]:
-        return x[:, None]
-    padding = num_rows // 2
-    return F.pad(x, (0, 0, 0, 0, padding, padding)).unfold(1, num_rows, 1).permute(0, 1, 4, 2, 3)
+@functools.cache
+def problem() -> str | None:
+    """Why no C++ compiler with OpenMP works here; None if one does."""
+    try:
+        _library(height=1, width=1, side=1, channels=1, lanes=1, dtype=torch.float32)
+    except RuntimeError as error:
+        return str(error)
+    return None
 
 
-def _windows(weights: Tensor, height: int) -> Tensor:
-    """Weights (R, S, C) -> W: the output row i begins reading at row h-1-i of the weights."""
-    if len(weights) < height:
-        return weights[None]
-    return weights.unfold(0, height, 1).flip(0).permute(0, 3, 1, 2)
-
-
-def _fold(windows: Tensor, weights: Tensor) -> None:
-    """Add the adjoint of `_windows` to the weights."""
-    height, num_rows = windows.shape[:2]
-    for i in range(height):
-        weights[height - 1 - i : height - 1 - i + num_rows] += windows[i]
-
-
-def _sum(terms: Iterable[Tensor]) -> Tensor:
-    return functools.reduce(torch.add, terms)
-
-
-def _call(function: Callable[..., Tensor], first: Tensor, second: Tensor, *constants: int) -> Tensor:
-    """`function`, compiled for images of this size and batches of any size."""
-    first, second = first.detach(), second.detach()  # forward and backward are one compilation
-    for tensor in (first, second):
-        if tensor.ndim == 4:
-            torch._dynamo.maybe_mark_dynamic(tensor, 0)
-    with torch.no_grad():
-        return _compiled(function, first.shape[1:], second.shape[-3:], first.dtype, constants)(first, second)
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(
-    function: Callable[..., Tensor],
-    first: torch.Size,
-    second: torch.Size,
-    dtype: torch.dtype,
-    constants: tuple[int, ...],
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Compiled anew for each combination. torch counts recompilations by code object and gives up after a few, so each
-    gets a code object of its own."""
-
-    def run(first: Tensor, second: Tensor) -> Tensor:
-        return function(first, second, *constants)
-
-    own = types.FunctionType(run.__code__.replace(), run.__globals__, closure=run.__closure__)
-    return torch.compile(own, options=INDUCTOR_OPTIONS, fullgraph=True)
+@functools.cache
+def _library(height: int, width: int, side: int, channels: int, lanes: int, dtype: torch.dtype) -> ctypes.CDLL:
+    """Compiled in a fraction of a second, for this process only. Raises RuntimeError if it cannot be."""
+    macros: dict[str, object] = {"HEIGHT": height, "WIDTH": width, "SIDE": side, "CHANNELS": channels, "LANES": lanes}
+    macros |= {"SUM": SUMS[dtype], "BFLOAT16": int(dtype == torch.bfloat16)}
+    compiler = shlex.split(os.environ.get("CXX", "c++"))
+    with tempfile.TemporaryDirectory(prefix="lkca_exp_") as folder:
+        library = os.path.join(folder, "direct.so")
+        defined = [f"-D{name}={value}" for name, value in macros.items()]
+        try:
+            done = subprocess.run([*compiler, *FLAGS, *defined, SOURCE, "-o", library], capture_output=True, text=True)
+            if done.returncode:
+                said = done.stderr.strip() or f"status {done.returncode}"
+                raise RuntimeError(f"{compiler[0]}: {said.splitlines()[0]}")
+            loaded = ctypes.CDLL(library)
+        except OSError as error:  # no such compiler, or a temporary folder from which nothing may be run
+            raise RuntimeError(str(error)) from error
+    pointer, long = ctypes.c_void_p, ctypes.c_long
+    loaded.mix.argtypes = (pointer, pointer, pointer, long, ctypes.c_int)
+    loaded.gradient.argtypes = (pointer, pointer, pointer, long, long, ctypes.c_int)
+    return loaded

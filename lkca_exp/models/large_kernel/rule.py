@@ -15,13 +15,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lkca_exp.models.large_kernel import convolution, toeplitz
+from lkca_exp.models.large_kernel import convolution, direct, toeplitz
 
 log = logging.getLogger(__name__)
-
-WORTH_COMPILING = 1.5e10
-"""Numbers (images x blocks x tokens x channels) that a run mixes before compiling has paid for itself. A number takes
-`direct` some 5 ns less than `toeplitz`, and its two kernels compile in half a minute on 8 x 8 tokens."""
 
 NUM_TIMED = 5
 """Steps of each backend that are timed on a device without a rule, after one that warms up."""
@@ -44,43 +40,43 @@ class Problem(NamedTuple):
         return cls(tokens.shape[0], grid, tokens.shape[2], num_kernels, side, tokens.dtype, tokens.device.type)
 
 
-def fastest_backend(problem: Problem, compiling: bool = False) -> str:
-    """The name of a backend; `compiling` says that it may be `direct`, which is for CPUs with a C++ compiler."""
+def fastest_backend(problem: Problem, compiler: bool | None = None) -> str:
+    """The name of a backend. `compiler`: whether a C++ compiler works here; None: found out."""
     if problem.device in ("cpu", "meta"):
-        return _rule_compiling(problem) if compiling else _rule(problem)
+        if compiler is None:
+            compiler = not torch.compiler.is_compiling() and direct.works()
+        return _rule(problem) if compiler else _rule_without_compiler(problem)
     return "toeplitz" if torch.compiler.is_compiling() else _measured(problem)
 
 
-def _rule(problem: Problem) -> str:
-    """On a CPU without compiling. A matrix costs the same for every K; the convolution costs more with K^2, and several
+def _rule_without_compiler(problem: Problem) -> str:
+    """On a CPU. A matrix costs the same for every K; the convolution costs more with K^2, and several
     times that in bfloat16. What decides between them is the size of the matrices and how many there are."""
     num_tokens = problem.grid[0] * problem.grid[1]
-    if problem.dtype == torch.bfloat16:
-        dear = problem.num_kernels == problem.channels and num_tokens > 64
-        return "toeplitz" if problem.side >= (9 if dear else 3) else "convolution"
-    if problem.num_kernels == 1 or num_tokens <= 16:
-        smallest = 5
+    if problem.num_kernels == 1 and num_tokens <= (64 if problem.dtype == torch.bfloat16 else 16):
+        smallest = 3
+    elif problem.dtype == torch.bfloat16:
+        smallest = 9 if problem.num_kernels == problem.channels and num_tokens > 64 else 5
     elif num_tokens <= 64:
-        smallest = 7
-    elif problem.num_kernels < problem.channels:
-        smallest = 9
+        smallest = 5 if problem.num_kernels == 1 or num_tokens <= 16 else 7
     else:
-        smallest = 13
+        smallest = 7 if problem.num_kernels == 1 else 9 if problem.num_kernels < problem.channels else 13
     return "toeplitz" if problem.side >= smallest else "convolution"
 
 
-def _rule_compiling(problem: Problem) -> str:
-    """On a CPU with a compiler. `direct` wins where each channel has a kernel, and where a matrix is mostly zeros; the
-    convolution where the kernel is small beside a large grid; the fewer matrices there are and the lower the precision,
-    the more the matrix product wins."""
-    num_tokens = problem.grid[0] * problem.grid[1]
-    if problem.dtype == torch.bfloat16:
-        return "direct" if problem.num_kernels == problem.channels and num_tokens > 64 else _rule(problem)
-    if problem.side <= 3:
-        return "convolution"
-    if problem.num_kernels == 1 or (problem.num_kernels < problem.channels and num_tokens > 64 and problem.side >= 11):
-        return "toeplitz"
-    return "convolution" if num_tokens > 64 and problem.side <= 7 else "direct"
+def _rule(problem: Problem) -> str:
+    """On a CPU with a compiler `direct` is the fastest but where the convolution does little, and where the matrix
+    product does: few matrices, mostly full, and better still in bfloat16."""
+    num_tokens, n = problem.grid[0] * problem.grid[1], max(problem.grid)
+    low_precision = problem.dtype == torch.bfloat16
+    if problem.num_kernels == 1:
+        smallest = 3 if num_tokens <= 16 else n - 1 if low_precision else 1.5 * n
+        if problem.side >= smallest:
+            return "toeplitz"
+    if low_precision:
+        few = problem.num_kernels < problem.channels and num_tokens > 64
+        return "toeplitz" if few and problem.side >= 1.5 * n else "direct"
+    return "convolution" if problem.side <= 3 else "direct"
 
 
 @functools.lru_cache(maxsize=256)
