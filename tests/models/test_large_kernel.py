@@ -214,6 +214,8 @@ def test_the_rule_names_what_is_there(num_kernels: int, dtype: torch.dtype) -> N
         (1, 4, 3, torch.float32, "toeplitz", "toeplitz"),
         (1, 8, 3, torch.float32, "convolution", "convolution"),
         (1, 8, 7, torch.float32, "toeplitz", "direct"),
+        (1, 8, 11, torch.float32, "toeplitz", "toeplitz"),
+        (1, 16, 15, torch.float32, "toeplitz", "direct"),
         (1, 8, 7, torch.bfloat16, "toeplitz", "toeplitz"),
         (1, 16, 11, torch.bfloat16, "toeplitz", "direct"),
         (1, 16, 31, torch.float32, "toeplitz", "toeplitz"),

@@ -50,8 +50,8 @@ def fastest_backend(problem: Problem, compiler: bool | None = None) -> str:
 
 
 def _rule_without_compiler(problem: Problem) -> str:
-    """On a CPU. A matrix costs the same for every K; the convolution costs more with K^2, and several
-    times that in bfloat16. What decides between them is the size of the matrices and how many there are."""
+    """On a CPU. A matrix costs the same for every K; the convolution costs more with K^2, and several times that in
+    bfloat16. What decides between them is the size of the matrices and how many there are."""
     num_tokens = problem.grid[0] * problem.grid[1]
     if problem.num_kernels == 1 and num_tokens <= (64 if problem.dtype == torch.bfloat16 else 16):
         smallest = 3
@@ -70,7 +70,7 @@ def _rule(problem: Problem) -> str:
     num_tokens, n = problem.grid[0] * problem.grid[1], max(problem.grid)
     low_precision = problem.dtype == torch.bfloat16
     if problem.num_kernels == 1:
-        smallest = 3 if num_tokens <= 16 else n - 1 if low_precision else 1.5 * n
+        smallest = 3 if num_tokens <= 16 else n - 1 if low_precision else n if num_tokens <= 64 else 1.5 * n
         if problem.side >= smallest:
             return "toeplitz"
     if low_precision:
