@@ -47,7 +47,7 @@ def mix(tokens: Tensor, kernel: Tensor, grid: Grid) -> Tensor:
     if tokens.device.type not in ("cpu", "meta"):
         raise ValueError(f"backend='direct' computes on a CPU; the tokens are on {tokens.device}.")
     dtype = tokens.dtype if tokens.dtype in SUMS else torch.float32
-    return _mix(tokens.to(dtype).contiguous(), _weights(kernel, tokens.shape[2], dtype), list(grid)).to(tokens.dtype)
+    return _mix(tokens.to(dtype), _weights(kernel, tokens.shape[2], dtype), list(grid)).to(tokens.dtype)
 
 
 def _weights(kernel: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
@@ -60,6 +60,7 @@ def _weights(kernel: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
 
 @torch.library.custom_op("lkca_exp::direct_mix", mutates_args=())
 def _mix(tokens: Tensor, weights: Tensor, grid: list[int]) -> Tensor:
+    tokens, weights = tokens.contiguous(), weights.contiguous()
     mixed = torch.empty_like(tokens)
     pointers = (tensor.data_ptr() for tensor in (tokens, weights, mixed))
     _compiled(tokens, weights, grid).mix(*pointers, tokens.shape[0], torch.get_num_threads())
@@ -69,6 +70,7 @@ def _mix(tokens: Tensor, weights: Tensor, grid: list[int]) -> Tensor:
 @torch.library.custom_op("lkca_exp::direct_gradient", mutates_args=())
 def _gradient(upstream: Tensor, tokens: Tensor, weights: Tensor, grid: list[int]) -> Tensor:
     """The gradient to the weights."""
+    upstream, tokens = upstream.contiguous(), tokens.contiguous()
     batch, num_tokens, _ = tokens.shape
     images = max(TOKENS_IN_A_PART // num_tokens, 1)
     parts = weights.new_empty(-(-batch // images), *weights.shape)
@@ -79,12 +81,12 @@ def _gradient(upstream: Tensor, tokens: Tensor, weights: Tensor, grid: list[int]
 
 @_mix.register_fake
 def _(tokens: Tensor, weights: Tensor, grid: list[int]) -> Tensor:
-    return torch.empty_like(tokens)
+    return tokens.new_empty(tokens.shape)
 
 
 @_gradient.register_fake
 def _(upstream: Tensor, tokens: Tensor, weights: Tensor, grid: list[int]) -> Tensor:
-    return torch.empty_like(weights)
+    return weights.new_empty(weights.shape)
 
 
 @register_flop_formula(torch.ops.lkca_exp.direct_mix)
@@ -103,7 +105,6 @@ def _save(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) ->
 
 def _backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
     tokens, weights = ctx.saved_tensors
-    upstream = upstream.contiguous()
     return (
         _mix(upstream, weights.flip(1, 2), ctx.grid),
         _gradient(upstream, tokens, weights, ctx.grid),
