@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate2d
 from torch import Tensor
+from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from lkca_exp.models.large_kernel import direct, large_kernel_mix
+from lkca_exp.models.large_kernel import direct, large_kernel_mix, toeplitz
 from lkca_exp.models.large_kernel.rule import Problem, _measured, fastest_backend
 from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
 
@@ -252,6 +253,16 @@ def test_many_threads_change_no_bit(backend: str, monkeypatch: pytest.MonkeyPatc
         assert all(torch.equal(one, two) for one, two in zip(*results, strict=True))
 
 
+@pytest.mark.parametrize("num_kernels", [4, 2])
+@pytest.mark.parametrize("compiler", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_many_tokens_are_mixed_in_one_piece(num_kernels: int, compiler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toeplitz, "LARGE", 0)
+    with profile() as profiled:
+        test_compiles_into_one_graph("toeplitz", num_kernels, compiler)
+    ran = {event.key for event in profiled.key_averages()}
+    assert {"lkca_exp::toeplitz_mix", "lkca_exp::toeplitz_gradients"} <= ran
+
+
 @pytest.mark.parametrize("backend", COMPUTED)
 @pytest.mark.parametrize("num_kernels", [4, 1])
 @pytest.mark.parametrize("compiler", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
@@ -296,7 +307,7 @@ def test_direct_compiles_once_for_batches_of_all_sizes() -> None:
     direct._library.cache_clear()
     for batch in (5, 2, 3, 64):
         case = make_case(batch, grid=(3, 3), channels=16, num_kernels=16, side=5)
-        assert_close(run(case, "direct", torch.float32), run(case, "convolution"), tolerance=1e-5)
+        assert_close(run(case, "direct", torch.float32), run(case, "toeplitz"), tolerance=2e-6)
         with torch.inference_mode():
             large_kernel_mix(case.tokens.float(), case.kernel.float(), case.grid, "direct")
     assert direct._library.cache_info().misses == 1

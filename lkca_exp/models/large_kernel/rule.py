@@ -53,14 +53,20 @@ def _rule_without_compiler(problem: Problem) -> str:
     """On a CPU. A matrix costs the same for every K; the convolution costs more with K^2, and several times that in
     bfloat16. What decides between them is the size of the matrices and how many there are."""
     num_tokens = problem.grid[0] * problem.grid[1]
-    if problem.num_kernels == 1 and num_tokens <= (64 if problem.dtype == torch.bfloat16 else 16):
+    one, per_channel = problem.num_kernels == 1, problem.num_kernels == problem.channels
+    low_precision = problem.dtype == torch.bfloat16
+    if low_precision and one and num_tokens <= 64:
         smallest = 3
-    elif problem.dtype == torch.bfloat16:
-        smallest = 9 if problem.num_kernels == problem.channels and num_tokens > 64 else 5
+    elif low_precision:
+        smallest = 9 if per_channel and num_tokens > 64 else 5
+    elif num_tokens <= 16:
+        smallest = 3 if one else 5
     elif num_tokens <= 64:
-        smallest = 5 if problem.num_kernels == 1 or num_tokens <= 16 else 7
+        smallest = 5 if one else 7
+    elif one:
+        smallest = 7
     else:
-        smallest = 7 if problem.num_kernels == 1 else 9 if problem.num_kernels < problem.channels else 13
+        smallest = 13 if per_channel else 9
     return "toeplitz" if problem.side >= smallest else "convolution"
 
 
@@ -69,14 +75,19 @@ def _rule(problem: Problem) -> str:
     product does: few matrices, mostly full, and better still in bfloat16."""
     num_tokens, n = problem.grid[0] * problem.grid[1], max(problem.grid)
     low_precision = problem.dtype == torch.bfloat16
+    smallest: float = 2 * n + 1  # of a kernel that is better written as a matrix; no kernel is as large
     if problem.num_kernels == 1:
-        smallest = 3 if num_tokens <= 16 else n - 1 if low_precision else n if num_tokens <= 64 else 1.5 * n
-        if problem.side >= smallest:
-            return "toeplitz"
-    if low_precision:
-        few = problem.num_kernels < problem.channels and num_tokens > 64
-        return "toeplitz" if few and problem.side >= 1.5 * n else "direct"
-    return "convolution" if problem.side <= 3 else "direct"
+        if num_tokens <= 16:
+            smallest = 3
+        elif low_precision:
+            smallest = n - 1
+        else:
+            smallest = n if num_tokens <= 64 else 1.5 * n
+    elif low_precision and problem.num_kernels < problem.channels and num_tokens > 64:
+        smallest = 1.5 * n
+    if problem.side >= smallest:
+        return "toeplitz"
+    return "convolution" if problem.side <= 3 and not low_precision else "direct"
 
 
 @functools.lru_cache(maxsize=256)
