@@ -63,9 +63,9 @@ REFUSED = {
     "unknown to timm": (["model=timm", "model.name=resnet19"], ["model.name=resnet19", "resnet18"]),
     "timm's name for our model": (["model.name=resnet18"], ["model.name=resnet18", "model=timm model.name=resnet18"]),
     "our name for timm's model": (["model=resnet18", "model.name=vit"], ["model.name=vit", "Choose with model=vit"]),
-    "mixer for timm's model": (["model=swin", "model/mixer=lkca"], ["model/mixer=lkca", "no such part", "model=vit"]),
+    "mixer for timm's model": (["model=swin_lee2021", "model/mixer=lkca"], ["model/mixer=lkca", "no such part", "model=vit"]),
     "key of a mixer for timm's model": (
-        ["model=swin", "model.mixer.kernel_size=3"],
+        ["model=swin_lee2021", "model.mixer.kernel_size=3"],
         ["model.mixer.kernel_size=3", "only model=vit has this key"],
     ),
     "key of another mixer, added": (
@@ -73,14 +73,14 @@ REFUSED = {
         ["model.mixer.kernel_size=3", "only model/mixer=lkca"],
     ),
     "experiment for another model": (
-        ["+experiment=digits_compare", "model=swin"],
+        ["+experiment=digits_compare", "model=swin_lee2021"],
         ["experiment=digits_compare", "model.width", "only model=vit"],
     ),
     "experiment of a mixer for timm's model": (
-        ["+experiment=cifar10_lkca", "model=swin"],
+        ["+experiment=cifar10_lkca", "model=swin_lee2021"],
         ["experiment=cifar10_lkca", "chooses model/mixer", "model=vit"],
     ),
-    "patches of timm's model": (["model=swin"], ["model.patches_per_side=16", "8 x 8", "1, 2, 4, 8"]),
+    "patches of timm's model": (["model=swin_lee2021"], ["model.patches_per_side=16", "8 x 8", "1, 2, 4, 8"]),
     "argument of timm's that we give": (
         ["model=resnet18", "+model.options.num_classes=3"],
         ["model.options.num_classes=3", "follows from data"],

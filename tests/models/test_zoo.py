@@ -35,7 +35,7 @@ def baselines() -> list[str]:
 
 
 def test_there_are_baselines() -> None:
-    assert {"resnet18", "swin", "pit", "cait", "convmixer", "mlp_mixer", "convnext"} <= set(baselines())
+    assert {"resnet18", "swin_lee2021", "pit_lee2021", "cait_lee2021", "convmixer", "mlp_mixer", "convnext"} <= set(baselines())
 
 
 def test_names_are_those_of_timm() -> None:
@@ -71,7 +71,7 @@ def test_every_baseline(name: str, data: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "mega_multiplications"),
-    [("swin", 242.3), ("pit", 279.2)],  # the table of Lee et al.'s README, for Tiny-ImageNet
+    [("swin_lee2021", 242.3), ("pit_lee2021", 279.2)],  # the table of Lee et al.'s README, for Tiny-ImageNet
 )
 def test_baselines_are_of_the_size_of_lee_et_al(name: str, mega_multiplications: float) -> None:
     made = job(f"model={name}", "data=tiny_imagenet")
@@ -92,7 +92,7 @@ def test_stochastic_depth_is_as_configured_and_not_as_timm_has_it() -> None:
     rates = [
         [
             module.drop_prob
-            for module in build("model=swin", f"model.drop_path={rate}").modules()
+            for module in build("model=swin_lee2021", f"model.drop_path={rate}").modules()
             if hasattr(module, "drop_prob")
         ]
         for rate in (0.0, 0.3)
@@ -102,7 +102,7 @@ def test_stochastic_depth_is_as_configured_and_not_as_timm_has_it() -> None:
 
 
 def test_options_reach_timm() -> None:
-    model = build("model=swin", "model.options.depths=[1,1,2]", "model.options.num_heads=[3,6,12]")
+    model = build("model=swin_lee2021", "model.options.depths=[1,1,2]", "model.options.num_heads=[3,6,12]")
     assert [len(stage.blocks) for stage in model.layers] == [1, 1, 2]
 
 
@@ -112,20 +112,20 @@ def test_a_baseline_learns_any_number_of_channels() -> None:
 
 
 def test_weight_decay_spares_what_timm_names() -> None:
-    spared = no_weight_decay(build("model=cait"))
+    spared = no_weight_decay(build("model=cait_lee2021"))
     assert {"pos_embed", "cls_token", "norm.bias", "blocks.0.gamma_1"} <= spared
     assert "blocks.0.attn.qkv.weight" not in spared
-    spared = no_weight_decay(build("model=swin"))
+    spared = no_weight_decay(build("model=swin_lee2021"))
     assert "layers.0.blocks.0.attn.relative_position_bias_table" in spared
 
 
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        (["model=swin", "+model.options.wndow=3"], ["model.name", "cannot build it", "wndow"]),
+        (["model=swin_lee2021", "+model.options.wndow=3"], ["model.name", "cannot build it", "wndow"]),
         (["model=convmixer", "model.drop_path=0.1"], ["model.drop_path=0.1", "no stochastic depth"]),
         (["model=resnet18", "model.patches_per_side=8"], ["model.patches_per_side=8", "no patches"]),
-        (["model=swin", "model.stem=small"], ["model.stem=small", "swin"]),
+        (["model=swin_lee2021", "model.stem=small"], ["model.stem=small", "swin"]),
         (["model=timm", "model.name=inception_v3"], ["model.name=inception_v3", "images of 32 x 32 pixels"]),
         (["model=timm", "model.name=convmixer"], ["model.name=convmixer", "dim"]),
     ],

@@ -17,13 +17,14 @@ from lkca_exp.config.schema.mixer import (
     IdentityConfig,
     KernelConfig,
     LkcaConfig,
+    LkcaDepthwiseConfig,
     LkcaGatedConfig,
     LocalityAttentionConfig,
     MixerConfig,
     PoolingConfig,
     RelativeAttentionConfig,
 )
-from lkca_exp.config.schema.model import ModelConfig, TimmConfig, VitConfig
+from lkca_exp.config.schema.model import ModelConfig, TimmConfig, VitConfig, VitPytorchConfig
 from lkca_exp.config.schema.output import LoggerConfig, NoLoggerConfig, PathsConfig, TensorboardConfig, WandbConfig
 from lkca_exp.config.schema.store import register
 from lkca_exp.config.schema.training import (

@@ -21,6 +21,11 @@ class AugmentConfig:
         "none",
         choices=("none", "auto", "rand", "trivial"),
     )
+    policy_pixels: str = key(
+        "whose pixels the operations have: torchvision's, on tensors, or PIL's as AutoAugment's usual code calls it",
+        "torchvision",
+        choices=("torchvision", "pil"),
+    )
     policy_fill: int = key("grey level that moves in when a policy moves an image", 0, at_least=0, at_most=255)
     auto_policy: str | None = key(
         "AutoAugment's table, by the data set it was learned on; null: the one that suits the data",

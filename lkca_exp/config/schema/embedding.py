@@ -12,7 +12,7 @@ class EmbeddingConfig:
     """What every patch embedding has: a name, which is also its file's name in lkca_exp/models/embeddings. It is all
     that a linear one has."""
 
-    name: str = key("from patches to tokens", "linear", later=True)
+    name: str = key("from patches to tokens", "linear")
 
 
 @dataclass

@@ -7,22 +7,24 @@ from lkca_exp.config.schema.mixer import (
     AttentionConfig,
     IdentityConfig,
     LkcaConfig,
+    LkcaDepthwiseConfig,
     LkcaGatedConfig,
     LocalityAttentionConfig,
     PoolingConfig,
     RelativeAttentionConfig,
 )
-from lkca_exp.config.schema.model import TimmConfig, VitConfig
+from lkca_exp.config.schema.model import TimmConfig, VitConfig, VitPytorchConfig
 from lkca_exp.config.schema.output import NoLoggerConfig, TensorboardConfig, WandbConfig
 from lkca_exp.config.schema.training import BestOnTestConfig, FinalConfig, HoldoutConfig
 
 GROUP_SCHEMAS: dict[str, dict[str, type]] = {
-    "model": {"vit": VitConfig, "timm": TimmConfig},
+    "model": {"vit": VitConfig, "timm": TimmConfig, "vit_pytorch": VitPytorchConfig},
     "model/mixer": {
         "attention": AttentionConfig,
         "locality_attention": LocalityAttentionConfig,
         "relative_attention": RelativeAttentionConfig,
         "lkca": LkcaConfig,
+        "lkca_depthwise": LkcaDepthwiseConfig,
         "lkca_gated": LkcaGatedConfig,
         "pooling": PoolingConfig,
         "identity": IdentityConfig,

@@ -31,3 +31,8 @@ def key(
 def part(cls: type, help: str, *, result: bool = True) -> Any:
     """A nested group of keys; `result=False` holds for all of them."""
     return field(default_factory=cls, metadata={"help": help, "result": result})
+
+
+def with_default(cls: type, name: str, default: Any) -> Any:
+    """The key `name` of the schema `cls`, at another default."""
+    return field(default=default, metadata=cls.__dataclass_fields__[name].metadata)

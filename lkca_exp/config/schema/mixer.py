@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from lkca_exp.config.schema.key import key
+from lkca_exp.config.schema.key import key, with_default
 
 
 @dataclass
@@ -21,8 +21,8 @@ class HeadsConfig(MixerConfig):
     """The keys of every attention."""
 
     num_heads: int | None = key("heads; null: as model.size says", None, at_least=1)
-    qkv_bias: bool = key("a bias in the map to queries, keys and values", True, later=True)
-    dropout: float = key("chance to drop an attention weight while training", 0.0, at_least=0, below=1, later=True)
+    qkv_bias: bool = key("a bias in the map to queries, keys and values", True)
+    dropout: float = key("chance to drop an attention weight while training", 0.0, at_least=0, below=1)
 
 
 @dataclass
@@ -55,16 +55,31 @@ class KernelConfig(MixerConfig):
         choices=("auto", "convolution", "attention"),
     )
     init: str = key(
-        "kernel at the start: uniform in +-1/K (as torch's convolution), or normal with std 0.02",
+        "kernel at the start: zeros, uniform in +-1/K (as torch's convolution), or normal with std 0.02",
         "uniform",
-        choices=("uniform", "normal"),
+        choices=("zeros", "uniform", "normal"),
     )
 
 
 @dataclass
 class LkcaConfig(KernelConfig):
+    """The paper's operator, as its authors' code has it."""
+
     name: str = "lkca"
-    projections: bool = key("value and output projections around the kernel", False)
+    sharing: str = with_default(KernelConfig, "sharing", "all")
+    init: str = with_default(KernelConfig, "init", "zeros")
+    projections: bool = key("a value map before the kernel and an output map after it", True)
+    value_bias: bool = key("a bias in the value map", False)
+
+
+@dataclass
+class LkcaDepthwiseConfig(LkcaConfig):
+    """A kernel for each channel, and no maps."""
+
+    name: str = "lkca_depthwise"
+    sharing: str = with_default(KernelConfig, "sharing", "channel")
+    init: str = with_default(KernelConfig, "init", "uniform")
+    projections: bool = with_default(LkcaConfig, "projections", False)
 
 
 @dataclass

@@ -17,6 +17,7 @@ class ModelConfig:
     """What every model has: a name, `vit` for the one that is written here, else what timm calls it."""
 
     name: str = MISSING
+    preset: str | None = key("the file of conf/model that chose the values, for names in tables", None, result=False)
 
 
 @dataclass
@@ -37,10 +38,26 @@ class VitConfig(ModelConfig):
         "what the MLP's output is added to: the tokens before its norm, or after it as in CCT's code",
         "tokens",
         choices=("tokens", "normed"),
-        later=True,
     )
-    drop_path: float = key(
-        "stochastic depth: chance to skip the last block, rising linearly from 0", 0.1, at_least=0, below=1
+    final_norm: str = key(
+        "where the last norm stands: over the tokens, before they are pooled, or over what the classifier reads",
+        "before_pooling",
+        choices=("before_pooling", "after_pooling"),
+    )
+    norm_epsilon: float = key("added to the variance in every norm", 1e-6, above=0)
+    drop_path: float = key("stochastic depth: chance to skip a branch of the last block", 0.1, at_least=0, below=1)
+    drop_path_schedule: str = key(
+        "the chance in the blocks before the last: rising linearly from 0, or the same in all",
+        "rising",
+        choices=("rising", "constant"),
+    )
+    init: str = key(
+        "linear layers at the start: Xavier's uniform or normal distribution",
+        "xavier_uniform",
+        choices=("xavier_uniform", "xavier_normal"),
+    )
+    position_std: float = key(
+        "standard deviation of learned positions, and of the class token, at the start", 0.02, above=0
     )
     embedding: EmbeddingConfig = part(EmbeddingConfig, "from pixels to tokens")
     mixer: MixerConfig = part(MixerConfig, "the part under comparison")
@@ -61,7 +78,38 @@ class TimmConfig(ModelConfig):
         None,
         at_least=1,
     )
+    positions: str = key(
+        "added to the patches: timm's own, or further learned ones, one a patch, that start from N(0, 0.02)",
+        "timm",
+        choices=("timm", "learned"),
+    )
     drop_path: float = key("stochastic depth, as timm spreads it over the model", 0.0, at_least=0, below=1)
     options: dict[str, Any] = field(
         default_factory=dict, metadata={"help": "further arguments for timm's constructor, such as depths=[2,6,4]"}
+    )
+
+
+@dataclass
+class VitPytorchConfig(ModelConfig):
+    """A model of the vit-pytorch package, with fresh weights."""
+
+    name: str = "vit_pytorch"
+    family: str = key(
+        "module of the package",
+        MISSING,
+        choices=(
+            "t2t",
+            "rvt",
+            "cait",
+            "xcit",
+            "deepvit",
+            "regionvit",
+            "cross_vit",
+            "twins_svt",
+            "cvt",
+            "mobile_vit",
+        ),
+    )
+    options: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "further arguments for the class's constructor, such as depth=10"}
     )

@@ -13,10 +13,18 @@ from lkca_exp.config.schema.key import key
 class OptimConfig:
     name: str = key("optimiser", "adamw", choices=("adamw",))
     lr: float = key("peak learning rate", 1e-3, above=0)
-    weight_decay: float = key("on weight matrices only", 0.05, at_least=0)
+    weight_decay: float = key("weight decay", 0.05, at_least=0)
+    weight_decay_on: str = key(
+        "what decays: weight matrices and kernels; or all parameters, also biases, norms, positions and class tokens",
+        "weights",
+        choices=("weights", "all"),
+    )
     beta1: float = key("decay of the gradient's mean", 0.9, at_least=0, below=1)
     beta2: float = key("decay of the squared gradient's mean", 0.999, at_least=0, below=1)
     warmup_epochs: float | None = key("linear warm-up; null: a tenth of epochs", None, at_least=0)
+    initial_lr_ratio: float | None = key(
+        "learning rate of the first step over lr; null: 1/(W+1) for W steps of warm-up", None, at_least=0, at_most=1
+    )
     final_lr_ratio: float = key("learning rate at the end over lr, reached by a cosine", 0.0, at_least=0, at_most=1)
     clip_norm: float | None = key("largest norm of the gradient; null: no clipping", 1.0, above=0)
     label_smoothing: float = key("share of the target spread over all classes", 0.1, at_least=0, below=1)

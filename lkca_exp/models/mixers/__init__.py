@@ -30,6 +30,7 @@ MIXERS: dict[str, type[Mixer]] = {
     "locality_attention": LocalityAttention,
     "relative_attention": RelativeAttention,
     "lkca": Lkca,
+    "lkca_depthwise": Lkca,
     "lkca_gated": LkcaGated,
     "pooling": Pooling,
     "identity": Identity,
