@@ -26,10 +26,12 @@ from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import Config
 from lkca_exp.data.datamodule import RunDataModule
+from lkca_exp.data.loader import Share
 from lkca_exp.data.prepare import RunData
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.models.compilation import compile_model
+from lkca_exp.models.layers.drop import share_masks
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically, write_rows
 from lkca_exp.runs.identity import group, identity, label
@@ -56,9 +58,8 @@ def execute(
 
     Every process of a distributed run comes through here; the first one writes.
     """
-    torch.manual_seed(config.seed)
     reset_peak_memory()
-    model = build_model(config.model, derived)
+    model = build_model(config.model, derived, config.seed)
     begun = records.read(directory)
     assert begun is not None, f"no record in {directory}"
     use_backend(model, begun["model"]["backend"])
@@ -73,6 +74,7 @@ def execute(
     module = build_module(config, derived, model, data.watched_name)
     checkpoint = directory / "checkpoints" / "last.ckpt"
     trainer = build_trainer(config, directory.name)
+    share_masks(model, Share(trainer.global_rank, trainer.world_size))
     first = trainer.is_global_zero
     rows = read_rows(directory / "metrics.jsonl")
     with _sink(config, derived, directory, rows, enabled=first) as sink:

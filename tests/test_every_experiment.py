@@ -46,7 +46,16 @@ def test_there_are_experiments():
 
 def test_the_papers_table_has_every_model_on_every_data_set():
     jobs = jobs_of(["+experiment=paper_classification"]).unique
-    models = ["vit_attention", "vit_lkca", "sl_vit", "cct_7_3x1", "swin_lee2021", "pit_lee2021", "cait_lee2021", "resnet18"]
+    models = [
+        "vit_attention",
+        "vit_lkca",
+        "sl_vit",
+        "cct_7_3x1",
+        "swin_lee2021",
+        "pit_lee2021",
+        "cait_lee2021",
+        "resnet18",
+    ]
     data = ["cifar10", "cifar100", "svhn", "tiny_imagenet"]
     told = []
     for one in jobs:

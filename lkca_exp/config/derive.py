@@ -7,7 +7,7 @@ stays as it was written, and the record names both.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from lkca_exp.config.schema import (
     Config,
@@ -16,6 +16,7 @@ from lkca_exp.config.schema import (
     PoolingConfig,
     VitConfig,
 )
+from lkca_exp.config.schema.sizes import SIZES
 
 
 class DataFacts(Protocol):
@@ -50,22 +51,6 @@ class DataFacts(Protocol):
 
 
 T = TypeVar("T")
-
-
-class Size(NamedTuple):
-    width: int
-    depth: int
-    num_heads: int
-    mlp_ratio: float
-
-
-SIZES = {
-    "xs": Size(64, 6, 4, 2.0),
-    "lee2021": Size(192, 9, 12, 2.0),  # Lee et al. 2021, arXiv 2112.13492
-    "tiny": Size(192, 12, 3, 4.0),  # Touvron et al. 2021, arXiv 2012.12877: DeiT-Ti, -S and -B
-    "small": Size(384, 12, 6, 4.0),
-    "base": Size(768, 12, 12, 4.0),
-}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from lkca_exp.config.schema import (
     AttentionConfig,
     ConvolutionEmbeddingConfig,
     KernelConfig,
+    LkcaConfig,
     LocalityAttentionConfig,
     ModelConfig,
     PoolingConfig,
@@ -114,11 +115,18 @@ def _kernel(model: VitConfig, derived: VitDerived) -> None:
             f"With model.mixer.sharing={mixer.sharing} there are no heads, so nothing would read it.",
             "Leave it at null, or choose model.mixer.sharing=head.",
         )
+    if isinstance(mixer, LkcaConfig) and mixer.value_bias and not mixer.projections:
+        raise ConfigError(
+            "model.mixer.value_bias",
+            mixer.value_bias,
+            "With model.mixer.projections=false there is no value map, so nothing would read it.",
+            "Leave it at false, or choose model.mixer.projections=true.",
+        )
 
 
 def _class_token(model: VitConfig, derived: VitDerived) -> None:
     if model.pooling == "class_token" and not isinstance(model.mixer, TAKE_A_CLASS_TOKEN):
-        mixer = "LKCA" if model.mixer.name == "lkca" else model.mixer.name
+        mixer = "LKCA" if isinstance(model.mixer, LkcaConfig) else model.mixer.name
         raise ConfigError(
             "model.pooling",
             model.pooling,

@@ -7,7 +7,7 @@ import hashlib
 import torch
 
 
-def generator(purpose: str, *numbers: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator for one purpose, seeded by it and by numbers such as (seed, epoch, step)."""
-    digest = hashlib.blake2b(repr((purpose, *numbers)).encode(), digest_size=8).digest()
+def generator(purpose: str, *key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator for one purpose, seeded by it and by what is drawn for: (seed, epoch, step), or (seed, name)."""
+    digest = hashlib.blake2b(repr((purpose, *key)).encode(), digest_size=8).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest, "big") >> 1)

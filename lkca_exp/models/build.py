@@ -22,17 +22,20 @@ from lkca_exp.models.zoo import build_timm_model, check_timm_model
 log = logging.getLogger(__name__)
 
 
-def build_model(model: ModelConfig, derived: Derived) -> nn.Module:
-    """A model with fresh weights from the global generator.
+def build_model(model: ModelConfig, derived: Derived, seed: int = 0) -> nn.Module:
+    """A model with fresh weights. Those of our own follow from `seed` and each parameter's name, so that equal parts of
+    two models start alike; those of other packages' models from `seed` and the order in which they are drawn.
 
     Raises:
         ConfigError: if timm cannot build what is asked of it.
     """
-    if isinstance(model, TimmConfig):
+    if isinstance(model, VitConfig):
+        assert isinstance(derived, VitDerived)
+        return _build_vit(model, derived, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        assert isinstance(model, TimmConfig)
         return build_timm_model(model, derived)
-    assert isinstance(model, VitConfig)
-    assert isinstance(derived, VitDerived)
-    return _build_vit(model, derived)
 
 
 def check_buildable(model: ModelConfig, derived: Derived) -> None:
@@ -41,7 +44,7 @@ def check_buildable(model: ModelConfig, derived: Derived) -> None:
         check_timm_model(model, derived)
 
 
-def _build_vit(model: VitConfig, derived: VitDerived) -> VisionTransformer:
+def _build_vit(model: VitConfig, derived: VitDerived, seed: int) -> VisionTransformer:
     if model.mixer.name not in MIXERS:
         raise ValueError(f"model.mixer.name={model.mixer.name}: no such mixer. There is: {', '.join(MIXERS)}.")
     if model.embedding.name not in EMBEDDINGS:
@@ -54,10 +57,16 @@ def _build_vit(model: VitConfig, derived: VitDerived) -> VisionTransformer:
         depth=derived.depth,
         mlp_ratio=derived.mlp_ratio,
         positions=model.positions,
+        position_std=model.position_std,
         pooling=model.pooling,
+        final_norm=model.final_norm,
+        norm_epsilon=model.norm_epsilon,
         mlp_residual=model.mlp_residual,
         drop_path=model.drop_path,
+        drop_path_schedule=model.drop_path_schedule,
         make_mixer=lambda: MIXERS[model.mixer.name].from_config(model.mixer, derived),
+        init=model.init,
+        seed=seed,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from lkca_exp.config.derive import Derived, VitDerived
 from lkca_exp.config.schema import Config, TimmConfig, VitConfig
 
-NUMERICS = 5
+NUMERICS = 6
 """Raised whenever the same configuration would train to other weights than before."""
 
 DERIVED_KEYS = {
@@ -32,9 +32,12 @@ DERIVED_KEYS = {
 def result_keys(config: Config, derived: Derived) -> dict[str, Any]:
     """The keys that can change the result, with what follows in place of `null`: writing out what a key left open comes
     to is the same run. `model.size` only names values that stand here themselves, and an archive that is verified is
-    the one that would have been read without being named."""
+    the one that would have been read without being named. The number of devices counts for models of other packages,
+    whose batch norms and dropout see a device's share of the batch; ours compute the same on any number."""
     settings = {"numerics": NUMERICS, **dict(_result_keys(config))}
     settings.pop("model.size", None)
+    if not isinstance(config.model, VitConfig) and config.trainer.devices > 1:
+        settings["trainer.devices"] = config.trainer.devices
     if config.data.verify or config.data.archive is None:
         del settings["data.archive"]
     for name, attribute in DERIVED_KEYS.items():
@@ -67,14 +70,17 @@ def group(config: Config, derived: Derived) -> str:
 
 
 def label(config: Config, derived: Derived) -> str:
-    """A short name for people: data set, embedding where it is not the plain one, mixer and, for a kernel, its side; or
-    data set and model of timm."""
+    """A short name for people: data set; preset of the model, or its name if it is another package's; for our own model
+    the embedding, where it is not the plain one, the mixer and, for a kernel, its side."""
+    model = config.model
     parts = [config.data.name]
-    if isinstance(config.model, VitConfig):
-        embedding = config.model.embedding.name
-        parts += [config.model.mixer.name] if embedding == "linear" else [embedding, config.model.mixer.name]
-    if isinstance(config.model, TimmConfig):
-        parts.append(f"timm_{config.model.name}")
+    if model.preset is not None:
+        parts.append(model.preset)
+    elif not isinstance(model, VitConfig):
+        parts.append(f"timm_{model.name}" if isinstance(model, TimmConfig) else model.name)
+    if isinstance(model, VitConfig):
+        embedding = model.embedding.name
+        parts += [model.mixer.name] if embedding == "linear" else [embedding, model.mixer.name]
     if isinstance(derived, VitDerived) and derived.kernel_size is not None:
         parts.append(f"k{derived.kernel_size}")
     return re.sub(r"[^\w.-]", "_", "-".join(parts))

@@ -50,10 +50,9 @@ def find(config: Config, derived: Derived) -> dict[str, Any] | None:
 
 
 def find_twin(directory: Path, id: str) -> Path | None:
-    """A finished run of the same identity in another study under the same root."""
-    root, study = directory.parents[1], directory.parent.name
-    for candidate in sorted(root.glob(f"*/*-{id[:8]}")):
-        if candidate.parent.name != study and finished(candidate, id):
+    """A finished run of the same identity under the same root: in another study, or under another label."""
+    for candidate in sorted(directory.parents[1].glob(f"*/*-{id[:8]}")):
+        if candidate != directory and finished(candidate, id):
             return candidate
     return None
 

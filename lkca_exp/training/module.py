@@ -66,16 +66,16 @@ class Classifier(pl.LightningModule):
         self.clipped = list(self.model.parameters())
         num_steps = int(self.trainer.estimated_stepping_batches)
         num_warmup_steps = round(self.warmup_epochs * self.trainer.num_training_batches)
-        ratio = self.optim_config.final_lr_ratio
+        first, last = self.optim_config.initial_lr_ratio, self.optim_config.final_lr_ratio
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup_steps, ratio)
+            optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup_steps, first, last)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        # Dropout draws from the global generator: seeded anew for each epoch, a continued run needs no memory of it.
-        draws = generator("dropout", self.seed, self.current_epoch, self.global_rank)
-        torch.manual_seed(draws.initial_seed())
+        # Dropout draws from the global generator. Seeded anew for each epoch, a continued run needs no memory of it;
+        # seeded alike in all processes, each can draw for the whole batch.
+        torch.manual_seed(generator("dropout", self.seed, self.current_epoch).initial_seed())
         self.losses = torch.zeros(int(self.trainer.num_training_batches), device=self.device)
         self.num_correct = torch.zeros((), dtype=torch.long, device=self.device)
         self.row = {}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 
 
-def warmup_cosine(step: int, num_steps: int, num_warmup_steps: int, final_ratio: float) -> float:
+def warmup_cosine(
+    step: int, num_steps: int, num_warmup_steps: int, initial_ratio: float | None, final_ratio: float
+) -> float:
     """The learning rate of 0-based `step` over its peak.
 
-    Rises from 1/(W+1) so that the first step is not lost, reaches 1 after W warm-up steps, and falls to `final_ratio`
-    at `num_steps`.
+    Rises linearly from `initial_ratio` to 1, which it reaches after W warm-up steps, and falls to `final_ratio` at
+    `num_steps`. For None it rises from 1/(W+1), so that all of these steps are equal and the first is not lost.
     """
     if step < num_warmup_steps:
-        return (step + 1) / (num_warmup_steps + 1)
+        first = 1 / (num_warmup_steps + 1) if initial_ratio is None else initial_ratio
+        return first + (1 - first) * step / num_warmup_steps
     progress = (step - num_warmup_steps) / max(num_steps - num_warmup_steps, 1)
     return final_ratio + (1 - final_ratio) * 0.5 * (1 + math.cos(math.pi * min(progress, 1)))

@@ -63,7 +63,10 @@ REFUSED = {
     "unknown to timm": (["model=timm", "model.name=resnet19"], ["model.name=resnet19", "resnet18"]),
     "timm's name for our model": (["model.name=resnet18"], ["model.name=resnet18", "model=timm model.name=resnet18"]),
     "our name for timm's model": (["model=resnet18", "model.name=vit"], ["model.name=vit", "Choose with model=vit"]),
-    "mixer for timm's model": (["model=swin_lee2021", "model/mixer=lkca"], ["model/mixer=lkca", "no such part", "model=vit"]),
+    "mixer for timm's model": (
+        ["model=swin_lee2021", "model/mixer=lkca"],
+        ["model/mixer=lkca", "no such part", "model=vit"],
+    ),
     "key of a mixer for timm's model": (
         ["model=swin_lee2021", "model.mixer.kernel_size=3"],
         ["model.mixer.kernel_size=3", "only model=vit has this key"],

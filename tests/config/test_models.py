@@ -6,9 +6,10 @@ from itertools import product
 
 import pytest
 
-from lkca_exp.config.derive import SIZES, VitDerived
+from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.job import compose, conf_dir, restored
 from lkca_exp.config.schema import GROUP_SCHEMAS, VitConfig
+from lkca_exp.config.schema.sizes import SIZES
 from lkca_exp.data.specs import SPECS
 
 MODELS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml") if path.stem != "timm")

@@ -38,12 +38,13 @@ def last_mixer(settings: VitConfig, derived: VitDerived) -> nn.Module:
         # qkv and output projections, then Q K^T and its product with V
         ("attention", {}, {}, 16, 2 * 4 * 16 * WIDTH**2 + 2 * 2 * 16 * 16 * WIDTH),
         ("attention", {}, {"pooling": "class_token"}, 17, 2 * 4 * 17 * WIDTH**2 + 2 * 2 * 17 * 17 * WIDTH),
-        ("lkca", {"view": "attention"}, {}, 16, 2 * 16 * 16 * WIDTH),
-        ("lkca", {"view": "convolution"}, {}, 16, 2 * 16 * 49 * WIDTH),
-        ("lkca", {"view": "convolution", "kernel_size": 3}, {}, 16, 2 * 16 * 9 * WIDTH),
-        ("lkca", {"view": "attention", "sharing": "all"}, {}, 16, 2 * 16 * 16 * WIDTH),
-        ("lkca", {"view": "attention", "sharing": "head"}, {}, 16, 2 * 16 * 16 * WIDTH),
-        ("lkca", {"view": "attention", "projections": True}, {}, 16, 2 * 2 * 16 * WIDTH**2 + 2 * 16 * 16 * WIDTH),
+        ("lkca_depthwise", {"view": "attention"}, {}, 16, 2 * 16 * 16 * WIDTH),
+        ("lkca_depthwise", {"view": "convolution"}, {}, 16, 2 * 16 * 49 * WIDTH),
+        ("lkca_depthwise", {"view": "convolution", "kernel_size": 3}, {}, 16, 2 * 16 * 9 * WIDTH),
+        ("lkca_depthwise", {"view": "attention", "sharing": "all"}, {}, 16, 2 * 16 * 16 * WIDTH),
+        ("lkca_depthwise", {"view": "attention", "sharing": "head"}, {}, 16, 2 * 16 * 16 * WIDTH),
+        ("lkca", {"view": "attention"}, {}, 16, 2 * 2 * 16 * WIDTH**2 + 2 * 16 * 16 * WIDTH),
+        ("lkca", {"view": "convolution"}, {}, 16, 2 * 2 * 16 * WIDTH**2 + 2 * 16 * 49 * WIDTH),
         ("lkca_gated", {"view": "attention"}, {}, 16, 2 * 3 * 16 * WIDTH**2 + 2 * 16 * 16 * WIDTH),
         ("locality_attention", {}, {}, 16, 2 * 4 * 16 * WIDTH**2 + 2 * 2 * 16 * 16 * WIDTH),
         ("relative_attention", {}, {}, 16, 2 * 4 * 16 * WIDTH**2 + 2 * 2 * 16 * 16 * WIDTH),
@@ -79,18 +80,19 @@ def test_attention_is_built_as_configured(describe: Describe) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "kernel_shape", "view", "projected"),
+    ("name", "options", "kernel_shape", "view", "projected"),
     [
-        ({}, (24, 7, 7), "auto", False),
-        ({"kernel_size": 3, "view": "attention"}, (24, 3, 3), "attention", False),
-        ({"sharing": "head", "num_heads": 6, "projections": True}, (6, 7, 7), "auto", True),
-        ({"sharing": "all", "view": "convolution"}, (1, 7, 7), "convolution", False),
+        ("lkca", {}, (1, 7, 7), "auto", True),
+        ("lkca", {"projections": False, "view": "convolution"}, (1, 7, 7), "convolution", False),
+        ("lkca", {"sharing": "head", "num_heads": 6}, (6, 7, 7), "auto", True),
+        ("lkca_depthwise", {}, (24, 7, 7), "auto", False),
+        ("lkca_depthwise", {"kernel_size": 3, "view": "attention"}, (24, 3, 3), "attention", False),
     ],
 )
 def test_lkca_is_built_as_configured(
-    options: dict[str, Any], kernel_shape: tuple[int, ...], view: str, projected: bool, describe: Describe
+    name: str, options: dict[str, Any], kernel_shape: tuple[int, ...], view: str, projected: bool, describe: Describe
 ) -> None:
-    mixer = last_mixer(*describe("lkca", options))
+    mixer = last_mixer(*describe(name, options))
     assert isinstance(mixer, Lkca)
     assert (mixer.kernel.shape, mixer.view, mixer.grid) == (kernel_shape, view, (4, 4))
     assert isinstance(mixer.value, torch.nn.Linear) is isinstance(mixer.output, torch.nn.Linear) is projected
@@ -98,7 +100,7 @@ def test_lkca_is_built_as_configured(
 
 @pytest.mark.parametrize(("init", "low", "high"), [("uniform", 0.14, 1 / 7), ("normal", 0.06, 0.12)])
 def test_lkcas_init_is_built_as_configured(init: str, low: float, high: float, describe: Describe) -> None:
-    mixer = last_mixer(*describe("lkca", {"init": init}))
+    mixer = last_mixer(*describe("lkca_depthwise", {"init": init}))
     assert isinstance(mixer, Lkca)
     assert low < mixer.kernel.abs().max() <= high
 
@@ -108,7 +110,7 @@ def test_the_backend_depends_on_a_compiler(
     compiler: bool, backend: str, describe: Describe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lkca_exp.models.large_kernel.direct.works", lambda: compiler)
-    assert choose_backend(*describe("lkca"), 64, torch.float32, "cpu") == backend
+    assert choose_backend(*describe("lkca_depthwise"), 64, torch.float32, "cpu") == backend
 
 
 def test_a_chosen_backend_is_used(describe: Describe) -> None:
@@ -118,7 +120,7 @@ def test_a_chosen_backend_is_used(describe: Describe) -> None:
 
 
 def test_weight_decay_spares_all_but_weights(describe: Describe) -> None:
-    model = build_model(*describe("lkca", {"projections": True}, depth=1))
+    model = build_model(*describe("lkca", depth=1))
     decayed = {name for name, _ in model.named_parameters()} - no_weight_decay(model)
     assert decayed == {
         "patch_embed.projection.weight",

@@ -11,7 +11,8 @@ from torch import nn
 
 from lkca_exp.models.embeddings.linear import LinearEmbedding
 from lkca_exp.models.layers.block import Block, _add
-from lkca_exp.models.layers.drop_path import DropPath
+from lkca_exp.data.loader import Share
+from lkca_exp.models.layers.drop import Drop, drop_path_rates, share_masks
 from lkca_exp.models.layers.mlp import Mlp
 from lkca_exp.models.layers.positions import LearnedPositions, make_positions, sincos_2d
 
@@ -60,7 +61,7 @@ def test_sincos_positions_differ_between_all_tokens() -> None:
 
 
 def test_sincos_positions_are_fixed_and_in_no_checkpoint() -> None:
-    positions = make_positions("sincos", (2, 3), width=8, class_token=True)
+    positions = make_positions("sincos", (2, 3), width=8, class_token=True, std=0.02)
     assert not list(positions.parameters())
     assert not positions.state_dict()
     moved = positions(torch.zeros(1, 7, 8))
@@ -69,18 +70,18 @@ def test_sincos_positions_are_fixed_and_in_no_checkpoint() -> None:
 
 
 @pytest.mark.parametrize("class_token", [False, True])
-def test_learned_positions_are_added_and_small(class_token: bool) -> None:
-    positions = make_positions("learned", (8, 8), width=64, class_token=class_token)
+def test_learned_positions_are_added(class_token: bool) -> None:
+    positions = make_positions("learned", (8, 8), width=64, class_token=class_token, std=0.3)
     assert isinstance(positions, LearnedPositions)
     assert positions.embedding.shape == (64 + class_token, 64)
-    assert positions.embedding.std().item() == pytest.approx(0.02, rel=0.05)
+    assert positions.embedding.std().item() == pytest.approx(0.3, rel=0.05)
     tokens = torch.randn(2, 64 + class_token, 64)
     torch.testing.assert_close(positions(tokens) - tokens, positions.embedding.expand_as(tokens), rtol=0, atol=1e-6)
 
 
 def test_no_positions_leave_the_tokens_alone() -> None:
     tokens = torch.randn(2, 6, 8)
-    assert torch.equal(make_positions("none", (2, 3), width=8, class_token=False)(tokens), tokens)
+    assert torch.equal(make_positions("none", (2, 3), width=8, class_token=False, std=0.02)(tokens), tokens)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +90,12 @@ def test_no_positions_leave_the_tokens_alone() -> None:
 )
 def test_positions_refuse(kind: str, width: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        make_positions(kind, (2, 3), width, class_token=False)
+        make_positions(kind, (2, 3), width, class_token=False, std=0.02)
 
 
 def test_drop_path_drops_at_its_rate_and_keeps_the_expectation() -> None:
     torch.manual_seed(0)
-    dropped = DropPath(0.3).train()(torch.ones(20_000, 2, 3))
+    dropped = Drop(0.3, per_image=True).train()(torch.ones(20_000, 2, 3))
     per_image = dropped[:, 0, 0]
     assert torch.equal(dropped, per_image[:, None, None].expand_as(dropped))  # an image is kept or dropped as a whole
     torch.testing.assert_close(per_image.unique(), torch.tensor([0, 1 / 0.7]))
@@ -103,7 +104,7 @@ def test_drop_path_drops_at_its_rate_and_keeps_the_expectation() -> None:
 
 
 def test_drop_path_is_drawn_from_the_global_generator() -> None:
-    branch, drop_path = torch.ones(64, 1), DropPath(0.5).train()
+    branch, drop_path = torch.ones(64, 1), Drop(0.5, per_image=True).train()
     draws = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -115,14 +116,36 @@ def test_drop_path_is_drawn_from_the_global_generator() -> None:
 @pytest.mark.parametrize(("rate", "training"), [(0.0, True), (0.5, False)])
 def test_drop_path_that_is_off_passes_on_and_draws_nothing(rate: float, training: bool) -> None:
     branch, state = torch.randn(4, 2), torch.get_rng_state()
-    assert torch.equal(DropPath(rate).train(training)(branch), branch)
+    assert torch.equal(Drop(rate, per_image=True).train(training)(branch), branch)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0])
 def test_drop_path_refuses_what_is_no_rate(rate: float) -> None:
-    with pytest.raises(ValueError, match="drop path rate"):
-        DropPath(rate)
+    with pytest.raises(ValueError, match="drop rate"):
+        Drop(rate, per_image=True)
+
+
+@pytest.mark.parametrize("per_image", [True, False])
+def test_processes_that_share_a_batch_draw_the_masks_of_one(per_image: bool) -> None:
+    values = torch.randn(6, 3, 4)
+    drop = Drop(0.4, per_image).train()
+    torch.manual_seed(0)
+    expected = drop(values)
+    for rank in range(3):
+        share = Share(rank, 3)
+        share_masks(nn.Sequential(drop), share)
+        torch.manual_seed(0)
+        assert torch.equal(drop(share.of(values)), share.of(expected))
+    assert 0 < (expected == 0).float().mean() < 1
+
+
+def test_the_rates_of_stochastic_depth() -> None:
+    assert drop_path_rates(0.3, 4, "rising") == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert drop_path_rates(0.3, 1, "rising") == [0]
+    assert drop_path_rates(0.3, 3, "constant") == [0.3] * 3
+    with pytest.raises(ValueError, match="schedule='falling'.*rising, constant"):
+        drop_path_rates(0.3, 3, "falling")
 
 
 def test_mlp_is_linear_gelu_linear() -> None:
@@ -140,7 +163,7 @@ def normalise(tokens: torch.Tensor) -> torch.Tensor:
 
 def test_block_adds_both_branches_after_a_norm() -> None:
     mixer = nn.Linear(4, 4)
-    block = Block(4, mixer, mlp_width=6, drop_path=0.0, mlp_residual="tokens").double()
+    block = Block(4, mixer, mlp_width=6, drop_path=0.0, mlp_residual="tokens", norm_epsilon=1e-6).double()
     tokens = torch.randn(2, 3, 4, dtype=torch.float64)
     middle = tokens + mixer(normalise(tokens))
     expected = middle + block.mlp(normalise(middle))
@@ -149,7 +172,9 @@ def test_block_adds_both_branches_after_a_norm() -> None:
 
 def test_block_drops_each_branch_on_its_own() -> None:
     torch.manual_seed(0)
-    block = Block(4, nn.Linear(4, 4), mlp_width=6, drop_path=0.5, mlp_residual="tokens").double().train()
+    block = (
+        Block(4, nn.Linear(4, 4), mlp_width=6, drop_path=0.5, mlp_residual="tokens", norm_epsilon=1e-6).double().train()
+    )
     image = torch.randn(1, 3, 4, dtype=torch.float64)
     outputs = block(image.expand(200, -1, -1)).flatten(1)
     counts = torch.unique(outputs.round(decimals=8), dim=0, return_counts=True)[1]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lkca_exp.config.schema import GROUP_SCHEMAS
+from lkca_exp.models.layers.drop import Drop
 from lkca_exp.models.mixers import MIXERS
 from lkca_exp.models.mixers.attention import Attention, softmax_attention
 from lkca_exp.models.mixers.identity import Identity
@@ -33,6 +34,7 @@ def make_lkca(**changed: Any) -> Lkca:
         "num_heads": None,
         "view": "auto",
         "projections": False,
+        "value_bias": True,
         "init": "uniform",
     }
     return Lkca(WIDTH, GRID, **(options | changed))
@@ -76,7 +78,8 @@ def influence(mixer: nn.Module, output_token: int) -> Tensor:
 def test_the_table_names_every_mixer_of_the_configuration() -> None:
     assert set(MIXERS) == set(GROUP_SCHEMAS["model/mixer"])
     for name, mixer in MIXERS.items():
-        assert mixer.__module__ == f"lkca_exp.models.mixers.{name}"
+        module = "lkca" if name == "lkca_depthwise" else name  # one class with other defaults
+        assert mixer.__module__ == f"lkca_exp.models.mixers.{module}"
 
 
 @pytest.mark.parametrize("mixer", [mixer for mixer in MIXERS.values() if "__init__" in vars(mixer)])
@@ -230,6 +233,15 @@ def test_lkca_projects_before_and_after_the_kernel() -> None:
     torch.testing.assert_close(mixer(tokens), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_lkca_starts_at_zero_and_learns_from_there() -> None:
+    mixer = make_lkca(sharing="all", projections=True, value_bias=False, init="zeros")
+    tokens = torch.randn(2, GRID[0] * GRID[1], WIDTH)
+    torch.testing.assert_close(mixer(tokens), mixer.output.bias.expand_as(tokens))
+    mixer(tokens).square().sum().backward()
+    assert mixer.kernel.grad.abs().sum() > 0
+    assert mixer.value.bias is None
+
+
 @pytest.mark.parametrize("view", ["auto", "convolution", "attention"])
 @pytest.mark.parametrize("output_token", [0, 7, 14])
 def test_a_full_kernel_sees_every_token(view: str, output_token: int) -> None:
@@ -251,7 +263,7 @@ def test_the_matrix_says_what_each_token_reads(view: str) -> None:
 
 
 def test_uniform_kernels_start_like_torchs_depthwise_convolution() -> None:
-    kernel = Lkca(256, (8, 8), 15, "channel", None, "auto", False, "uniform").kernel.detach()
+    kernel = Lkca(256, (8, 8), 15, "channel", None, "auto", False, False, "uniform").kernel.detach()
     depthwise = nn.Conv2d(256, 256, 15, groups=256).weight
     assert 0.99 / 15 < kernel.abs().max() <= 1 / 15
     assert kernel.std().item() == pytest.approx(depthwise.std().item(), rel=0.02)
@@ -259,7 +271,7 @@ def test_uniform_kernels_start_like_torchs_depthwise_convolution() -> None:
 
 
 def test_normal_kernels_start_with_their_std() -> None:
-    kernel = Lkca(256, (8, 8), 15, "channel", None, "auto", False, "normal").kernel
+    kernel = Lkca(256, (8, 8), 15, "channel", None, "auto", False, False, "normal").kernel
     assert kernel.std().item() == pytest.approx(0.02, rel=0.02)
     assert kernel.abs().max() > 0.06  # no uniform distribution of this std reaches that far
 
@@ -273,7 +285,7 @@ def test_normal_kernels_start_with_their_std() -> None:
         ({"sharing": "head"}, "num_heads=None.*divide the 12"),
         ({"sharing": "head", "num_heads": 5}, "num_heads=5.*divide the 12"),
         ({"view": "fft"}, "view='fft'.*auto, convolution, attention"),
-        ({"init": "zeros"}, "init='zeros'.*uniform, normal"),
+        ({"init": "ones"}, "init='ones'.*zeros, uniform, normal"),
     ],
 )
 def test_lkca_refuses(changed: dict[str, Any], message: str) -> None:
@@ -309,7 +321,7 @@ def test_attention_in_bfloat16_is_attention_to_rounding(kind: str) -> None:
     def results(dtype: torch.dtype) -> list[Tensor]:
         leaf = qkv.to(dtype).requires_grad_()
         bias = mask.to(dtype) if mask is not None and mask.is_floating_point() else mask
-        mixed = softmax_attention(*leaf, mask=bias, scale=0.5)
+        mixed = softmax_attention(*leaf, Drop(0.0, per_image=False), mask=bias, scale=0.5)
         return [mixed, *torch.autograd.grad(mixed.square().sum(), leaf)]
 
     for rounded, exact in zip(results(torch.bfloat16), results(torch.float64), strict=True):
@@ -320,6 +332,6 @@ def test_attention_in_bfloat16_is_attention_to_rounding(kind: str) -> None:
 def test_attention_in_bfloat16_drops_weights_and_keeps_their_mean() -> None:
     q, k = torch.zeros(2, 1, 1, 1000, 4).bfloat16()
     value = torch.ones(1, 1, 1000, 1).bfloat16()
-    dropped = softmax_attention(q, k, value, dropout=0.25).float()
+    dropped = softmax_attention(q, k, value, Drop(0.25, per_image=False).train()).float()
     assert dropped.std() > 0.01
     assert dropped.mean() == pytest.approx(1, abs=0.01)

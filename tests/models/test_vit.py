@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import SIZES
 from lkca_exp.config.model_checks import TAKE_A_CLASS_TOKEN
 from lkca_exp.config.schema import GROUP_SCHEMAS
+from lkca_exp.config.schema.sizes import SIZES
 from lkca_exp.models.build import build_model, count_parameters
 from lkca_exp.models.mixers import MIXERS
 
@@ -27,7 +27,7 @@ TABLE = [
 
 @pytest.fixture
 def build(describe: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **model: build_model(*describe(*args, **model))
+    return lambda *args, seed=0, **model: build_model(*describe(*args, **model), seed)
 
 
 def digits(batch: int = 2) -> Tensor:
@@ -35,7 +35,7 @@ def digits(batch: int = 2) -> Tensor:
 
 
 def expected_parameters(size: str, mixer: str, positions: str, pooling: str) -> int:
-    """For digits: 4 x 4 tokens of 2 x 2 grey pixels, 10 classes; LKCA with 7 x 7 kernels per channel."""
+    """For digits: 4 x 4 tokens of 2 x 2 grey pixels, 10 classes; kernels of 7 x 7."""
     width, depth, num_heads, mlp_ratio = SIZES[size]
     mlp_width = int(width * mlp_ratio)
     num_tokens = 16 + (pooling == "class_token")
@@ -44,7 +44,8 @@ def expected_parameters(size: str, mixer: str, positions: str, pooling: str) -> 
         "attention": attention,
         "locality_attention": attention + num_heads,
         "relative_attention": attention + 49 * num_heads,
-        "lkca": 49 * width,
+        "lkca": 49 + 2 * width * width + width,
+        "lkca_depthwise": 49 * width,
         "lkca_gated": 49 * width + 3 * width * width + 3 * width,
         "pooling": 0,
         "identity": 0,
@@ -66,6 +67,10 @@ def test_every_model(size: str, mixer: str, positions: str, pooling: str, build:
     assert logits.shape == (2, 10)
     assert logits.isfinite().all()
 
+    with torch.no_grad():  # LKCA's kernel of zeros keeps gradients from its value map
+        for name, parameter in model.named_parameters():
+            if name.endswith("mixer.kernel") and not parameter.any():
+                nn.init.normal_(parameter, std=0.1)
     model.eval()
     logits = model(digits())
     assert torch.equal(logits, model(digits()))
@@ -73,7 +78,7 @@ def test_every_model(size: str, mixer: str, positions: str, pooling: str, build:
     without = [name for name, parameter in model.named_parameters() if not parameter.grad.abs().sum() > 0]
     assert not without
 
-    twin = build(mixer, size=size, drop_path=0.1, **choice).eval()
+    twin = build(mixer, seed=1, size=size, drop_path=0.1, **choice).eval()
     assert not torch.equal(twin(digits()), logits)
     twin.load_state_dict(model.state_dict())
     assert torch.equal(twin(digits()), logits)
@@ -81,8 +86,9 @@ def test_every_model(size: str, mixer: str, positions: str, pooling: str, build:
 
 @pytest.mark.parametrize("sharing", ["channel", "head", "all"])
 def test_views_give_the_same_model(sharing: str, build: Callable[..., Any]) -> None:
-    convolution = build("lkca", {"view": "convolution", "sharing": sharing}).double()
-    attention = build("lkca", {"view": "attention", "sharing": sharing}).double()
+    options = {"sharing": sharing, "init": "uniform"}
+    convolution = build("lkca", {"view": "convolution", **options}).double()
+    attention = build("lkca", {"view": "attention", **options}).double()
     attention.load_state_dict(convolution.state_dict())
     images = digits(batch=3).double()
     gradients = []
@@ -93,9 +99,12 @@ def test_views_give_the_same_model(sharing: str, build: Callable[..., Any]) -> N
     torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("final_norm", ["before_pooling", "after_pooling"])
 @pytest.mark.parametrize("pooling", ["mean", "class_token"])
-def test_model_step_by_step(pooling: str, build: Callable[..., Any]) -> None:
-    model = build("attention", pooling=pooling).double().eval()
+def test_model_step_by_step(pooling: str, final_norm: str, build: Callable[..., Any]) -> None:
+    model = build("attention", pooling=pooling, final_norm=final_norm, norm_epsilon=1e-3).double().eval()
+    assert {module.eps for module in model.modules() if isinstance(module, nn.LayerNorm)} == {1e-3}
+    nn.init.normal_(model.norm.weight)
     images = digits().double()
     patches = images.unfold(2, 2, 2).unfold(3, 2, 2).reshape(2, 16, 4)
     tokens = patches @ model.patch_embed.projection.weight.T + model.patch_embed.projection.bias
@@ -103,7 +112,11 @@ def test_model_step_by_step(pooling: str, build: Callable[..., Any]) -> None:
         assert model.class_token is not None
         tokens = torch.cat([model.class_token.expand(2, 1, 24), tokens], dim=1)
     tokens = model.blocks[1](model.blocks[0](tokens + model.positions.embedding))
-    pooled = model.norm(tokens)[:, 0] if pooling == "class_token" else model.norm(tokens).mean(dim=1)
+    if final_norm == "before_pooling":
+        tokens = model.norm(tokens)
+    pooled = tokens[:, 0] if pooling == "class_token" else tokens.mean(dim=1)
+    if final_norm == "after_pooling":
+        pooled = model.norm(pooled)
     expected = pooled @ model.head.weight.T + model.head.bias
     torch.testing.assert_close(model(images), expected, rtol=1e-12, atol=1e-12)
 
@@ -111,18 +124,16 @@ def test_model_step_by_step(pooling: str, build: Callable[..., Any]) -> None:
 def test_intermediates_are_what_the_model_computes(build: Callable[..., Any]) -> None:
     model = build("lkca").eval()
     seen = model.intermediates(digits())
-    assert list(seen) == ["tokens", "block_0", "block_1", "norm", "pooled", "logits"]
+    assert list(seen) == ["tokens", "block_0", "block_1", "pooled", "logits"]
     assert torch.equal(seen["block_1"], model.blocks[1](seen["block_0"]))
-    assert torch.equal(seen["norm"], model.forward_features(digits()))
+    assert torch.equal(seen["logits"], model.head(seen["pooled"]))
     assert torch.equal(seen["logits"], model(digits()))
 
 
-@pytest.mark.parametrize(
-    ("depth", "rates"), [(1, [0.0]), (2, [0.0, 0.3]), (4, [0.0, pytest.approx(0.1), pytest.approx(0.2), 0.3])]
-)
-def test_stochastic_depth_rises_linearly(depth: int, rates: list[float], build: Callable[..., Any]) -> None:
-    model = build("lkca", depth=depth, drop_path=0.3)
-    assert [block.drop_path.rate for block in model.blocks] == rates
+@pytest.mark.parametrize(("schedule", "rates"), [("rising", [0.0, 0.1, 0.2, 0.3]), ("constant", [0.3, 0.3, 0.3, 0.3])])
+def test_stochastic_depth_is_as_configured(schedule: str, rates: list[float], build: Callable[..., Any]) -> None:
+    model = build("lkca", depth=4, drop_path=0.3, drop_path_schedule=schedule)
+    assert [block.drop_path.rate for block in model.blocks] == pytest.approx(rates)
 
 
 def test_stochastic_depth_acts_in_training_only(build: Callable[..., Any]) -> None:
@@ -143,7 +154,8 @@ def test_names_in_a_checkpoint(mixer: str, build: Callable[..., Any]) -> None:
     """Stored weights outlive code: a change here breaks every checkpoint."""
     mixing = {
         "attention": ["qkv.weight", "qkv.bias", "output.weight", "output.bias"],
-        "lkca": ["kernel"],
+        "lkca": ["kernel", "value.weight", "output.weight", "output.bias"],
+        "lkca_depthwise": ["kernel"],
         "lkca_gated": [
             *("gate.weight", "gate.bias", "kernel.kernel"),
             *("value.weight", "value.bias", "output.weight", "output.bias"),
@@ -169,28 +181,46 @@ def test_names_in_a_checkpoint(mixer: str, build: Callable[..., Any]) -> None:
 
 
 def test_the_same_seed_builds_the_same_weights(build: Callable[..., Any]) -> None:
-    states = []
-    for seed in (1, 1, 2):
-        torch.manual_seed(seed)
-        states.append(build("lkca").state_dict())
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-    assert not torch.equal(states[0]["head.weight"], states[2]["head.weight"])
+    state = torch.get_rng_state()
+    first, second, other = (build("lkca_depthwise", seed=seed).state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    for name in ("head.weight", "blocks.0.mixer.kernel", "positions.embedding"):
+        assert not torch.equal(first[name], other[name])
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
-def test_linear_layers_start_xavier_uniform(mixer: str, build: Callable[..., Any]) -> None:
-    for name, layer in build(mixer, width=64).named_modules():
+def test_equal_parts_of_two_models_start_alike(mixer: str, build: Callable[..., Any]) -> None:
+    """Under one seed, whatever else the models have, and however deep they are."""
+    one, other = build(mixer, depth=3).state_dict(), build("attention", positions="sincos").state_dict()
+    shared = {name for name, tensor in one.items() if name in other and other[name].shape == tensor.shape}
+    assert {"patch_embed.projection.weight", "blocks.1.mlp.expand.weight", "head.weight"} <= shared
+    assert all(torch.equal(one[name], other[name]) for name in shared)
+
+
+def test_no_two_parameters_start_alike(build: Callable[..., Any]) -> None:
+    weights = [p for p in build("attention", depth=3).parameters() if p.ndim > 1]
+    assert len({p.flatten()[:16].detach().numpy().tobytes() for p in weights}) == len(weights)
+
+
+@pytest.mark.parametrize("init", ["xavier_uniform", "xavier_normal"])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_linear_layers_start_from_xaviers_distribution(mixer: str, init: str, build: Callable[..., Any]) -> None:
+    for name, layer in build(mixer, width=64, init=init).named_modules():
         if isinstance(layer, nn.Linear):
-            assert layer.bias is not None
-            bound = (6 / (layer.in_features + layer.out_features)) ** 0.5
-            assert layer.bias.eq(0).all(), name
-            assert 0.9 * bound < layer.weight.abs().max() <= bound, name
-            assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.1), name
+            std = (2 / (layer.in_features + layer.out_features)) ** 0.5
+            largest = layer.weight.abs().max() / std
+            assert layer.weight.std().item() == pytest.approx(std, rel=0.1), name
+            assert 1.5 < largest <= 3**0.5 if init == "xavier_uniform" else largest > 2, name
+            assert layer.bias is None or layer.bias.eq(0).all(), name
 
 
-def test_the_class_token_starts_small(build: Callable[..., Any]) -> None:
-    token = build("attention", width=768, pooling="class_token").class_token
-    assert token.std().item() == pytest.approx(0.02, rel=0.1)
+def test_positions_and_class_token_start_as_configured(build: Callable[..., Any]) -> None:
+    for std in (0.02, 1.0):
+        model = build("attention", width=768, pooling="class_token", position_std=std)
+        assert model.class_token.std().item() == pytest.approx(std, rel=0.1)
+        assert model.positions.embedding.std().item() == pytest.approx(std, rel=0.1)
+        assert abs(model.positions.embedding).max() > 2.5 * std  # not truncated
 
 
 def test_unknown_pooling_is_refused(build: Callable[..., Any]) -> None:
@@ -218,7 +248,7 @@ def test_autocast_trains_float32_weights(mixer: str, build: Callable[..., Any]) 
 
 def test_sequence_pooling_is_a_mean_with_weights_from_the_tokens(build: Callable[..., Any]) -> None:
     model = build("attention", pooling="sequence").double().eval()
-    tokens = model.forward_features(digits().double())
+    tokens = model.norm(model.intermediates(digits().double())["block_1"])
     assert model.sequence_pool is not None
     scores = (tokens * model.sequence_pool.score.weight[0]).sum(dim=-1).exp()
     expected = (tokens * (scores / scores.sum(dim=1, keepdim=True))[..., None]).sum(dim=1)

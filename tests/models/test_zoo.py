@@ -35,7 +35,9 @@ def baselines() -> list[str]:
 
 
 def test_there_are_baselines() -> None:
-    assert {"resnet18", "swin_lee2021", "pit_lee2021", "cait_lee2021", "convmixer", "mlp_mixer", "convnext"} <= set(baselines())
+    assert {"resnet18", "swin_lee2021", "pit_lee2021", "cait_lee2021", "convmixer", "mlp_mixer", "convnext"} <= set(
+        baselines()
+    )
 
 
 def test_names_are_those_of_timm() -> None:

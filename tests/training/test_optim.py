@@ -28,6 +28,15 @@ def test_only_weights_decay(job, mixer):
     assert all(parameter.ndim > 1 for parameter in decaying["params"])
 
 
+def test_all_parameters_may_decay(job):
+    made = job()
+    model = build_model(made.config.model, made.derived)
+    optim = OptimConfig(weight_decay=0.05, weight_decay_on="all")
+    (group,) = build_optimizer(model, optim, no_weight_decay(model)).param_groups
+    assert group["weight_decay"] == 0.05
+    assert len(group["params"]) == len(list(model.parameters()))
+
+
 def test_one_step_is_adamw(job):
     made = job()
     model = build_model(made.config.model, made.derived)

@@ -10,6 +10,7 @@ from omegaconf import MISSING
 from lkca_exp.config.schema.embedding import EmbeddingConfig
 from lkca_exp.config.schema.key import key, part
 from lkca_exp.config.schema.mixer import MixerConfig
+from lkca_exp.config.schema.sizes import SIZES
 
 
 @dataclass
@@ -23,7 +24,7 @@ class ModelConfig:
 @dataclass
 class VitConfig(ModelConfig):
     name: str = "vit"
-    size: str = key("named width, depth, heads and MLP ratio", "xs", choices=("xs", "lee2021", "tiny", "small", "base"))
+    size: str = key("named width, depth, heads and MLP ratio", "xs", choices=tuple(SIZES))
     width: int | None = key("channels of a token; null: as size says", None, at_least=1)
     depth: int | None = key("blocks; null: as size says", None, at_least=1)
     mlp_ratio: float | None = key("hidden channels of the MLP over width; null: as size says", None, above=0)

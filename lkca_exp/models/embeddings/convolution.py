@@ -35,8 +35,6 @@ class ConvolutionEmbedding(nn.Module):
             nn.Conv2d(sizes[i], sizes[i + 1], kernel_size, padding=kernel_size // 2, bias=False)
             for i in range(num_layers)
         )
-        for convolution in self.convolutions:
-            nn.init.kaiming_normal_(convolution.weight)  # type: ignore[arg-type]
 
     @classmethod
     def from_config(cls, config: ConvolutionEmbeddingConfig, derived: VitDerived) -> ConvolutionEmbedding:

@@ -2,8 +2,8 @@
 
     x + drop_path(mixer(norm(x))), then x + drop_path(mlp(norm(x)))
 
-Dosovitskiy et al., arXiv 2010.11929; the epsilon of its LayerNorms is 1e-6 as there. With mlp_residual="normed" the
-MLP's output is added to norm(x) in place of x, as in the code of Compact Transformers (arXiv 2104.05704).
+Dosovitskiy et al., arXiv 2010.11929. With mlp_residual="normed" the MLP's output is added to norm(x) in place of x, as
+in the code of Compact Transformers (arXiv 2104.05704).
 """
 
 from __future__ import annotations
@@ -11,24 +11,31 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lkca_exp.models.layers.drop_path import DropPath
+from lkca_exp.models.layers.drop import Drop
 from lkca_exp.models.layers.mlp import Mlp
 
-NORM_EPSILON = 1e-6
 MLP_RESIDUALS = ("tokens", "normed")
 
 
 class Block(nn.Module):
-    def __init__(self, width: int, mixer: nn.Module, mlp_width: int, drop_path: float, mlp_residual: str) -> None:
+    def __init__(
+        self,
+        width: int,
+        mixer: nn.Module,
+        mlp_width: int,
+        drop_path: float,
+        mlp_residual: str,
+        norm_epsilon: float,
+    ) -> None:
         super().__init__()
         if mlp_residual not in MLP_RESIDUALS:
             raise ValueError(f"mlp_residual={mlp_residual!r}: no such choice. Choose of: {', '.join(MLP_RESIDUALS)}.")
-        self.mixer_norm = nn.LayerNorm(width, eps=NORM_EPSILON)
+        self.mixer_norm = nn.LayerNorm(width, eps=norm_epsilon)
         self.mixer = mixer
-        self.mlp_norm = nn.LayerNorm(width, eps=NORM_EPSILON)
+        self.mlp_norm = nn.LayerNorm(width, eps=norm_epsilon)
         self.mlp = Mlp(width, mlp_width)
         self.mlp_residual = mlp_residual
-        self.drop_path = DropPath(drop_path)
+        self.drop_path = Drop(drop_path, per_image=True)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""

@@ -12,14 +12,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lkca_exp.models.layers.initial import Generators, from_global
+
 POSITIONS = ("learned", "sincos", "none")
 
 
-def make_positions(kind: str, grid: tuple[int, int], width: int, class_token: bool) -> nn.Module:
-    """A module (B, N, C) -> (B, N, C) that adds positions of the given kind."""
+def make_positions(kind: str, grid: tuple[int, int], width: int, class_token: bool, std: float) -> nn.Module:
+    """A module (B, N, C) -> (B, N, C) that adds positions of the given kind; learned ones start from N(0, std)."""
     match kind:
         case "learned":
-            return LearnedPositions(grid[0] * grid[1] + class_token, width)
+            return LearnedPositions(grid[0] * grid[1] + class_token, width, std)
         case "sincos":
             return SincosPositions(grid, width, class_token)
         case "none":
@@ -28,10 +30,14 @@ def make_positions(kind: str, grid: tuple[int, int], width: int, class_token: bo
 
 
 class LearnedPositions(nn.Module):
-    def __init__(self, num_tokens: int, width: int) -> None:
+    def __init__(self, num_tokens: int, width: int, std: float) -> None:
         super().__init__()
+        self.std = std
         self.embedding = nn.Parameter(torch.empty(num_tokens, width))
-        nn.init.trunc_normal_(self.embedding, std=0.02)
+        self.draw(from_global)
+
+    def draw(self, generators: Generators) -> None:
+        nn.init.normal_(self.embedding, std=self.std, generator=generators("embedding"))
 
     def forward(self, tokens: Tensor) -> Tensor:
         return tokens + self.embedding

@@ -1,7 +1,7 @@
 """Multi-head self-attention, the mixer that every other one is compared with.
 
 Vaswani et al., "Attention Is All You Need", arXiv 1706.03762, as Vision Transformers use it (Dosovitskiy et al., arXiv
-2010.11929): one fused projection to queries, keys and values, with biases; an output projection; no dropout.
+2010.11929): one fused projection to queries, keys and values, and an output projection.
 
 Shapes: B batch, N tokens (those of the grid, or one more: a class token in front), C channels, H heads, D = C/H.
 """
@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.schema import HeadsConfig
+from lkca_exp.models.layers.drop import Drop
 
 
 class Attention(nn.Module):
-    """`dropout` is the chance to drop an attention weight while training, drawn from the global generator."""
+    """`dropout` is the chance to drop an attention weight while training."""
 
     def __init__(self, width: int, grid: tuple[int, int], num_heads: int, qkv_bias: bool, dropout: float) -> None:
         super().__init__()
@@ -27,7 +28,7 @@ class Attention(nn.Module):
             raise ValueError(f"num_heads={num_heads}: the heads must divide the {width} channels.")
         self.grid = grid
         self.num_heads = num_heads
-        self.dropout = dropout
+        self.dropout = Drop(dropout, per_image=False)
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.output = nn.Linear(width, width)
 
@@ -61,30 +62,28 @@ class Attention(nn.Module):
 
     def attend(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
         """softmax(q k^T / sqrt(D)) v, which is what other kinds of attention change."""
-        return softmax_attention(q_BHND, k_BHND, v_BHND, dropout=self.dropout_now)
-
-    @property
-    def dropout_now(self) -> float:
-        return self.dropout if self.training else 0.0
+        return softmax_attention(q_BHND, k_BHND, v_BHND, self.dropout)
 
 
 def softmax_attention(
     q_BHND: Tensor,
     k_BHND: Tensor,
     v_BHND: Tensor,
+    dropout: Drop,
     mask: Tensor | None = None,
     scale: float | None = None,
-    dropout: float = 0.0,
 ) -> Tensor:
-    """softmax(scale q k^T + mask) v, with the arguments of torch's fused function, in the form that is faster.
+    """softmax(scale q k^T + mask) v, with `mask` and `scale` as torch's fused function takes them, in the form that is
+    faster.
 
     That is the fused one, but for bfloat16 on a CPU. There its forward and backward take up to ten times as long as
     three plain steps (65 tokens, 12 heads of 16: 129 ms against 19; 257 tokens: 118 against 87), which in float32 they
-    never did: the fused one was level with them, or up to three times as fast.
+    never did: the fused one was level with them, or up to three times as fast. With dropout, whose mask is ours, the
+    steps are plain everywhere.
     """
-    if q_BHND.device.type != "cpu" or q_BHND.dtype != torch.bfloat16:
-        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=mask, dropout_p=dropout, scale=scale)
+    if not dropout.active and (q_BHND.device.type != "cpu" or q_BHND.dtype != torch.bfloat16):
+        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=mask, scale=scale)
     logits_BHNN = (q_BHND * (q_BHND.shape[-1] ** -0.5 if scale is None else scale)) @ k_BHND.transpose(-2, -1)
     if mask is not None:
         logits_BHNN = logits_BHNN.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else logits_BHNN + mask
-    return F.dropout(logits_BHNN.softmax(-1), dropout) @ v_BHND
+    return dropout(logits_BHNN.softmax(-1)) @ v_BHND

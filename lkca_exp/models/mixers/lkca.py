@@ -1,9 +1,11 @@
 """Large-kernel convolutional attention: attention's matrix, but learned, and dependent on relative position only.
 
-Li et al., arXiv 2401.05738: multi-head attention is replaced by one large-kernel convolution over the grid of tokens.
-Who shares a kernel, whether value and output projections surround it, and its initial values are not known from the
-paper's text at hand, so they are options (the configuration's defaults: one kernel per channel, no projections, as
-torch's convolution). There is no bias, as attention's matrix has none.
+    out = W_o (W x V) + b_o,    V = x W_v,    W[q, k] = kernel[pos(k) - pos(q) + K // 2]
+
+Li et al., arXiv 2401.05738, as their code has it (CatworldLee/LKCA-MiniViTsTrainer-Pytorch-CIFAR-TinyImageNet,
+models/largevit_cnn.py and largevit_vit.py): multi-head attention is replaced by one large-kernel convolution over the
+grid of tokens, with one kernel for all channels that starts at zero, between a value map without bias and an output map
+with one. `lkca_depthwise` is the same class with a kernel for each channel and no maps.
 
 Shapes: B batch, N = h*w tokens, C channels, G kernels (C, heads or 1), K kernel side.
 """
@@ -17,15 +19,16 @@ from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.schema import LkcaConfig
 from lkca_exp.models.large_kernel import check_kernel_size, large_kernel_mix
 from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
+from lkca_exp.models.layers.initial import Generators, from_global
 
 VIEWS = {"auto": "auto", "convolution": "convolution", "attention": "toeplitz"}
 """What `view` says -> the backend of the operator that computes it."""
 SHARINGS = ("channel", "head", "all")
-INITS = ("uniform", "normal")
+INITS = ("zeros", "uniform", "normal")
 
 
 class Lkca(nn.Module):
-    """`num_heads` is read with sharing="head" only, and may be None otherwise."""
+    """`num_heads` is read with sharing="head" only, `value_bias` with projections only."""
 
     def __init__(
         self,
@@ -36,19 +39,22 @@ class Lkca(nn.Module):
         num_heads: int | None,
         view: str,
         projections: bool,
+        value_bias: bool,
         init: str,
     ) -> None:
         super().__init__()
         check_kernel_size(kernel_size, grid)
         if view not in VIEWS:
             raise ValueError(f"view={view!r}: no such view. Choose one of: {', '.join(VIEWS)}.")
+        if init not in INITS:
+            raise ValueError(f"init={init!r}: no such choice. Choose one of: {', '.join(INITS)}.")
         self.width, self.grid = width, grid
-        self.view = view
+        self.view, self.init = view, init
         self.backend = VIEWS[view]
         self.kernel = nn.Parameter(torch.empty(_num_kernels(sharing, width, num_heads), kernel_size, kernel_size))
-        self.value: nn.Module = nn.Linear(width, width) if projections else nn.Identity()
+        self.value: nn.Module = nn.Linear(width, width, bias=value_bias) if projections else nn.Identity()
         self.output: nn.Module = nn.Linear(width, width) if projections else nn.Identity()
-        _fill(self.kernel, init)
+        self.draw(from_global)
 
     @classmethod
     def from_config(cls, config: LkcaConfig, derived: VitDerived) -> Lkca:
@@ -61,8 +67,19 @@ class Lkca(nn.Module):
             num_heads=derived.num_heads,
             view=config.view,
             projections=config.projections,
+            value_bias=config.value_bias,
             init=config.init,
         )
+
+    def draw(self, generators: Generators) -> None:
+        match self.init:
+            case "zeros":
+                nn.init.zeros_(self.kernel)
+            case "uniform":
+                bound = 1 / self.kernel.shape[-1]  # 1 / sqrt(weights of a token), as torch's depthwise conv2d
+                nn.init.uniform_(self.kernel, -bound, bound, generator=generators("kernel"))
+            case "normal":
+                nn.init.normal_(self.kernel, std=0.02, generator=generators("kernel"))
 
     def matrix(self, tokens: Tensor) -> Tensor:
         """How much each token reads of each, whatever the tokens: (1, G, N, N), of any sign."""
@@ -84,14 +101,3 @@ def _num_kernels(sharing: str, width: int, num_heads: int | None) -> int:
                 raise ValueError(f"num_heads={num_heads}: with sharing='head' it must divide the {width} channels.")
             return num_heads
     raise ValueError(f"sharing={sharing!r}: no such choice. Choose one of: {', '.join(SHARINGS)}.")
-
-
-def _fill(kernel: Tensor, init: str) -> None:
-    match init:
-        case "uniform":
-            bound = 1 / kernel.shape[-1]  # 1 / sqrt(weights that a token reads through), as torch's depthwise conv2d
-            nn.init.uniform_(kernel, -bound, bound)
-        case "normal":
-            nn.init.normal_(kernel, std=0.02)
-        case _:
-            raise ValueError(f"init={init!r}: no such choice. Choose one of: {', '.join(INITS)}.")

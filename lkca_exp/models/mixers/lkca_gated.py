@@ -39,6 +39,7 @@ class LkcaGated(nn.Module):
             num_heads=derived.num_heads,
             view=config.view,
             projections=False,
+            value_bias=False,
             init=config.init,
         )
         return cls(derived.width, kernel)

@@ -26,4 +26,4 @@ class LocalityAttention(Attention):
             raise ValueError("1 token: here a token looks at all tokens but itself, so that it takes two.")
         others = ~torch.eye(num_tokens, dtype=torch.bool, device=q_BHND.device)
         sharpened = q_BHND * self.scale[:, None, None]
-        return softmax_attention(sharpened, k_BHND, v_BHND, mask=others, scale=1.0, dropout=self.dropout_now)
+        return softmax_attention(sharpened, k_BHND, v_BHND, self.dropout, mask=others, scale=1.0)

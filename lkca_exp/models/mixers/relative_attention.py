@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lkca_exp.models.layers.initial import Generators, from_global
 from lkca_exp.models.mixers.attention import Attention, softmax_attention
 
 
@@ -20,8 +21,11 @@ class RelativeAttention(Attention):
     def __init__(self, width: int, grid: tuple[int, int], num_heads: int, qkv_bias: bool, dropout: float) -> None:
         super().__init__(width, grid, num_heads, qkv_bias, dropout)
         self.position_bias = nn.Parameter(torch.empty(num_heads, (2 * grid[0] - 1) * (2 * grid[1] - 1)))
-        nn.init.trunc_normal_(self.position_bias, std=0.02)
         self.register_buffer("offsets", relative_offsets(grid), persistent=False)
+        self.draw(from_global)
+
+    def draw(self, generators: Generators) -> None:
+        nn.init.normal_(self.position_bias, std=0.02, generator=generators("position_bias"))
 
     def attend(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
         """softmax(q k^T / sqrt(D) + bias) v."""
@@ -29,7 +33,7 @@ class RelativeAttention(Attention):
         if q_BHND.shape[2] != num_tokens:
             raise ValueError("A class token has no offset to a token of the grid: use mean pooling.")
         bias_HNN = self.position_bias[:, self.offsets].to(q_BHND.dtype)
-        return softmax_attention(q_BHND, k_BHND, v_BHND, mask=bias_HNN, dropout=self.dropout_now)
+        return softmax_attention(q_BHND, k_BHND, v_BHND, self.dropout, mask=bias_HNN)
 
 
 def relative_offsets(grid: tuple[int, int]) -> Tensor:
