@@ -1,6 +1,8 @@
-"""The models that `bench model` compares: ours with attention and with LKCA, timm's ViT and vit-pytorch's, of one size.
+"""The models that `bench model` compares.
 
-All read the mean of the tokens and drop nothing.
+Of one skeleton: ours with attention and with LKCA, timm's ViT and vit-pytorch's. All read the mean of the tokens and
+drop nothing. Of the paper's sizes: LKCA and the ViT of as many parameters, and LKCA in the form that its authors
+published. They are what `conf/model` has, with stochastic depth.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.job import compose
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, choose_backend, count_parameters, flops_per_image, use_backend
+from lkca_exp.models.mixers.lkca import Lkca
+from lkca_exp.models.vit import VisionTransformer
 
 SIZE = ("data=cifar100", "model.size=lee2021", "model.drop_path=0")
 """Overrides of the size of Lee et al. 2021, arXiv 2112.13492, on 32 x 32 images: 192 channels, 9 blocks, 12 heads, MLP
@@ -26,6 +31,8 @@ ratio 2, 8 x 8 tokens."""
 OURS = {"attention": "ours, attention", "lkca": "ours, LKCA"}
 """Mixer -> name of the contender."""
 PEERS = ("timm", "vit-pytorch")
+PAPER = {"lkca_t": "vit_lite", "lkca_b": "vit_small"}
+"""LKCA of the paper's table -> the ViT there of as many parameters."""
 
 
 class Contender(NamedTuple):
@@ -53,17 +60,60 @@ def contenders(size: Sequence[str] = SIZE) -> Iterator[Contender]:
         yield Contender(name, lambda batch, dtype, make=make: make(derived), count, flops)  # type: ignore[misc]
 
 
+def paper_contenders(data: str = "cifar100", further: Sequence[str] = ()) -> Iterator[Contender]:
+    """LKCA as we compute it, as its authors do, and the ViT that it is compared with; all with `further` overrides."""
+    for lkca, vit in PAPER.items():
+        overrides = [f"data={data}", f"model={lkca}", *further]
+        yield _made(lkca, overrides)
+        yield _made(as_published(lkca), overrides, change=_publish)
+        yield _made(vit, [f"data={data}", f"model={vit}", *further])
+
+
+def as_published(name: str) -> str:
+    return f"{name} as published"
+
+
+class PublishedLkca(nn.Module):
+    """LKCA as its authors run it (Li et al. 2024, arXiv 2401.05738): every channel of every image is an image of its
+    own, which torch's conv2d convolves with the one kernel. It has the weights of `ours`."""
+
+    def __init__(self, ours: Lkca) -> None:
+        super().__init__()
+        self.value, self.output, self.grid = ours.value, ours.output, ours.grid
+        self.kernel = nn.Parameter(ours.kernel.detach()[None])
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, C) -> (B, N, C)."""
+        batch, num_tokens, width = tokens.shape
+        images = self.value(tokens).mT.reshape(batch * width, 1, *self.grid)
+        mixed = F.conv2d(images, self.kernel, padding=self.kernel.shape[-1] // 2)
+        return self.output(mixed.view(batch, width, num_tokens).mT)
+
+
+def _publish(model: nn.Module) -> None:
+    assert isinstance(model, VisionTransformer)
+    for block in model.blocks:
+        block.mixer = PublishedLkca(block.get_submodule("mixer"))  # type: ignore[arg-type]
+
+
 def _ours(mixer: str, size: Sequence[str]) -> Contender:
-    job = compose([*size, f"model/mixer={mixer}"], SPECS)
+    return _made(OURS[mixer], [*size, f"model/mixer={mixer}"])
+
+
+def _made(name: str, overrides: Sequence[str], change: Callable[[nn.Module], None] | None = None) -> Contender:
+    """A model of this project, after `change`. Operations are those before it, of LKCA's attention view."""
+    job = compose(overrides, SPECS)
 
     def make(batch: int, dtype: torch.dtype) -> nn.Module:
         model = build_model(job.config.model, job.derived)
         use_backend(model, choose_backend(job.config.model, job.derived, batch, dtype, "cpu"))
+        if change:
+            change(model)
         return model
 
     model = build_model(job.config.model, job.derived)
     use_backend(model, "toeplitz")
-    return Contender(OURS[mixer], make, count_parameters(model), flops_per_image(model, job.derived))
+    return Contender(name, make, count_parameters(model), flops_per_image(model, job.derived))
 
 
 def _timm(size: VitDerived) -> nn.Module:

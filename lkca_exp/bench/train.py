@@ -93,14 +93,14 @@ def lightning_loop(job: Job, data: RunData) -> float:
 def bare_loop(job: Job, data: RunData) -> float:
     """Seconds a step of the same training, written out."""
     config = job.config
-    torch.manual_seed(config.seed)
-    model = build_model(config.model, job.derived)
+    model = build_model(config.model, job.derived, config.seed)
     optimizer = build_optimizer(model, config.optim, no_weight_decay(model))
     epoch = 0
     loader = build_datamodule(config, job.derived, data).train_loader(lambda: epoch)
     num_steps, num_warmup = config.epochs * len(loader), round(job.derived.warmup_epochs * len(loader))
+    first, last = config.optim.initial_lr_ratio, config.optim.final_lr_ratio
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup, config.optim.final_lr_ratio)
+        optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup, first, last)
     )
     model.train()
     start = time.perf_counter()

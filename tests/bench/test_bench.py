@@ -6,11 +6,12 @@ import importlib.util
 import json
 
 import pytest
+import torch
 
 from lkca_exp.bench import op
-from lkca_exp.bench.contenders import OURS, PEERS, Contender, contenders
+from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
 from lkca_exp.bench.machine import matmul_peak
-from lkca_exp.bench.model import GOALS, Way, ratio
+from lkca_exp.bench.model import GOALS, PAPER_GOALS, Way, ratio
 from lkca_exp.bench.model import measure as measure_models
 from lkca_exp.bench.train import bare_loop, lightning_loop, measure
 from lkca_exp.data.prepare import prepare
@@ -85,8 +86,30 @@ def test_the_models_are_of_one_size(small_models):
     assert attention.flops_per_image == timm.flops_per_image == vit_pytorch.flops_per_image
     tokens, width = 64, 24
     queries_to_output, own_products = 2 * 4 * tokens * width**2, 2 * 2 * tokens**2 * width
-    matrix = 2 * tokens**2 * width
-    assert attention.flops_per_image - lkca.flops_per_image == queries_to_output + own_products - matrix
+    two_maps, matrix = 2 * 2 * tokens * width**2, 2 * tokens**2 * width
+    assert attention.flops_per_image - lkca.flops_per_image == queries_to_output + own_products - two_maps - matrix
+
+
+def test_lkca_as_published_computes_the_same():
+    lkca, published, vit, *_ = paper_contenders(further=["model.depth=2", "model.drop_path=0"])
+    assert (published.name, published.parameters) == (as_published(lkca.name), lkca.parameters)
+    assert PAPER[lkca.name] == vit.name
+    ours, theirs = (contender.make(4, torch.float32).double() for contender in (lkca, published))
+    kernel = torch.randn(1, 15, 15, dtype=torch.float64)
+    for one, other in zip(ours.blocks, theirs.blocks, strict=True):
+        one.mixer.kernel.data = kernel
+        other.mixer.kernel.data = kernel[None]
+    images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    torch.testing.assert_close(ours(images), theirs(images), rtol=1e-12, atol=1e-12)
+
+
+def test_a_goal_in_one_way_is_held_against_that_way():
+    models = {
+        name: {"images_per_s": {"fp32": rate, "bf16": 8.0}, "best": "bf16"}
+        for name, rate in (("lkca_t", 6.0), ("vit_lite", 4.0))
+    }
+    goal = next(goal for goal in PAPER_GOALS if goal.others == ("vit_lite",) and goal.way == "fp32")
+    assert ratio(goal, models) == 1.5
 
 
 @pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lkca_exp.data.loader import Share
 from lkca_exp.models.embeddings.linear import LinearEmbedding
 from lkca_exp.models.layers.block import Block, _add
-from lkca_exp.data.loader import Share
 from lkca_exp.models.layers.drop import Drop, drop_path_rates, share_masks
 from lkca_exp.models.layers.mlp import Mlp
 from lkca_exp.models.layers.positions import LearnedPositions, make_positions, sincos_2d
@@ -144,7 +144,7 @@ def test_the_rates_of_stochastic_depth() -> None:
     assert drop_path_rates(0.3, 4, "rising") == pytest.approx([0, 0.1, 0.2, 0.3])
     assert drop_path_rates(0.3, 1, "rising") == [0]
     assert drop_path_rates(0.3, 3, "constant") == [0.3] * 3
-    with pytest.raises(ValueError, match="schedule='falling'.*rising, constant"):
+    with pytest.raises(ValueError, match=r"schedule='falling'.*rising, constant"):
         drop_path_rates(0.3, 3, "falling")
 
 

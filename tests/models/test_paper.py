@@ -1,8 +1,8 @@
-"""LKCA and the ViTs of Li et al. 2024, arXiv 2401.05738: sizes to the last parameter, and LKCA against the definition in
-the authors' code, restated here in plain loops.
+"""LKCA and the ViTs of Li et al. 2024, arXiv 2401.05738: sizes to the last parameter, and LKCA against the definition
+in the authors' code, restated here in plain loops.
 
-Parameters are counted from that code (CatworldLee/LKCA-MiniViTsTrainer-Pytorch-CIFAR-TinyImageNet, models/). Its LKCA has
-a class token that nothing reads, as many parameters as channels, which ours lacks.
+Parameters are counted from that code (CatworldLee/LKCA-MiniViTsTrainer-Pytorch-CIFAR-TinyImageNet, models/). Its LKCA
+has a class token that nothing reads, as many parameters as channels, which ours lacks.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING as REQUIRED
-from dataclasses import field
+from dataclasses import field, fields
 from typing import Any
 
 
@@ -35,4 +35,5 @@ def part(cls: type, help: str, *, result: bool = True) -> Any:
 
 def with_default(cls: type, name: str, default: Any) -> Any:
     """The key `name` of the schema `cls`, at another default."""
-    return field(default=default, metadata=cls.__dataclass_fields__[name].metadata)
+    rule = next(key.metadata for key in fields(cls) if key.name == name)
+    return field(default=default, metadata=rule)
