@@ -71,10 +71,16 @@ def _layout(summary: Summary, choice: Choice) -> tuple[Callable[[Variant], str],
     there = [key for variant in summary.variants for key in variant.keys]
     rows = [resolve(word, there) for word in choice.rows]
     columns = [resolve(word, there) for word in choice.columns]
-    differing = summary.shown + summary.apart
-    rows = rows or [key for key in differing if key not in columns]
-    columns = columns or [key for key in differing if key not in rows]
-    return lambda variant: describe(variant.keys, rows), lambda variant: describe(variant.keys, columns)
+
+    def named(keys: Sequence[str], others: Sequence[str]) -> Callable[[Variant], str]:
+        """By these keys, or by those that tell a variant apart and are not among the `others`."""
+        if keys:
+            return lambda variant: describe(variant.keys, keys)
+        return lambda variant: describe(
+            variant.keys, [key for key in (*variant.named_by, *summary.apart) if key not in others]
+        )
+
+    return named(rows, columns), named(columns, rows)
 
 
 def _refuse(one: Variant, other: Variant, summary: Summary) -> None:

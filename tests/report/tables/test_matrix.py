@@ -90,6 +90,15 @@ def test_what_is_not_named_goes_to_the_other_side(swept):
     ]
 
 
+def test_rows_of_presets_leave_out_what_these_imply(make_run, runs):
+    for preset, mixer in (("lkca_b", "lkca"), ("vit_small", "attention")):
+        for fraction in (0.2, 1.0):
+            make_run(mixer, config={"model.preset": preset, "model.size": preset, "data.fraction": fraction})
+    make_run("lkca")
+    table = table_of(runs / "digits_compare", Choice(columns=("fraction",)))
+    assert [row[0] for row in texts(table)] == ["vit_small", "lkca", "lkca_b"]
+
+
 def test_two_configurations_are_never_put_into_one_cell(swept):
     with pytest.raises(ValueError, match=r"differ in model.mixer.kernel_size; add .*--where"):
         table_of(swept, Choice(rows=("mixer",), columns=("fraction",)))
