@@ -79,10 +79,12 @@ def show(content: Content, console: Console) -> None:
 
 
 def markdown(content: Content) -> str:
-    """The answer, the tables of variants and the remarks, for a README or an issue."""
+    """The answer, the tables of variants, published numbers and the remarks, for a README or an issue."""
     paragraphs = [escape_markdown(sentence) for sentence in content.sentences]
     for setting, table in zip(content.summary.settings, content.variants, strict=True):
         paragraphs += [f"**{escape_markdown(setting.name)}**", markdown_table(table).rstrip()]
+    if content.published.rows:
+        paragraphs += ["**Published numbers**", markdown_table(content.published).rstrip()]
     for looks in content.looks:
         paragraphs += [escape_markdown(sentence) for sentence in looks.sentences]
     paragraphs += [escape_markdown(remark) for remark in content.remarks]

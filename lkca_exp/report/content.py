@@ -30,6 +30,7 @@ from lkca_exp.report.read.reach import read_reach
 from lkca_exp.report.tables.agreement import agreement_table
 from lkca_exp.report.tables.column import Table
 from lkca_exp.report.tables.matrix import MatrixRow, matrix
+from lkca_exp.report.tables.published import PublishedRow, published_table
 from lkca_exp.report.tables.reach import layer_table, reach_table
 from lkca_exp.report.tables.runs import RunRow, run_table
 from lkca_exp.report.tables.variants import variant_table
@@ -74,6 +75,7 @@ class Content:
     summary: Summary
     sentences: Sequence[str]
     matrix: Table[MatrixRow]
+    published: Table[PublishedRow]
     variants: Sequence[Table[Variant]]
     runs: Table[RunRow]
     panels: Sequence[Panel]
@@ -93,6 +95,7 @@ class Content:
         pairs = [row for panel in self.panels for row in panel.agreement.rows]
         found: dict[str, Table] = {"table": self.matrix, "variants": variant_table(self.summary), "runs": self.runs}
         reached = [row for one in self.looks for row in one.table.rows]
+        found |= {"published": self.published} if self.published.rows else {}
         found |= {"agreement": agreement_table(pairs)} if pairs else {}
         return found | ({"reach": reach_table(reached), "reach_layers": layer_table(reached)} if reached else {})
 
@@ -132,6 +135,7 @@ def work_out(
         summary=summary,
         sentences=answer(summary),
         matrix=matrix(summary, choice, published),
+        published=published_table(summary, published),
         variants=[variant_table(alone) for alone in summary.by_setting()],
         runs=run_table(summary),
         panels=[_panel(setting, style) for setting in summary.settings],

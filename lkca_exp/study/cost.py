@@ -9,6 +9,7 @@ from lkca_exp.report.formats import thousands
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.tables.column import Column, Table, number, words
 from lkca_exp.report.tables.files import markdown_table
+from lkca_exp.report.tables.published import MACS, notes, origin, plain
 from lkca_exp.sweep.estimate import images_trained, price
 from lkca_exp.sweep.jobs import Jobs, SweepJob
 
@@ -55,8 +56,15 @@ def _cell(data: str, name: str, same: Sequence[SweepJob], published: Sequence[Pu
     job = same[0].job
     parameters, flops = price(job)
     seconds = TRAINING * flops * images_trained(asdict(job.config)) / (PEAK * SHARE)
-    like = [one for one in published if one.data == data and one.like and set(one.like) <= set(same[0].overrides)]
-    return Cell(data, name, len(same), parameters, flops, seconds / 3600, next(iter(like), None))
+    like = next((one for one in published if one.data == data and _is_like(one, same[0])), None)
+    return Cell(data, name, len(same), parameters, flops, seconds / 3600, like)
+
+
+def _is_like(one: Published, sweep_job: SweepJob) -> bool:
+    """Whether a job's model is made as `like` says, by its preset or word by word, with no other mixer."""
+    words = {*sweep_job.overrides, f"model={sweep_job.job.config.model.preset}"}
+    mixers = {word for word in sweep_job.overrides if word.startswith(("model/mixer=", "model.mixer."))}
+    return bool(one.like) and mixers <= set(one.like) <= words
 
 
 def cost(found: Sequence[Cell]) -> str:
@@ -65,18 +73,26 @@ def cost(found: Sequence[Cell]) -> str:
         words("Data", "data", lambda cell: cell.data),
         words("Configuration", "configuration", lambda cell: cell.name),
         number("Parameters", "parameters", lambda cell: cell.parameters, thousands),
-        number("Published parameters, M", "million_parameters", lambda cell: _of(cell, "million_parameters"), _plain),
+        number("Published parameters, M", "million_parameters", lambda cell: _of(cell, "million_parameters"), plain),
         number("Multiplications, M", "multiplications", lambda cell: cell.flops / 2e6, _tenth),
         number(
             "Published multiplications, M",
             "mega_multiplications",
             lambda cell: _of(cell, "mega_multiplications"),
-            _plain,
+            plain,
+        ),
+        number(
+            f"{MACS}, M",
+            "mega_macs_without_mixer",
+            lambda cell: _of(cell, "mega_macs_without_mixer"),
+            plain,
         ),
         number("Hours a run, estimated", "hours", lambda cell: cell.hours, _hours),
         number("Published top-1 %", "top1_percent", lambda cell: _of(cell, "top1_percent"), lambda top1: f"{top1:.2f}"),
     ]
-    table = Table(columns, found, list(dict.fromkeys(_source(cell.published) for cell in found if cell.published)))
+    shown = [cell.published for cell in found if cell.published]
+    sources = list(dict.fromkeys(f"Published: {origin(one)}." for one in shown))
+    table = Table(columns, found, [*sources, *notes(shown)])
     runs, hours = sum(cell.runs for cell in found), sum(cell.runs * cell.hours for cell in found)
     total = f"**Estimated, not measured:** {runs} runs, {_hours(hours)} hours on one {GPU}."
     return f"{total} {BASIS}\n\n{markdown_table(table)}"
@@ -90,13 +106,5 @@ def _hours(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def _plain(value: float) -> str:
-    return f"{value:g}"
-
-
 def _tenth(value: float) -> str:
     return f"{value:,.1f}"
-
-
-def _source(one: Published) -> str:
-    return f"Published: {one.source}; {one.protocol}."

@@ -3,7 +3,7 @@
 cost            sizes of the models, operations and estimated hours; needs no run
 runs            how many runs there are, hours, machine, commit
 answer          the report's sentences
-table NAME      a table of the report: table, variants, runs, agreement
+table NAME      a table of the report: table, published, variants, runs, agreement
 figures NAME... the report's figures and pictures of these names, in which * stands for anything
 """
 

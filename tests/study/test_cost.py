@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lkca_exp.report.read.published import Published
+from lkca_exp.report.tables.published import MACS
 from lkca_exp.study.cost import cells, cost
 from lkca_exp.sweep.jobs import jobs_of
 
@@ -38,3 +41,18 @@ def test_the_table_says_that_it_is_an_estimate(found):
     )
     assert attention in told
     assert "Published: somebody; best on test." in told
+    assert MACS not in told
+
+
+def test_a_published_model_is_met_by_its_preset_with_no_other_mixer():
+    theirs = replace(
+        PUBLISHED, like=("model=vit_lee2021",), mega_macs_without_mixer=2.5, commit="c0ffee", note="a note"
+    )
+    (other,) = cells(jobs_of(["model=vit_lee2021", "model/mixer=locality_attention"]), [theirs])
+    assert other.published is None
+    (found,) = cells(jobs_of(["model=vit_lee2021"]), [theirs])
+    assert found.published == theirs
+    told = cost([found])
+    assert f"| {MACS}, M |" in told
+    assert " | 3.2 | 2.5 | " in told
+    assert told.endswith("Published: somebody, commit c0ffee; best on test.\n\nViT: a note.\n")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lkca_exp.report.compare.aggregate import Summary, Variant
-from lkca_exp.report.compare.names import MIXER, describe
+from lkca_exp.report.compare.names import MIXER, PRESET, describe
 
 NO_AMOUNT = ("data.subset_seed", "numerics")
 """Numbers that are names."""
@@ -49,20 +49,27 @@ def _along(key: str, summary: Summary) -> list[Ablation]:
 
 
 def _ablation(key: str, place: str, variants: Sequence[Variant], summary: Summary) -> Ablation:
-    rest = list(dict.fromkeys([MIXER, *(other for other in summary.shown if other != key)]))
+    names = [PRESET, MIXER]
+    rest = list(dict.fromkeys([*names, *(other for other in summary.shown if other != key)]))
     lines: dict[str, list[tuple[float, Variant]]] = {}
     for variant in variants:
         value = variant.keys.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
             lines.setdefault(_values(variant, rest), []).append((float(value), variant))
     drawn = [sorted(points, key=_value) for points in lines.values() if len({value for value, _ in points}) > 1]
-    told = [other for other in rest if other == MIXER or len({_values(one[0][1], [other]) for one in drawn}) > 1]
+    told = [other for other in rest if other in names or len({_values(one[0][1], [other]) for one in drawn}) > 1]
     return Ablation(
         key,
         place,
-        tuple(Line(describe(points[0][1].keys, told), tuple(points)) for points in drawn),
+        tuple(Line(_line_name(points[0][1], told), tuple(points)) for points in drawn),
         tuple(variant for variant in variants if variant.is_baseline and variant.keys.get(key) is None),
     )
+
+
+def _line_name(variant: Variant, keys: Iterable[str]) -> str:
+    """The mixer names a model without a preset, and is told with a preset where its variants differ in it."""
+    kept = [key for key in keys if key in variant.named_by or (key == MIXER and PRESET not in variant.keys)]
+    return describe(variant.keys, kept)
 
 
 def _place(key: str, variant: Variant, summary: Summary) -> str:

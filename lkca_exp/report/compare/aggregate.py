@@ -18,6 +18,7 @@ from lkca_exp.report.compare.names import (
     in_order,
     name_settings,
     name_variants,
+    preset_of,
     setting_keys,
     shown_keys,
     variant_keys,
@@ -47,13 +48,14 @@ class Comparison:
 class Variant:
     """One configuration over its seeds. `counted` are the runs behind the means; `num_missing` counts the seeds that
     other variants of the setting have and this one has not. `keys` is its configuration, with what each key that was
-    left open came to."""
+    left open came to; `named_by` are those that its name may be made of."""
 
     name: str
     setting: str
     protocol: str
     metric: Metric
     keys: Mapping[str, Any]
+    named_by: tuple[str, ...]
     runs: tuple[Run, ...]
     counted: tuple[Run, ...]
     num_missing: int = 0
@@ -158,22 +160,26 @@ def summarise(runs: Sequence[Run], left_out: Sequence[LeftOut], choice: Choice =
         members.setdefault(json.dumps(setting_keys(run), sort_keys=True, default=str), []).append(run)
     keys = [setting_keys(inside[0]) for inside in members.values()]
     by_group = [_by_group(inside) for inside in members.values()]
-    shown = list(dict.fromkeys(key for groups in by_group for key in shown_keys([one[0] for one in groups.values()])))
+    first = [[members[0] for members in groups.values()] for groups in by_group]
+    shown = shown_keys(first)
+    tell_apart = list(dict.fromkeys(key for of_preset in shown.values() for key in of_preset))
+    everywhere = shown_keys([[run for inside in first for run in inside]])
     settings = [
         _setting(name, of, groups, shown, metric, choice.baseline)
         for name, of, groups in zip(name_settings(keys), keys, by_group, strict=True)
     ]
     _check_baseline(choice.baseline, settings)
-    first = [members[0] for groups in by_group for members in groups.values()]
     folders = [run.folder for run in runs] + [one.folder for one in left_out]
     studies = dict.fromkeys(folder.parent.name for folder in folders)
     return Summary(
         studies=tuple(studies),
         metric=metric,
         settings=tuple(sorted(_corrected(settings), key=lambda setting: in_order(setting.name))),
-        shown=tuple(shown),
+        shown=tuple(tell_apart),
         apart=tuple(varying(keys)),
-        recipes=tuple(key for key in shown_keys(first) if key not in shown),
+        recipes=tuple(
+            dict.fromkeys(key for of_preset in everywhere.values() for key in of_preset if key not in tell_apart)
+        ),
         left_out=tuple(left_out),
         notes=tuple(_notes(runs, metric)),
     )
@@ -187,8 +193,9 @@ def countable(runs: Iterable[Run], metric: Metric) -> list[Run]:
 
 
 def _by_group(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs with a preset first: the same model may have been written out key by key."""
     groups: dict[str, list[Run]] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: not preset_of(run)):
         groups.setdefault(run.group, []).append(run)
     return groups
 
@@ -197,7 +204,7 @@ def _setting(
     name: str,
     keys: dict[str, Any],
     groups: Mapping[str, list[Run]],
-    shown: Sequence[str],
+    shown: Mapping[str, Sequence[str]],
     metric: Metric,
     baseline: str | None,
 ) -> Setting:
@@ -210,6 +217,7 @@ def _setting(
             protocol=str(keys.get("protocol.name", "unknown")),
             metric=metric,
             keys=variant_keys(members[0]) | keys,
+            named_by=tuple(shown[preset_of(members[0])]),
             runs=tuple(sorted(members, key=lambda run: (run.seed, run.folder.name))),
             counted=tuple(countable(members, metric)),
             num_missing=len(seeds - {run.seed for run in members}),

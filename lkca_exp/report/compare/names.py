@@ -1,7 +1,11 @@
 """Short names for variants and for what they are compared on, from the configuration keys that differ.
 
-Only the mixer's name differs: `attention`, `lkca`; a model without a mixer has its own: `resnet18`. More differs: `lkca
-kernel_size=7`. A key that only one mixer has shows only where that mixer's variants differ in it.
+A model with a preset is named by it: `lkca_b`. Its other keys show only where variants of the same preset differ in
+them: `lkca_b kernel_size=7`, `vit_small lkca_depthwise`.
+
+Of models without a preset, where only the mixer's name differs: `attention`, `lkca`; a model without a mixer has its
+own: `resnet18`. Where more differs: `lkca kernel_size=7`. A key that only one mixer has shows only where that mixer's
+variants differ in it.
 """
 
 from __future__ import annotations
@@ -9,13 +13,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lkca_exp.report.read.load import Run
 
 MIXER = "model.mixer.name"
 MODEL = "model.name"
+PRESET = "model.preset"
+"""The file of conf/model that a model was chosen by; runs from before there was this key have none."""
 NOT_OF_THE_RESULT = (
     "study",
     "seed",
@@ -24,6 +30,7 @@ NOT_OF_THE_RESULT = (
     "keep",
     "force",
     "on_failure",
+    PRESET,
     "data.root",
     "trainer.accelerator",
     "trainer.devices",
@@ -49,28 +56,49 @@ def setting_keys(run: Run) -> dict[str, Any]:
 
 
 def variant_keys(run: Run) -> dict[str, Any]:
-    """The keys that make up a variant, with what each that was left open came to."""
-    return _select(run.settled, inside=False)
+    """The keys that make up a variant, with what each that was left open came to; first its preset, if it has one."""
+    named = {PRESET: run.config[PRESET]} if preset_of(run) else {}
+    return named | _select(run.settled, inside=False)
 
 
-def shown_keys(runs: Sequence[Run]) -> list[str]:
-    """The keys that tell the variants of one setting apart, given a run of each. The mixer's name comes first.
+def preset_of(run: Run) -> str:
+    """Empty for a model without one."""
+    return str(run.config.get(PRESET) or "")
 
-    A key shows if it was written differently and came to different values: a null that came to 7 beside a 7 does not
-    count, nor do values that follow from another key.
+
+def shown_keys(settings: Iterable[Sequence[Run]]) -> dict[str, list[str]]:
+    """Preset -> the keys that tell variants with it from all others of their setting, given a run of each variant,
+    setting by setting; under "" those of variants without a preset. Preset and mixer come first.
+
+    A key of the model shows if it differs between variants of the same preset. A key differs if it was written
+    differently and came to different values: a null that came to 7 beside a 7 does not count, nor do values that follow
+    from another key.
     """
-    differ = set(varying([variant_keys(run) for run in runs]))
-    shown = [key for key in varying([_select(run.config, inside=False) for run in runs]) if key in differ]
-    if MODEL in shown:
-        shown = [MIXER, *(key for key in shown if key != MIXER)]
-    return sorted(shown, key=lambda key: key not in (MIXER, MODEL))
+    settings = list(settings)
+    by_preset: dict[str, list[str]] = {preset_of(run): [] for runs in settings for run in runs}
+    for runs in settings:
+        differing = _differing(runs)
+        for preset, found in by_preset.items():
+            inside = _differing([run for run in runs if preset_of(run) == preset])
+            found += [key for key in differing if key in inside or not _under(key, ("model",))]
+    without_mixer = any(MIXER not in run.config for runs in settings for run in runs if not preset_of(run))
+    for preset, found in by_preset.items():
+        if preset:
+            found.insert(0, PRESET)
+        elif len(by_preset) > 1 or MODEL in found:
+            found += [MIXER, MODEL] if without_mixer else [MIXER]
+    first = (PRESET, MIXER, MODEL)
+    return {
+        preset: sorted(dict.fromkeys(found), key=lambda key: first.index(key) if key in first else len(first))
+        for preset, found in by_preset.items()
+    }
 
 
-def name_variants(runs: Mapping[str, Run], shown: Sequence[str]) -> dict[str, str]:
+def name_variants(runs: Mapping[str, Run], shown: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Group -> name made of the keys in `shown`, given one run of each of the groups that are compared."""
-    settled = {group: variant_keys(run) for group, run in runs.items()}
     names = {
-        group: describe(_called_once(keys), shown or [MIXER]) or runs[group].label for group, keys in settled.items()
+        group: describe(_called_once(variant_keys(run)), shown[preset_of(run)] or [MIXER]) or run.label
+        for group, run in runs.items()
     }
     count = Counter(names.values())
     return {group: name if count[name] == 1 else f"{name} #{group[:6]}" for group, name in names.items()}
@@ -102,13 +130,13 @@ def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def describe(config: Mapping[str, Any], keys: Sequence[str], separator: str = " ") -> str:
-    """`lkca kernel_size=7`: the value of a `name`, `key=value` of the rest, with the key's last part where that is
-    enough to tell the keys apart."""
+    """`lkca kernel_size=7`: the value of a `name` or a preset, `key=value` of the rest, with the key's last part where
+    that is enough to tell the keys apart."""
     last_parts = Counter(key.rpartition(".")[2] for key in keys)
     words = []
     for key in keys:
         last = key.rpartition(".")[2]
-        if key in config and last == "name":
+        if key in config and (last == "name" or key == PRESET):
             words.append(show(config[key]))
         elif key in config:
             words.append(f"{last if last_parts[last] == 1 else key}={show(config[key])}")
@@ -124,6 +152,12 @@ def in_order(text: str) -> list[tuple[bool, float, str]]:
 def show(value: Any) -> str:
     """A value as it is written in YAML."""
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _differing(runs: Sequence[Run]) -> list[str]:
+    """The keys that were written differently and came to different values."""
+    differ = set(varying([variant_keys(run) for run in runs]))
+    return [key for key in varying([_select(run.config, inside=False) for run in runs]) if key in differ]
 
 
 def _called_once(config: Mapping[str, Any]) -> dict[str, Any]:

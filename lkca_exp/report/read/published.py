@@ -16,8 +16,9 @@ NEEDED = ("model", "data", "top1_percent", "protocol", "source")
 class Published:
     """A top-1 accuracy in percent on the test images of a data set, trained on all of its training images.
 
-    Where they are published too: the size, the multiplications of an image's forward pass on this data set, and `like`,
-    the overrides that our nearest model is made with.
+    Where they are published too: the size, and the multiplications of an image's forward pass on this data set, all of
+    them or without those inside the token mixer. `commit` is that of the source, `like` the overrides that our nearest
+    model is made with, `note` what a reader has to know about the row.
     """
 
     model: str
@@ -28,6 +29,9 @@ class Published:
     million_parameters: float | None = None
     mega_multiplications: float | None = None
     like: tuple[str, ...] = ()
+    mega_macs_without_mixer: float | None = None
+    commit: str = ""
+    note: str = ""
 
 
 def read_published(path: Path | None) -> list[Published]:
@@ -64,6 +68,9 @@ def _row(path: Path, number: int, row: dict[str, str | None]) -> Published:
         million_parameters=_size(path, number, "million_parameters", row),
         mega_multiplications=_size(path, number, "mega_multiplications", row),
         like=tuple((row.get("like") or "").split()),
+        mega_macs_without_mixer=_size(path, number, "mega_macs_without_mixer", row),
+        commit=(row.get("commit") or "").strip(),
+        note=(row.get("note") or "").strip(),
     )
 
 

@@ -15,9 +15,8 @@ from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.names import describe, in_order, is_plain
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.tables.column import Column, Table
+from lkca_exp.report.tables.published import DAGGER, is_like, notes, origin, published_for, source_marks
 from lkca_exp.report.tables.variants import MARK, not_counted, stamped
-
-DAGGER = "†"
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class MatrixRow:
 
 def matrix(summary: Summary, choice: Choice, published: Sequence[Published]) -> Table[MatrixRow]:
     """Rows are variants and columns settings, where the choice names no keys; a choice of one side leaves the keys that
-    differ besides to the other.
+    differ besides to the other. A published row follows ours of the same model, or stands below.
 
     Raises ValueError for a layout with two configurations in a cell.
     """
@@ -50,19 +49,12 @@ def matrix(summary: Summary, choice: Choice, published: Sequence[Published]) -> 
     ours = [MatrixRow(name, cells, {}) for name, cells in rows.items()]
     ours.sort(key=lambda row: (not any(one.is_baseline for one in row.cells.values()), in_order(row.name)))
     theirs, sources = _theirs(summary, rows, columns, published)
+    beside = [row for mine in ours for row in [mine, *theirs.pop(mine.name, [])]]
     best = {column: _best(rows.values(), column) for column in columns}
     found = [Column[MatrixRow]("", lambda row: row.name, {"row": lambda row: row.name}, numeric=False, rank=0)]
     for column in columns:
         found += _columns(column, summary.metric, best[column])
-    return Table(found, [*ours, *theirs], [*_remarks(summary), *sources])
-
-
-def published_for(summary: Summary, published: Sequence[Published]) -> list[Published]:
-    """Those that stand beside ours: top-1 on a data set that a setting uses whole."""
-    if summary.metric != Metric():
-        return []
-    whole = {setting.keys.get("data.name") for setting in summary.settings if is_plain(setting.keys)}
-    return [one for one in published if one.data in whole]
+    return Table(found, [*beside, *theirs.pop("", [])], [*_remarks(summary), *sources])
 
 
 def _layout(summary: Summary, choice: Choice) -> tuple[Callable[[Variant], str], Callable[[Variant], str]]:
@@ -71,10 +63,16 @@ def _layout(summary: Summary, choice: Choice) -> tuple[Callable[[Variant], str],
     there = [key for variant in summary.variants for key in variant.keys]
     rows = [resolve(word, there) for word in choice.rows]
     columns = [resolve(word, there) for word in choice.columns]
-    differing = summary.shown + summary.apart
-    rows = rows or [key for key in differing if key not in columns]
-    columns = columns or [key for key in differing if key not in rows]
-    return lambda variant: describe(variant.keys, rows), lambda variant: describe(variant.keys, columns)
+
+    def named(keys: Sequence[str], others: Sequence[str]) -> Callable[[Variant], str]:
+        """By these keys, or by those that tell a variant apart and are not among the `others`."""
+        if keys:
+            return lambda variant: describe(variant.keys, keys)
+        return lambda variant: describe(
+            variant.keys, [key for key in (*variant.named_by, *summary.apart) if key not in others]
+        )
+
+    return named(rows, columns), named(columns, rows)
 
 
 def _refuse(one: Variant, other: Variant, summary: Summary) -> None:
@@ -140,8 +138,10 @@ def _best(rows: Iterable[Mapping[str, Variant]], column: str) -> Variant | None:
 
 def _theirs(
     summary: Summary, rows: Mapping[str, Mapping[str, Variant]], columns: Sequence[str], published: Sequence[Published]
-) -> tuple[list[MatrixRow], list[str]]:
-    """A row a published model, in the columns whose variants all were trained on the whole of its data set."""
+) -> tuple[dict[str, list[MatrixRow]], list[str]]:
+    """Rows of published models by the name of our row of the same model, "" where there is none, and what is said of
+    them below the table. They have numbers in columns whose variants all were trained on the whole of their data set.
+    """
     plain = {setting.name: setting.keys for setting in summary.settings if is_plain(setting.keys)}
     data_of = {}
     for column in columns:
@@ -152,14 +152,22 @@ def _theirs(
         }
         if len(names) == 1:
             data_of[column] = names.pop()
-    by_model: dict[tuple[str, str], dict[str, float]] = {}
-    for other in published_for(summary, published):
+    shown = [one for one in published_for(summary, published) if one.data in data_of.values()]
+    marks = source_marks(shown)
+    by_model: dict[str, dict[str, float]] = {}
+    ours: dict[str, str] = {}
+    for other in shown:
+        name = f"{other.model} {marks[origin(other)]}"
         for column in (column for column, data in data_of.items() if data == other.data):
-            by_model.setdefault((other.model, f"{other.source}; {other.protocol}"), {})[column] = other.top1_percent
-    sources = list(dict.fromkeys(source for _, source in by_model))
-    marks = {source: f"{DAGGER}{index if len(sources) > 1 else ''}" for index, source in enumerate(sources, start=1)}
-    found = [MatrixRow(f"{model} {marks[source]}", {}, cells) for (model, source), cells in by_model.items()]
-    return found, [f"{marks[source]} published, not run here: {source}" for source in sources]
+            by_model.setdefault(name, {})[column] = other.top1_percent
+        for mine, cells in rows.items():
+            if any(is_like(other, variant) for variant in cells.values()):
+                ours.setdefault(name, mine)
+    found: dict[str, list[MatrixRow]] = {}
+    for name, numbers in by_model.items():
+        found.setdefault(ours.get(name, ""), []).append(MatrixRow(name, {}, numbers))
+    sources = [f"{mark} published, not run here: {source}" for source, mark in marks.items()]
+    return found, [*sources, *notes(shown)]
 
 
 def _remarks(summary: Summary) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lkca_exp.report import formats
 from lkca_exp.report.compare.aggregate import Summary, Variant
-from lkca_exp.report.compare.names import show
+from lkca_exp.report.compare.names import PRESET, show
 from lkca_exp.report.read.load import Run
 from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 from lkca_exp.report.tables.variants import stamped
@@ -94,7 +94,7 @@ def _key_column(key: str, summary: Summary) -> Column[RunRow]:
 
     def text(row: RunRow) -> str:
         found = row.variant.keys.get(key)
-        return "" if found is None or key.endswith(".name") else show(found)
+        return "" if found is None or key == PRESET or key.endswith(".name") else show(found)
 
     return Column(key, text, {key: value}, numeric=numeric)
 

@@ -6,13 +6,20 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from lkca_exp.config.schema import Config
+from lkca_exp.report.compare.ablation import ablations
+from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.compare.names import NOT_OF_THE_RESULT, in_order, name_settings, name_variants, shown_keys
 from lkca_exp.report.read.load import load
 
 
 def named(folder) -> set[str]:
     runs, _ = load([folder])
-    return set(name_variants({run.group: run for run in runs}, shown_keys(runs)).values())
+    return set(name_variants({run.group: run for run in runs}, shown_keys([runs])).values())
+
+
+def of_preset(name: str, mixer: str = "lkca", **keys) -> dict:
+    """Keys of a model that a file of conf/model chose."""
+    return {"model.preset": name, "model.mixer.name": mixer, **{f"model.{key}": value for key, value in keys.items()}}
 
 
 def test_only_the_mixer_differs(make_run, runs):
@@ -82,6 +89,68 @@ def test_keys_outside_the_result_name_nothing(make_run, runs):
     make_run("attention")
     make_run("lkca", config={"trainer.devices": 4, "paths.runs": "/scratch", "logger.name": "wandb", "keep": "all"})
     assert named(runs / "digits_compare") == {"attention", "lkca"}
+
+
+def test_a_preset_names_its_model(make_run, runs):
+    make_run("lkca", config=of_preset("lkca_b", size="b", pooling="mean"))
+    make_run("attention", config=of_preset("vit_small", "attention", size="s", pooling="class_token"))
+    make_run("lkca", config=of_preset("t2t_s", size="t", pooling="none"))
+    assert named(runs / "digits_compare") == {"lkca_b", "vit_small", "t2t_s"}
+
+
+def test_what_differs_beyond_a_preset_shows_on_it_alone(make_run, runs):
+    for size in (3, 7):
+        make_run("lkca", config={**of_preset("lkca_b", size="b"), "model.mixer.kernel_size": size})
+    for mixer in ("attention", "lkca_depthwise"):
+        make_run(mixer, config=of_preset("vit_small", mixer, size="s"))
+    make_run("lkca", config={**of_preset("lkca_t", size="t"), "model.mixer.kernel_size": 5})
+    assert named(runs / "digits_compare") == {
+        "lkca_b kernel_size=3",
+        "lkca_b kernel_size=7",
+        "vit_small attention",
+        "vit_small lkca_depthwise",
+        "lkca_t",
+    }
+
+
+def test_what_is_no_part_of_the_model_shows_on_every_preset(make_run, runs):
+    make_run("lkca", config={**of_preset("lkca_b"), "optim.lr": 0.1})
+    make_run("lkca", config={**of_preset("lkca_b"), "optim.lr": 0.2})
+    make_run("lkca", config={**of_preset("lkca_t", size="t"), "optim.lr": 0.2})
+    assert named(runs / "digits_compare") == {"lkca_b lr=0.1", "lkca_b lr=0.2", "lkca_t lr=0.2"}
+
+
+def test_models_without_a_preset_keep_their_names_beside_those_with_one(make_run, runs):
+    make_run("attention", config={"model.preset": None})
+    make_run("lkca")
+    make_run("lkca", config={"model.mixer.kernel_size": 3})
+    make_run("lkca", config=of_preset("lkca_b", size="b", pooling="mean", drop_path=0.2))
+    assert named(runs / "digits_compare") == {"attention", "lkca kernel_size=7", "lkca kernel_size=3", "lkca_b"}
+
+
+def test_a_model_without_mixer_and_preset_has_its_own_name_beside_a_preset(make_run, runs):
+    make_run("lkca", config=of_preset("lkca_b"))
+    folder = make_run("none", config={"model.name": "densenet121"})
+    record = json.loads((folder / "run.json").read_text())
+    del record["config"]["model"]["mixer"]
+    (folder / "run.json").write_text(json.dumps(record))
+    assert named(runs / "digits_compare") == {"lkca_b", "densenet121"}
+
+
+def test_the_same_model_by_its_preset_and_written_out_is_one_variant(make_run, runs):
+    make_run("lkca", 0, config={"model.size": "b"}, group="aaaaaa11", label="a")
+    make_run("lkca", 1, config=of_preset("lkca_b", size="b"), group="aaaaaa11", label="b")
+    make_run("attention", config={"model.size": "b"})
+    found = summarise(*load([runs / "digits_compare"])).variants
+    assert sorted((variant.name, len(variant.runs)) for variant in found) == [("attention", 1), ("lkca_b", 2)]
+
+
+def test_lines_along_a_number_are_named_by_the_preset(make_run, runs):
+    for size in (3, 7):
+        make_run("lkca", config={**of_preset("lkca_b", size="b"), "model.mixer.kernel_size": size})
+        make_run("lkca", config={"model.mixer.kernel_size": size})
+    (found,) = ablations(summarise(*load([runs / "digits_compare"])))
+    assert sorted(line.name for line in found.lines) == ["lkca", "lkca_b"]
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,32 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_numbers_of_this_checkout():
     rows = read_published(ROOT / DEFAULT)
-    assert len(rows) == 49
+    assert len(rows) == 82
     assert {row.data for row in rows} == {"cifar10", "cifar100", "svhn", "tiny_imagenet"}
     (found,) = [row for row in rows if (row.model, row.data) == ("SL-CaiT", "tiny_imagenet")]
     assert (found.top1_percent, "2112.13492" in found.source) == (67.18, True)
     assert (found.mega_multiplications, found.million_parameters, found.like) == (623.3, None, ())
     (found,) = [row for row in rows if (row.model, row.data) == ("SL-ViT", "cifar10")]
     assert (found.mega_multiplications, found.like) == (None, ("model=sl_vit",))
+
+
+def test_the_papers_own_table():
+    rows = [row for row in read_published(ROOT / DEFAULT) if row.source.startswith("Li et al. 2024")]
+    assert len(rows) == len({row.like for row in rows}) == 27
+    assert {(row.data, row.commit, row.mega_multiplications) for row in rows} == {("tiny_imagenet", "c8e52c1", None)}
+    (found,) = [row for row in rows if row.like == ("model=lkca_b",)]
+    assert (found.top1_percent, found.million_parameters, found.mega_macs_without_mixer) == (60.95, 2.76, 172.78)
+    noted = {row.model: row.note for row in rows if row.note}
+    assert "MobileViT v1" in noted["MobileViTv2"]
+    assert all(number in noted["ViT-Small"] for number in ("55.74", "59.89", "57.07"))
+
+
+def test_sizes_stand_in_the_row_of_their_source():
+    rows = [row for row in read_published(ROOT / DEFAULT) if row.model == "CCT-7/3x1" and row.million_parameters]
+    (found,) = rows
+    assert (found.data, found.top1_percent, found.mega_macs_without_mixer) == ("cifar10", 94.78, 947)
+    assert "examples/README" in found.source
+    assert found.protocol.startswith("200 epochs")
 
 
 @pytest.mark.parametrize("text", ["many", "0", "-1", "nan", "inf"])

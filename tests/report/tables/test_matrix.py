@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,15 @@ def test_what_is_not_named_goes_to_the_other_side(swept):
     ]
 
 
+def test_rows_of_presets_leave_out_what_these_imply(make_run, runs):
+    for preset, mixer in (("lkca_b", "lkca"), ("vit_small", "attention")):
+        for fraction in (0.2, 1.0):
+            make_run(mixer, config={"model.preset": preset, "model.size": preset, "data.fraction": fraction})
+    make_run("lkca")
+    table = table_of(runs / "digits_compare", Choice(columns=("fraction",)))
+    assert [row[0] for row in texts(table)] == ["vit_small", "lkca", "lkca_b"]
+
+
 def test_two_configurations_are_never_put_into_one_cell(swept):
     with pytest.raises(ValueError, match=r"differ in model.mixer.kernel_size; add .*--where"):
         table_of(swept, Choice(rows=("mixer",), columns=("fraction",)))
@@ -113,6 +123,15 @@ def test_published_numbers_stand_below_with_their_source(make_run, compared):
     theirs = json.loads(json_table(table))[2]
     assert theirs["digits: published_top1_percent"] == 97.5
     assert theirs["digits: top1_percent"] is None
+
+
+def test_a_published_row_follows_ours_of_the_same_model(make_run, runs):
+    for preset, mixer in (("lkca_b", "lkca"), ("vit_small", "attention")):
+        make_run(mixer, config={"model.preset": preset})
+    others = [replace(OTHERS[0], like=("model=vit_small",), note="a note"), OTHERS[2]]
+    table = table_of(runs / "digits_compare", published=others)
+    assert [row[0] for row in texts(table)] == ["vit_small", "ViT †1", "lkca_b", "CCT †2"]
+    assert table.remarks[-1] == "ViT: a note."
 
 
 def test_published_numbers_are_for_top1_on_whole_data_sets(make_run, compared, runs):
