@@ -14,6 +14,18 @@ def name(job, *overrides: str) -> str:
     return identity(made.config, made.derived)
 
 
+def job_name(*overrides: str) -> str:
+    made = compose(overrides, SPECS)
+    return identity(made.config, made.derived)
+
+
+VIT_LITE = [
+    *("model=vit", "model/mixer=attention_lee2021", "model.size=vit_lite", "model.pooling=class_token"),
+    *("model.final_norm=after_pooling", "model.norm_epsilon=1e-5", "model.init=xavier_normal", "model.position_std=1"),
+    "model.drop_path_schedule=constant",
+]
+
+
 @pytest.mark.parametrize(
     "override",
     ["study=other", "paths.runs=elsewhere", "data.root=elsewhere", "logger=wandb", "trainer=cpu", "keep=all",
@@ -28,7 +40,11 @@ def test_what_cannot_change_the_result_is_no_part_of_it(job, override):
     ["seed=1", "epochs=4", "batch_size=32", "precision=bf16", "data=fashion_mnist", "data.fraction=0.5",
      "data.subset_seed=1", "augment=none", "augment=trivial", "augment.cutout_px=2", "augment.repeats=3",
      "augment.passes_per_epoch=3", "augment.mix_probability=0.5", "augment.erase_probability=0.5",
-     "model.width=32", "model.mlp_residual=normed", "model/embedding=shifted", "model/embedding=convolution",
+     "model.width=32", "model.mlp_residual=normed", "model.final_norm=after_pooling", "model.norm_epsilon=1e-5",
+     "model.drop_path_schedule=constant", "model.init=xavier_normal", "model.position_std=1",
+     "model/mixer=lkca_depthwise", "model.mixer.sharing=channel", "model.mixer.init=normal",
+     "model.mixer.value_bias=true", "model.mixer.projections=false", "optim.weight_decay_on=all",
+     "optim.initial_lr_ratio=0.1", "model/embedding=shifted", "model/embedding=convolution",
      "model.pooling=sequence", "model/mixer=lkca_gated", "model.mixer.kernel_size=5", "model.mixer.view=attention",
      "model/mixer=attention", "optim.lr=0.1", "protocol=final", "protocol.split_seed=1", "trainer=debug",
      "trainer=debug_overfit"],
@@ -44,6 +60,20 @@ def test_what_can_change_the_result_is_part_of_it(job, override):
 )  # fmt: skip
 def test_writing_out_what_follows_is_the_same_run(job, override):
     assert name(job, override) == name(job)
+
+
+def test_devices_count_for_models_that_see_a_share_of_the_batch(job):
+    """Batch norms and dropout of other packages do; ours draw for the whole batch."""
+    two = ["trainer=ddp", "trainer.devices=2"]
+    assert name(job, *two) == name(job)
+    foreign = ["data=cifar10", "model=resnet18"]
+    assert job_name(*foreign, *two) != job_name(*foreign) == job_name(*foreign, "trainer=ddp", "trainer.devices=1")
+
+
+def test_a_preset_is_its_values(job):
+    preset, written_out = (job(*words) for words in (["model=vit_lite"], VIT_LITE))
+    assert identity(preset.config, preset.derived) == identity(written_out.config, written_out.derived)
+    assert directory_name(preset.config, preset.derived).startswith("digits-vit_lite-attention-s0-")
 
 
 def test_an_archive_counts_where_nobody_verifies_that_it_is_the_published_one(job):
