@@ -31,12 +31,12 @@ DERIVED_KEYS = {
 
 def result_keys(config: Config, derived: Derived) -> dict[str, Any]:
     """The keys that can change the result, with what follows in place of `null`: writing out what a key left open comes
-    to is the same run. `model.size` only names values that stand here themselves, and an archive that is verified is
-    the one that would have been read without being named."""
+    to is the same run. `model.size` only names values that stand here themselves. Data files count by their content
+    (`data.content`) unless they are the published ones, which `data.name` names."""
     settings = {"numerics": NUMERICS, **dict(_result_keys(config))}
     settings.pop("model.size", None)
-    if config.data.verify or config.data.archive is None:
-        del settings["data.archive"]
+    if derived.data_content is not None:
+        settings["data.content"] = derived.data_content
     for name, attribute in DERIVED_KEYS.items():
         if name in settings:
             settings[name] = getattr(derived, attribute)
