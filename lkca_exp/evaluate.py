@@ -23,6 +23,7 @@ from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.job import Job, checked, restored
 from lkca_exp.config.refusals import explain
 from lkca_exp.config.schema import DataConfig, HoldoutConfig, PathsConfig
+from lkca_exp.content import check_content
 from lkca_exp.data.specs import SPECS, DataSpec
 from lkca_exp.runs.find import find_run
 from lkca_exp.runs.state import RunState, look
@@ -61,11 +62,14 @@ def evaluate(run: RunState, split: str = "test", overrides: Sequence[str] = ()) 
     test comes out as recorded.
 
     Raises:
-        ConfigError: if there are no weights or no such split, or the data do not fit.
+        ConfigError: if there are no weights or no such split, or the data do not fit, or are not the run's own although
+            no others are asked for.
     """
     cfg, weights = stored(run)
     own = checked(cfg, SPECS)
     other = _with_data(cfg, own, overrides)
+    if not overrides and run.record is not None:
+        check_content(run.record, own.config.data)
     if split == "validation" and not isinstance(other.config.protocol, HoldoutConfig):
         rule = f"Under protocol={other.config.protocol.name} no validation images were held out."
         raise ConfigError("--split", split, rule, "Choose --split test or train.")
@@ -147,6 +151,9 @@ def _measure(run: RunState, weights: Path, split: str, own: Job, other: Job) -> 
     assert run.record is not None
     take_up_threads(run.record["device"])
     data = prepare(other.config)
+    same_name = other.config.data.name == own.config.data.name
+    if same_name and data.content != run.record.get("derived", {}).get("data_content", data.content):
+        print(f"lkca_exp: these are not the files of {own.config.data.name} that it was trained on", file=sys.stderr)
     images = {"test": data.test, "validation": data.watched, "train": data.train}[split]
     assert images is not None
     metrics, count = test(own.config, own.derived, weights, dataclasses.replace(data, test=images))

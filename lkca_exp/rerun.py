@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, checked, restored
+from lkca_exp.content import check_content, with_content
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows
@@ -31,11 +32,14 @@ def rerun(folder: Path, study: str | None = None) -> None:
     root, in the same study or another. A finished result there is set aside, an unfinished one continued.
 
     Raises:
-        ConfigError: if it cannot be trained as it was, or a process is at it.
+        ConfigError: if it cannot be trained as it was, on the data that it was trained on, or a process is at it.
         RunFailedError: if training raised.
     """
     run = look(folder)
     job = job_of(run, study)
+    if run.record is not None:
+        check_content(run.record, job.config.data)
+    job = with_content(job)
     target = records.run_directory(job.config, job.derived)
     if look(target).state is State.RUNNING:
         raise ConfigError(

@@ -15,6 +15,7 @@ from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError, RunFailedError, short_answers
 from lkca_exp.config.job import checked
 from lkca_exp.config.schema import Config
+from lkca_exp.content import with_content
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.identity import directory_name
 from lkca_exp.runs.ledger import finished_before
@@ -45,6 +46,7 @@ def run_job(cfg: DictConfig) -> float | None:
     """
     job = checked(cfg, SPECS)
     check_writable(job.config)
+    job = with_content(job)
     seeds = range(job.config.seed, job.config.seed + job.config.seeds)
     metrics = [_run(dataclasses.replace(job.config, seed=seed, seeds=1), job.derived) for seed in seeds]
     known = [metric for metric in metrics if metric is not None]

@@ -14,7 +14,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ def train(config: Config, derived: Derived) -> float | None:
     check_buildable(config.model, derived)
     check_compiler(config.compile, _device(config))
     data = prepare(config)
+    derived = replace(derived, data_content=data.content)  # of what is trained on, whatever was there before
     directory = records.run_directory(config, derived)
     directory.mkdir(parents=True, exist_ok=True)
     with hold(directory) as mine, _threads_restored(), _sigterm_as_interrupt():

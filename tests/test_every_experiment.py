@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from lkca_exp.config.job import compose, conf_dir
+from lkca_exp.content import with_content
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import read, run_directory
@@ -98,7 +99,7 @@ def trains(one: SweepJob, archives, tmp_path):
     overrides = [*one.overrides, "trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}"]
     if data in archives:
         overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=8"]
-    job = compose(overrides, SPECS)
+    job = with_content(compose(overrides, SPECS))
     train(job.config, job.derived)
     record = read(run_directory(job.config, job.derived))
     assert record["status"] == "finished", one.overrides

@@ -18,6 +18,7 @@ from lkca_exp.analysis.images import first_test_images
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import checked
+from lkca_exp.content import check_content
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
 from lkca_exp.evaluate import stored
@@ -43,7 +44,7 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     Nothing is done, unless `again`, where the same was asked of the same weights before.
 
     Raises:
-        ConfigError: if the run has no weights, or a model without tokens.
+        ConfigError: if the run has no weights, a model without tokens, or other data than it was trained on.
     """
     cfg, weights = stored(run)
     folder = run.folder / ANALYSIS
@@ -51,6 +52,8 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     if not again and of.items() <= _read(folder / FIELD).items():
         return []
     job = checked(cfg, SPECS)
+    assert run.record is not None
+    check_content(run.record, job.config.data)
     model = build_model(job.config.model, job.derived)
     if not isinstance(model, VisionTransformer) or not isinstance(job.derived, VitDerived):
         raise ConfigError("run", run.name, f"Its model, {job.config.model.name}, has no grid of tokens to look at.")

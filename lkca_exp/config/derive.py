@@ -6,7 +6,7 @@ stays as it was written, and the record names both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from lkca_exp.config.schema import (
@@ -55,7 +55,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Derived:
-    """What follows for any model. Lengths are in pixels; `auto_policy` is None where AutoAugment is off."""
+    """What follows for any model. Lengths are in pixels; `auto_policy` is None where AutoAugment is off.
+
+    `data_content` is a SHA-256 of the images and labels, None for the published data set. It is read from the files, so
+    `derive` leaves it at None; see lkca_exp.content.
+    """
 
     image_size: int
     channels: int
@@ -64,6 +68,7 @@ class Derived:
     mirror: bool
     auto_policy: str | None
     warmup_epochs: float
+    data_content: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ class Arrays:
     """A whole data set.
 
     `warnings` say what of it was accepted although it differs from what its authors ship, or cannot be compared with
-    that; without any, it is the published one. `origin` says what it was read from.
+    that. `origin` says what it was read from. `content` is a SHA-256 of images and labels; None for the published data
+    set, which its name identifies.
     """
 
     train: Split
@@ -37,3 +38,4 @@ class Arrays:
     class_names: tuple[str, ...]
     origin: str
     warnings: tuple[str, ...] = ()
+    content: str | None = None

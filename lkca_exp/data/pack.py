@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,7 +62,8 @@ def write_pack(folder: Path, arrays: Arrays, read_from: list[Any]) -> None:
 
 
 def open_pack(folder: Path, read_from: list[Any] | None = None) -> Arrays | None:
-    """The arrays packed in `folder`; None if there is no sound pack, or with `read_from` none of those files.
+    """The arrays packed in `folder`, with their content; None if there is no sound pack, or with `read_from` none of
+    those files.
 
     The arrays are mapped copy-on-write: nothing that a process does to them reaches the disk or another process.
     """
@@ -77,7 +79,35 @@ def open_pack(folder: Path, read_from: list[Any] | None = None) -> Arrays | None
         tuple(manifest["class_names"]),
         manifest["origin"],
         tuple(manifest["warnings"]),
+        _content(manifest["files"][f"{array}.npy"]["sha256"] for array in ARRAYS),
     )
+
+
+def content_of(arrays: Arrays) -> str:
+    """The content that `open_pack` would return with `arrays` once they are packed: the same for the same images and
+    labels, wherever they come from."""
+    sums = []
+    for values in _parts(arrays):
+        file = _Checksum()
+        np.save(file, values)  # type: ignore[arg-type]
+        sums.append(file.sha256.hexdigest())
+    return _content(sums)
+
+
+class _Checksum:
+    """A file that keeps the checksum of what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return len(data)
+
+
+def _content(sums: Iterable[str]) -> str:
+    """One checksum of those of the files in ARRAYS."""
+    return hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
 def is_sound(folder: Path, *, thoroughly: bool = False) -> bool:
@@ -129,7 +159,9 @@ def _manifest(folder: Path, arrays: Arrays, read_from: list[Any]) -> dict[str, A
 
 
 def _parts(arrays: Arrays) -> tuple[np.ndarray, ...]:
-    return arrays.train.images, arrays.train.labels, arrays.test.images, arrays.test.labels
+    """In the order of ARRAYS, and in the one layout whose bytes are compared."""
+    parts = (arrays.train.images, arrays.train.labels, arrays.test.images, arrays.test.labels)
+    return tuple(np.ascontiguousarray(part) for part in parts)
 
 
 def _looks(folder: Path) -> dict[str, list[int]]:

@@ -15,7 +15,8 @@ from lkca_exp.data.store import load
 
 @dataclass(frozen=True)
 class RunData:
-    """`watched` is evaluated after every epoch and chooses one; `watched_name` is "val", "test" or empty."""
+    """`watched` is evaluated after every epoch and chooses one; `watched_name` is "val", "test" or empty. `content` is
+    that of the whole data set (see Arrays)."""
 
     train: Split
     watched: Split | None
@@ -23,6 +24,7 @@ class RunData:
     test: Split
     class_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    content: str | None = None
 
 
 def prepare(config: Config) -> RunData:
@@ -33,7 +35,7 @@ def prepare(config: Config) -> RunData:
     """
     arrays, protocol = load(config.data), config.protocol
     train, test = _subset(arrays.train, config.data), arrays.test
-    run_data = RunData(train, None, "", test, arrays.class_names, arrays.warnings)
+    run_data = RunData(train, None, "", test, arrays.class_names, arrays.warnings, arrays.content)
     if isinstance(protocol, HoldoutConfig):
         count = max(round(protocol.validation_fraction * len(train)), 1)
         rest, held_out = split_off(train.labels, count, protocol.split_seed)

@@ -20,6 +20,8 @@ class DataSpec:
     `patch_size`: side in pixels of the patch that the literature uses for images of this kind (Lee et al. 2021:
     8 x 8 tokens), or that suits a set too small for that.
     `part_of`: the library that the data set comes with, so that there are no files to be had; empty for the others.
+    `checksums`: which of its files `data.verify` compares with published checksums: "all"; "archive", but not what was
+    unpacked from it; or "none". Files without one count by their content in a run's id.
     `auto_augment`: the data set whose AutoAugment policy suits this one: cifar10, svhn or imagenet.
     """
 
@@ -36,6 +38,7 @@ class DataSpec:
     may_mirror: bool
     patch_size: int
     part_of: str = ""
+    checksums: str = "none"
     auto_augment: str = "cifar10"
 
 
@@ -88,6 +91,7 @@ SPECS: dict[str, DataSpec] = {
             std=(0.3530,),
             may_mirror=True,
             patch_size=4,
+            checksums="all",
         ),
         DataSpec(
             name="cifar10",
@@ -102,6 +106,7 @@ SPECS: dict[str, DataSpec] = {
             std=(0.2470, 0.2435, 0.2616),
             may_mirror=True,
             patch_size=4,
+            checksums="all",
         ),
         DataSpec(
             name="cifar100",
@@ -116,6 +121,7 @@ SPECS: dict[str, DataSpec] = {
             std=(0.2673, 0.2564, 0.2762),
             may_mirror=True,
             patch_size=4,
+            checksums="all",
         ),
         DataSpec(
             name="svhn",
@@ -131,6 +137,7 @@ SPECS: dict[str, DataSpec] = {
             std=(0.1980, 0.2010, 0.1970),
             may_mirror=False,
             patch_size=4,
+            checksums="all",
             auto_augment="svhn",
         ),
         DataSpec(
@@ -146,6 +153,7 @@ SPECS: dict[str, DataSpec] = {
             std=(0.2770, 0.2691, 0.2821),
             may_mirror=True,
             patch_size=8,
+            checksums="archive",
             auto_augment="imagenet",
         ),
     )

@@ -2,7 +2,7 @@
 
 Packs lie in `<data.root>/packed`: `<name>` holds the published data set and nothing else; what `data.verify=false`
 accepted, or what has no checksum to be verified, goes to `<name>-unverified-<id>`, the id being of the files it was
-read from, and is used for these files only.
+read from, and is used for these files only. Its arrays have a content, which is a part of the id of a run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import DataConfig
 from lkca_exp.data.arrays import Arrays
 from lkca_exp.data.download import DownloadError, fetch
-from lkca_exp.data.pack import open_pack, write_pack
+from lkca_exp.data.pack import content_of, open_pack, write_pack
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.sources.base import FilesError, Source, check_facts
 
@@ -35,15 +36,44 @@ def load(data: DataConfig) -> Arrays:
     Raises:
         ConfigError: if its files are missing and cannot be fetched, are damaged, or are not the published ones.
     """
-    source, root = SOURCES[data.name], Path(data.root)
-    try:
-        arrays = _load(source, root, data.archive, data.verify)
-    except FilesError as error:
-        key, value = ("data.archive", data.archive) if data.archive else ("data.root", data.root)
-        raise ConfigError(key, value, error.rule, error.remedy) from error
+    arrays = _arrays(data)
     for warning in arrays.warnings:
         log.warning("%s", warning)
     return arrays
+
+
+_contents: dict[tuple[str, str, str | None, bool], str | None] = {}
+
+
+def content(data: DataConfig) -> str | None:
+    """The content of the data set that a run would read: None if it is the published one, also if that has yet to be
+    downloaded. Files that may be others are packed for it, if they are not packed yet. Each data set is looked at once
+    a process, so that all jobs of a sweep agree.
+
+    Raises:
+        ConfigError: if the files are damaged, or not the data set's.
+    """
+    archive = None if data.archive is None else os.path.abspath(data.archive)
+    asked = (data.name, os.path.abspath(data.root), archive, data.verify)
+    if asked not in _contents:
+        _contents[asked] = None if _is_published(data) else _arrays(data).content
+    return _contents[asked]
+
+
+def _is_published(data: DataConfig) -> bool:
+    """Whether reading this data set gives the published one or an error, which is known without reading anything."""
+    source = SOURCES[data.name]
+    place = Path(data.archive) if data.archive else source.find(Path(data.root))
+    return bool(source.spec.part_of) or place is None or (data.verify and source.has_checksums(place))
+
+
+def _arrays(data: DataConfig) -> Arrays:
+    source, root = SOURCES[data.name], Path(data.root)
+    try:
+        return _load(source, root, data.archive, data.verify)
+    except FilesError as error:
+        key, value = ("data.archive", data.archive) if data.archive else ("data.root", data.root)
+        raise ConfigError(key, value, error.rule, error.remedy) from error
 
 
 def published_pack(root: Path, name: str) -> Path:
@@ -54,8 +84,8 @@ def _load(source: Source, root: Path, archive: str | None, verify: bool) -> Arra
     if source.spec.part_of:
         return source.read(root, verify)
     published = published_pack(root, source.spec.name)
-    if archive is None and verify:
-        arrays = open_pack(published)
+    if archive is None and source.spec.checksums != "none" and (verify or source.find(root) is None):
+        arrays = _open_published(published)
         if arrays is not None:
             return arrays
     place = _given(source, Path(archive)) if archive else source.find(root) or download(source, root)
@@ -68,13 +98,15 @@ def _open_or_pack(
     source: Source, place: Path, verify: bool, files: list[Any], published: Path, unverified: Path
 ) -> Arrays:
     def packed() -> Arrays | None:
-        return open_pack(published, files) or open_pack(unverified, files)
+        found = _open_published(published, files) if source.has_checksums(place) else None
+        return found or open_pack(unverified, files)
 
     def read() -> Arrays:
         log.info("reading %s from %s", source.spec.name, place)
         arrays = source.read(place, verify)
-        told = check_facts(arrays, source.spec, verify)
-        return replace(arrays, warnings=(*arrays.warnings, *told))
+        accepted = (*arrays.warnings, *check_facts(arrays, source.spec, verify))
+        is_published = source.has_checksums(place) and not accepted
+        return replace(arrays, warnings=accepted, content=None if is_published else content_of(arrays))
 
     arrays = packed()
     if arrays is not None:
@@ -86,13 +118,19 @@ def _open_or_pack(
         if arrays is not None:
             return arrays
         arrays = read()
-        folder = unverified if arrays.warnings else published
+        folder = published if arrays.content is None else unverified
         try:
             write_pack(folder, arrays, files)
         except OSError as error:
             log.warning("%s cannot be written, so that the next start has to read the files again: %s", folder, error)
             return arrays
-    return open_pack(folder) or arrays
+    return packed() or arrays
+
+
+def _open_published(pack: Path, files: list[Any] | None = None) -> Arrays | None:
+    """The published data set, whose name says what it holds."""
+    arrays = open_pack(pack, files)
+    return None if arrays is None else replace(arrays, content=None)
 
 
 @contextmanager

@@ -10,7 +10,20 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "numpy", "lkca-exp")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "torchmetrics",
+    "timm",
+    "vit-pytorch",
+    "hydra-core",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pillow",
+    "lkca-exp",
+)
 
 
 def command_line() -> str:

@@ -13,6 +13,11 @@ RUN_FOLDER = re.compile(r"-s\d+-[0-9a-f]{8}$")
 """The end of a run folder's name."""
 
 
+def short(content: str) -> str:
+    """As much of a data set's content as people need to tell it from others."""
+    return content[:12]
+
+
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"model": {"mixer": {"name": "lkca"}}} -> {"model.mixer.name": "lkca"}."""
     flat: dict[str, Any] = {}

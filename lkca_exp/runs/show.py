@@ -13,7 +13,7 @@ from rich.text import Text
 
 from lkca_exp.config.errors import show
 from lkca_exp.config.schema import GROUP_SCHEMAS, schema_of
-from lkca_exp.runs.format import flatten
+from lkca_exp.runs.format import flatten, short
 from lkca_exp.runs.ledger import ANALYSIS
 from lkca_exp.runs.listing import clock
 from lkca_exp.runs.state import RunState, State
@@ -28,7 +28,7 @@ def print_run(run: RunState, defaults: Mapping[str, Any], console: Console) -> N
     console.print(Text(f"{run.name}: {standing(run)}", style="bold"))
     record = run.record
     if record is not None:
-        config = flatten(record["config"])
+        config = _settings(record)
         defaults = with_options(defaults, config)
         other = {key: value for key, value in config.items() if key not in defaults or value != defaults[key]}
         _section(console, "", {key: [str(record[key])] for key in ("id", "command", "reused_from") if record[key]})
@@ -54,7 +54,7 @@ def print_difference(left: RunState, right: RunState, console: Console) -> None:
     _section(console, "", head | {"time": [clock(run.seconds) for run in runs]})
     for part in RESULTS:
         _section(console, part, _beside(record.get(part, {}) for record in records))
-    _section(console, "configuration", _differing(flatten(record.get("config", {})) for record in records))
+    _section(console, "configuration", _differing(map(_settings, records)))
     code = [{"numerics": record.get("numerics")} | record.get("git", {}) for record in records]
     _section(console, "code", _differing(code))
     for part in ("device", "versions"):
@@ -102,6 +102,12 @@ def written(key: str, value: Any) -> str:
         case float():
             return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return show(value)
+
+
+def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration, with the content of data files that are not the published ones."""
+    settings, content = flatten(record.get("config", {})), record.get("derived", {}).get("data_content")
+    return settings if content is None else settings | {"data.content": short(content)}
 
 
 def _attempt(attempt: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_key
 from lkca_exp.config.schema import register
+from lkca_exp.content import with_content
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.record import check_writable, run_directory
@@ -144,6 +145,7 @@ def _resolve_one(
             yield from _resolve_one([*others, f"seed={seed}", "seeds=1"], master, loader, excluded)
         return
     check_writable(config)
+    job = with_content(job)
     directory = run_directory(config, job.derived)
     yield SweepJob(tuple(overrides), job, identity(config, job.derived), directory)
 

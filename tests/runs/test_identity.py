@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lkca_exp.config.job import Job, compose
@@ -76,11 +78,12 @@ def test_a_preset_is_its_values(job):
     assert directory_name(preset.config, preset.derived).startswith("digits-vit_lite-attention-s0-")
 
 
-def test_an_archive_counts_where_nobody_verifies_that_it_is_the_published_one(job):
-    named, accepted = ["data=cifar10", "data.archive=here.tar.gz"], "data.verify=false"
-    assert name(job, *named) == name(job, "data=cifar10")
-    assert name(job, *named, accepted) != name(job, "data=cifar10", accepted)
-    assert name(job, *named, accepted) != name(job, "data=cifar10", "data.archive=other.tar.gz", accepted)
+def test_data_count_by_their_content_and_not_by_their_place(job):
+    made = job("data=cifar10", "data.archive=here.tar.gz", "data.verify=false")
+    assert identity(made.config, made.derived) == name(job, "data=cifar10")
+    ids = {identity(made.config, replace(made.derived, data_content=content)) for content in (None, "a", "b")}
+    groups = {group(made.config, replace(made.derived, data_content=content)) for content in (None, "a", "b")}
+    assert len(ids) == len(groups) == 3
 
 
 def test_a_size_is_its_values(job):
@@ -139,4 +142,4 @@ def test_a_key_that_came_later_is_no_part_of_it_at_its_default(job):
 
 def test_the_name_of_the_default_run_is_stable(job):
     """Identities must not move by accident: results that exist would be trained again."""
-    assert name(job) == "dca766df665e6a173d9de483bbec1b6ee764e40f77c6f10746cfeec330d8ed85"
+    assert name(job) == "7f98a8c17b83974d288c3784d7004368f1b54f25ba8b413d6784de65db9109bc"

@@ -50,6 +50,10 @@ class Source(ABC):
             FilesError: if the files are damaged, or, with `verify`, not the published ones.
         """
 
+    def has_checksums(self, place: Path) -> bool:
+        """Whether `read` compares all that it reads with published checksums."""
+        return self.spec.checksums == "all" or (self.spec.checksums == "archive" and not place.is_dir())
+
     def find(self, root: Path) -> Path | None:
         """Where the data set lies on this machine, if it does."""
         return next((place for place in self.places(root) if self.is_at(place)), None)

