@@ -51,7 +51,7 @@ PLAIN_SETTING = {"data.fraction": 1, "data.images_per_class": None}
 
 
 def setting_keys(run: Run) -> dict[str, Any]:
-    """The keys that make up what a run is compared on, with the content of data files that are not the published ones."""
+    """The keys of what a run is compared on, and the content of data files that are not the published ones."""
     keys = _select({**run.config, "numerics": run.numerics}, inside=True)
     content = run.derived.get("data_content")
     return keys if content is None else {**keys, "data.content": short(content)}
