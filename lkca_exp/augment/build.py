@@ -22,6 +22,7 @@ def build_augmentation(config: AugmentConfig, derived: Derived, mean: Sequence[f
         mirror=derived.mirror,
         policy=_policy(config, derived),
         policy_fill=config.policy_fill,
+        policy_pixels=config.policy_pixels,
         erasing=_erasing(config),
         cutout_px=config.cutout_px,
         mixing=_mixing(config),
@@ -36,13 +37,17 @@ def _policy(config: AugmentConfig, derived: Derived) -> Policy | None:
     match config.policy:
         case "auto":
             assert derived.auto_policy is not None
-            return functools.partial(draw_auto_augment, derived.auto_policy)
+            return functools.partial(draw_auto_augment, derived.auto_policy, pixels=config.policy_pixels)
         case "rand":
             return RandAugment(
-                config.rand_num_ops, config.rand_magnitude, config.rand_magnitude_std, config.rand_probability
+                config.rand_num_ops,
+                config.rand_magnitude,
+                config.rand_magnitude_std,
+                config.rand_probability,
+                config.policy_pixels,
             ).draw
         case "trivial":
-            return draw_trivial_augment
+            return functools.partial(draw_trivial_augment, pixels=config.policy_pixels)
         case _:
             return None
 

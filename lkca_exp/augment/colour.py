@@ -34,20 +34,27 @@ def contrast(images: Tensor, factors: Tensor) -> Tensor:
 
 def sharpness(images: Tensor, factors: Tensor) -> Tensor:
     """Between the image smoothed by [[1, 1, 1], [1, 5, 1], [1, 1, 1]] / 13 (factor 0), the image (1) and beyond; the
-    border stays. Writes into `images`."""
-    if min(images.shape[-2:]) <= 2:
-        return images
-    values, width = images.float(), images.shape[-1]
+    border stays."""
+    values = images.float()
+    return to_uint8(values.addcmul_(smoothing(values), per_image(1 - factors)))
+
+
+def smoothing(values: Tensor) -> Tensor:
+    """What smoothing by [[1, 1, 1], [1, 5, 1], [1, 1, 1]] / 13, rounded, adds to the `values` (B, C, H, W), whole
+    numbers in single precision: 0 on the border."""
+    height, width = values.shape[-2:]
+    change = torch.zeros_like(values)
+    if min(height, width) <= 2:
+        return change
     # One row of all pixels makes long loops; sums that run over a border are not taken.
-    row, change = values.view(-1), torch.zeros_like(values)
-    inside = slice(width + 1, -width - 1)
+    row, inside = values.view(-1), slice(width + 1, -width - 1)
     columns = (row[: -2 * width] + row[width:-width]).add_(row[2 * width :])
     sums = (columns[:-2] + columns[1:-1]).add_(columns[2:])
     smooth = sums.add_(row[inside], alpha=4).div_(13).round_()  # thirteenths are never halves: there are no ties
     torch.sub(smooth, row[inside], out=change.view(-1)[inside])
-    blended = to_uint8(values.addcmul_(change, per_image(1 - factors)))
-    images[..., 1:-1, 1:-1] = blended[..., 1:-1, 1:-1]
-    return images
+    for side in (change[..., 0, :], change[..., -1, :], change[..., 0], change[..., -1]):
+        side.zero_()
+    return change
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
@@ -58,9 +65,15 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
 def solarize(images: Tensor, thresholds: Tensor) -> Tensor:
     """Invert what reaches the threshold, which is relative to the largest value."""
-    levels = (255 * thresholds).float().ceil().to(torch.uint8).view(-1, 1, 1, 1)
-    reached = torch.maximum(images, levels) == images  # images >= levels does not vectorise
-    return images ^ reached.view(torch.uint8).neg_()
+    return invert_from(images, (255 * thresholds).float().ceil())
+
+
+def invert_from(images: Tensor, levels: Tensor) -> Tensor:
+    """Invert the grey levels from `levels` (B,) on, whole numbers from 0 (all of them) to 256 (none)."""
+    lowest = levels.clamp(max=255).to(torch.uint8).view(-1, 1, 1, 1)
+    mask = torch.where(levels < 256, 255, 0).to(torch.uint8).view(-1, 1, 1, 1)
+    reached = torch.maximum(images, lowest) == images  # images >= levels does not vectorise
+    return images ^ reached.view(torch.uint8).mul_(mask)
 
 
 def autocontrast(images: Tensor) -> Tensor:

@@ -35,18 +35,24 @@ def _transform(images: Tensor, theta: Tensor, fill: int) -> Tensor:
 
 
 def translate(images: Tensor, strengths: Tensor, fill: int, axis: int) -> Tensor:
-    """Shift each of `images` (B, C, H, W), uint8, downwards (`axis` 2) or to the right (3) by whole pixels, fractions
-    of its strength dropped. Writes into `images`."""
+    """Shift each of `images` (B, C, H, W), uint8, downwards (`axis` 2) or to the right (3) by its strength, in pixels,
+    fractions dropped. Writes into `images`."""
+    return shift(images, strengths.long(), fill, axis)
+
+
+def shift(images: Tensor, shifts: Tensor, fill: int, axis: int) -> Tensor:
+    """Shift each of `images` (B, C, H, W), uint8, downwards (`axis` 2) or to the right (3) by whole pixels (B,), which
+    lie on the CPU. Writes into `images`."""
     side = images.shape[axis]
-    shifts = strengths.long().clamp(-side, side)
+    shifts = shifts.clamp(-side, side)
     reach = int(shifts.abs().max())
     padding = (reach, 0) if axis == 2 else (0, reach)
 
-    def shift(part: Tensor, by: Tensor) -> Tensor:
+    def move(part: Tensor, by: Tensor) -> Tensor:
         still = torch.zeros_like(by)
         return crop(part, padding, Crop(reach - by, still) if axis == 2 else Crop(still, reach - by), fill)
 
-    return in_pieces(shift, images, shifts.to(images.device))
+    return in_pieces(move, images, shifts.to(images.device))
 
 
 def inverse_matrices(operations: Tensor, strengths: Tensor, size: tuple[int, int]) -> Tensor:

@@ -43,14 +43,16 @@ class Draws:
 class Augmentation:
     """What is done to training batches, with parameters drawn per image.
 
-    `mean` is the data set's, per channel; `policy_fill` the grey level that moves in from outside. Every image comes
-    `repeats` times in a row, and `passes_per_epoch` times in an epoch (see lkca_exp.data.order).
+    `mean` is the data set's, per channel; `policy_fill` the grey level that moves in from outside. `policy_pixels`,
+    "torchvision" or "pil", says whose pixels the operations have; `policy` draws strengths in the units of the same.
+    Every image comes `repeats` times in a row, and `passes_per_epoch` times in an epoch (see lkca_exp.data.order).
     """
 
     crop_padding_px: int = 0
     mirror: bool = False
     policy: Policy | None = None
     policy_fill: int = 0
+    policy_pixels: str = "torchvision"
     erasing: Erasing | None = None
     cutout_px: int = 0
     mixing: Mixing | None = None
@@ -82,7 +84,7 @@ class Augmentation:
             images = mirror(images, torch.cat(of(draws, "mirrored")))
         if self.policy:
             numbers, strengths = (torch.cat(parts) for parts in zip(*of(draws, "operations"), strict=True))
-            images = apply_operations(images, numbers, strengths, self.policy_fill)
+            images = apply_operations(images, numbers, strengths, self.policy_fill, self.policy_pixels)
         return images
 
     def on_values(self, images: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:

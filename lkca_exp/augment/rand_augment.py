@@ -17,12 +17,13 @@ from lkca_exp.augment.policies import ID, NUM_LEVELS, NUM_RANDOM_OPERATIONS, mag
 
 @dataclass(frozen=True)
 class RandAugment:
-    """`magnitude` and its standard deviation are levels from 0 to 30."""
+    """`magnitude` and its standard deviation are levels from 0 to 30; strengths are in the units of `pixels`."""
 
     num_ops: int = 2
     magnitude: float = 9.0
     magnitude_std: float = 0.0
     probability: float = 1.0
+    pixels: str = "torchvision"
 
     def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Numbers and strengths (B, num_ops) of the operations for `count` images of `size` (H, W)."""
@@ -34,13 +35,13 @@ class RandAugment:
         levels = torch.full(shape, self.magnitude, dtype=torch.float64)
         if self.magnitude_std > 0:
             levels += self.magnitude_std * torch.randn(shape, generator=generator, dtype=torch.float64)
-        strengths = at_level(operations, levels.clamp(0, NUM_LEVELS - 1), size)
+        strengths = at_level(operations, levels.clamp(0, NUM_LEVELS - 1), size, self.pixels)
         return operations, with_random_sign(operations, strengths, generator)
 
 
-def at_level(operations: Tensor, levels: Tensor, size: tuple[int, int]) -> Tensor:
+def at_level(operations: Tensor, levels: Tensor, size: tuple[int, int], pixels: str) -> Tensor:
     """Strengths of `operations` at `levels` between the steps of the table as well, all of one shape."""
-    table = magnitudes(NUM_LEVELS, size)
+    table = magnitudes(NUM_LEVELS, size, pixels=pixels)
     below = levels.floor().long()
     above = (below + 1).clamp(max=NUM_LEVELS - 1)
     return torch.lerp(table[operations, below], table[operations, above], levels - below)

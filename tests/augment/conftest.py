@@ -20,6 +20,16 @@ def pictures(count: int, channels: int, side: int) -> Tensor:
     return images
 
 
+def smooth_pictures(count: int, channels: int, side: int) -> Tensor:
+    """uint8 images like photographs: a gradient of random direction and level, under noise that grows with the image's
+    number from none to a deviation of 12 grey levels."""
+    draws = torch.Generator().manual_seed(1)
+    ramp = torch.linspace(0, 120, side)
+    across, down, level = torch.rand(3, count, channels, 1, 1, generator=draws)
+    noise = torch.randn(count, channels, side, side, generator=draws) * torch.linspace(0, 12, count).view(-1, 1, 1, 1)
+    return (across * ramp + down * ramp.view(-1, 1) + 80 * level + noise).clamp(0, 255).to(torch.uint8)
+
+
 @pytest.fixture
 def images() -> Tensor:
     return torch.randint(1, 256, (300, 3, 5, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

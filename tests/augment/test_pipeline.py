@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import denormalise, normalise
+from lkca_exp.augment.operations import apply_operations
 from lkca_exp.augment.pipeline import Augmentation
+from lkca_exp.augment.policies import ID
 from lkca_exp.data.randomness import generator
+from tests.augment.conftest import smooth_pictures
 
-GROUPS = ("none", "light", "lee2021", "cct", "trivial")
+GROUPS = ("none", "light", "lee2021", "li2024", "cct", "trivial")
 
 
 def augmented(augment, images, labels, seed=0):
@@ -42,6 +47,21 @@ def test_batches_changed_together_are_batches_changed_alone(images, job):
     together = augment.on_pixels(images, drawn)
     alone = [augment.on_pixels(part, [each]) for part, each in zip(images.split(100), drawn, strict=True)]
     assert torch.equal(together, torch.cat(alone))
+
+
+@pytest.mark.parametrize("policy", ["auto", "rand", "trivial"])
+def test_the_pixels_of_a_policy_are_chosen(policy, job):
+    """From the configuration to the operations and the units of their strengths."""
+    pictures = smooth_pictures(60, 1, 28)
+    made = job("data=fashion_mnist", f"augment.policy={policy}", "augment.policy_pixels=pil", "augment.policy_fill=128")
+    augment = build_augmentation(made.config.augment, made.derived, (0.5,))
+    drawn = augment.draw(60, (1, 28, 28), generator("augment", 0))
+    numbers, strengths = drawn.operations
+    assert strengths[numbers == ID["Solarize"]].max() > 1  # a grey level
+    unmoved = dataclasses.replace(augment, crop_padding_px=0, mirror=False)
+    assert torch.equal(
+        unmoved.on_pixels(pictures, [drawn]), apply_operations(pictures, numbers, strengths, fill=128, pixels="pil")
+    )
 
 
 def test_normalise(images):

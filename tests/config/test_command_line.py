@@ -97,6 +97,11 @@ REFUSED = {
     "not finite": (["optim.lr=inf"], ["optim.lr=inf", "above 0"]),
     "warm-up too long": (["epochs=5", "optim.warmup_epochs=5"], ["optim.warmup_epochs=5", "epochs=5"]),
     "policy's key without it": (["augment.rand_magnitude=5"], ["rand_magnitude=5", "policy=rand", "rand_magnitude=9"]),
+    "PIL's pixels without a policy": (
+        ["augment.policy_pixels=pil"],
+        ["policy_pixels=pil", "Nothing would read it", "policy=auto, rand or trivial", "policy_pixels=torchvision"],
+    ),
+    "unknown pixels": (["augment.policy_pixels=opencv"], ["policy_pixels=opencv", "torchvision, pil"]),
     "table without AutoAugment": (
         ["augment.auto_policy=svhn"],
         ["policy=auto", "auto_policy=null"],

@@ -22,7 +22,7 @@ class AugmentConfig:
         choices=("none", "auto", "rand", "trivial"),
     )
     policy_pixels: str = key(
-        "whose pixels the operations have: torchvision's, on tensors, or PIL's as AutoAugment's usual code calls it",
+        "whose pixels the operations have: torchvision's for tensors, or PIL's, with bicubic shears, as in Li et al.",
         "torchvision",
         choices=("torchvision", "pil"),
     )
