@@ -46,7 +46,8 @@ def test_the_refusal_shown_is_the_one_given(cli):
 
 @pytest.mark.parametrize("override", ["trainer=debug", "trainer=debug_overfit", "trainer=cpu", "trainer=gpu",
     "trainer=ddp", "precision=bf16", "optim.ema_decay=0.999", "protocol=holdout", "protocol=final",
-    "protocol=best_on_test", "augment=none", "augment=light", "augment=lee2021", "augment=li2024", "augment=cct", "augment=trivial",
+    "protocol=best_on_test", "augment=none", "augment=light", "augment=lee2021", "augment=li2024", "augment=cct",
+    "augment=trivial", "recipe=li2024", "recipe=lee2021", "recipe=cct",
     *(f"model/mixer={mixer}" for mixer in GROUP_SCHEMAS["model/mixer"]),
     *(f"model/embedding={embedding}" for embedding in GROUP_SCHEMAS["model/embedding"]),
     "model.pooling=mean", "model.pooling=sequence", "model.size=xs", "model.size=lee2021", "model.size=tiny",

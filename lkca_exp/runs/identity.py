@@ -71,17 +71,18 @@ def group(config: Config, derived: Derived) -> str:
 
 
 def label(config: Config, derived: Derived) -> str:
-    """A short name for people: data set; preset of the model, or its name if it is another package's; for our own model
-    the embedding, where it is not the plain one, the mixer and, for a kernel, its side."""
+    """A short name for people: data set; the model's preset, or its name if it is of another package, or its embedding
+    if that is not the plain one; the mixer and, for a kernel, its side."""
     model = config.model
     parts = [config.data.name]
     if model.preset is not None:
         parts.append(model.preset)
     elif not isinstance(model, VitConfig):
         parts.append(f"timm_{model.name}" if isinstance(model, TimmConfig) else model.name)
+    elif model.embedding.name != "linear":
+        parts.append(model.embedding.name)
     if isinstance(model, VitConfig):
-        embedding = model.embedding.name
-        parts += [model.mixer.name] if embedding == "linear" else [embedding, model.mixer.name]
+        parts.append(model.mixer.name)
     if isinstance(derived, VitDerived) and derived.kernel_size is not None:
         parts.append(f"k{derived.kernel_size}")
     return re.sub(r"[^\w.-]", "_", "-".join(parts))

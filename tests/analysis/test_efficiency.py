@@ -10,7 +10,7 @@ from lkca_exp.analysis.efficiency import activation_bytes, measure, static
 
 def test_costs_without_a_clock(job):
     as_matrix, as_convolution = (static(job(f"model.mixer.view={view}")) for view in ("attention", "convolution"))
-    assert as_matrix.parameters == as_convolution.parameters == 4378
+    assert as_matrix.parameters == as_convolution.parameters == 3964
     assert as_matrix.flops_as_convolution == as_convolution.flops_as_convolution == as_convolution.flops
     # 2 layers of 16 channels and 16 tokens: N x N numbers a channel against K x K
     assert as_convolution.flops - as_matrix.flops == 2 * 2 * 16 * 16 * (7 * 7 - 16)

@@ -38,7 +38,7 @@ def test_a_row_of_zeros_counts_for_nothing():
     assert mass_within(matrix, GRID)[0].item() == 1
 
 
-@pytest.mark.parametrize("mixer", ["attention", "lkca"])
+@pytest.mark.parametrize("mixer", ["attention", "lkca_depthwise"])
 def test_every_layer_of_a_model_has_a_curve(mixer, job):
     made = job(f"model/mixer={mixer}")
     torch.manual_seed(0)
@@ -52,7 +52,7 @@ def test_every_layer_of_a_model_has_a_curve(mixer, job):
 
 
 def test_a_kernel_of_one_token_is_wholly_local(job):
-    made = job("model.mixer.kernel_size=1")
+    made = job("model/mixer=lkca_depthwise", "model.mixer.kernel_size=1")
     model = build_model(made.config.model, made.derived)
     assert all(shares[0].item() == pytest.approx(1) for shares in layers(model, torch.randn(1, 1, 8, 8)))
 

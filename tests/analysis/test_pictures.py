@@ -11,7 +11,7 @@ from lkca_exp.models.build import build_model
 
 
 def test_with_kernels_of_one_token_the_centre_sees_its_own_patch_only(job):
-    made = job("model.mixer.kernel_size=1")
+    made = job("model/mixer=lkca_depthwise", "model.mixer.kernel_size=1")
     model = build_model(made.config.model, made.derived)
     fields = receptive_field.receptive_fields(model, torch.randn(4, 1, 8, 8), made.derived.grid)
     assert fields.shape == (2, 8, 8)
@@ -21,7 +21,7 @@ def test_with_kernels_of_one_token_the_centre_sees_its_own_patch_only(job):
     assert receptive_field.radius(fields[-1], made.derived.grid) == pytest.approx(2**-0.5), "four pixels around a point"
 
 
-@pytest.mark.parametrize("overrides", [["model/mixer=attention"], ["model.mixer.kernel_size=7"]])
+@pytest.mark.parametrize("overrides", [["model/mixer=attention"], ["model/mixer=lkca_depthwise"]])
 def test_attention_and_a_full_kernel_see_everything(overrides, job):
     made = job(*overrides)
     model = build_model(made.config.model, made.derived)
@@ -62,9 +62,10 @@ def test_a_picture_of_kernels_shows_sign_and_strength():
     assert (picture[:, -side:] == 255).all(), "there are three kernels"
 
 
-def test_kernels_of_every_layer_are_found(job):
-    made = job()
+@pytest.mark.parametrize(
+    ("mixer", "shapes"), [("lkca", [(1, 7, 7)] * 2), ("lkca_depthwise", [(16, 7, 7)] * 2), ("attention", [])]
+)
+def test_kernels_of_every_layer_are_found(mixer, shapes, job):
+    made = job(f"model/mixer={mixer}")
     found = kernels.learned_kernels(build_model(made.config.model, made.derived))
-    assert [tuple(layer.shape) for layer in found] == [(16, 7, 7)] * 2
-    made = job("model/mixer=attention")
-    assert kernels.learned_kernels(build_model(made.config.model, made.derived)) == []
+    assert [tuple(layer.shape) for layer in found] == shapes

@@ -80,9 +80,18 @@ REFUSED = {
         ["experiment=digits_compare", "model.width", "only model=vit"],
     ),
     "experiment of a mixer for timm's model": (
-        ["+experiment=cifar10_lkca", "model=swin_lee2021"],
-        ["experiment=cifar10_lkca", "chooses model/mixer", "model=vit"],
+        ["+experiment=fashion_mnist_lkca", "model=swin_lee2021"],
+        ["experiment=fashion_mnist_lkca", "chooses model/mixer", "model=vit"],
     ),
+    "misspelt row": (["model=lkca_d"], ["model=lkca_d", "lkca_b"]),
+    "class token with a row": (["model=lkca_b", "model.pooling=class_token"], ["LKCA mixes a grid", "pooling=mean"]),
+    "kernel of a row": (["model=lkca_t", "data=cifar10", "model.mixer.kernel_size=17"], ["=17", "null for 15"]),
+    "heads of a row": (["model=vit_lite", "model.width=100"], ["num_heads=8", "100", "4, 5, 10"]),
+    "bias of no value map": (
+        ["model/mixer=lkca_depthwise", "model.mixer.value_bias=true"],
+        ["value_bias=true", "no value map", "projections=true"],
+    ),
+    "misspelt recipe": (["recipe=li2042"], ["recipe=li2042", "li2024"]),
     "patches of timm's model": (["model=swin_lee2021"], ["model.patches_per_side=16", "8 x 8", "1, 2, 4, 8"]),
     "argument of timm's that we give": (
         ["model=resnet18", "+model.options.num_classes=3"],
@@ -162,7 +171,7 @@ def test_help_names_groups_and_commands(cli):
     answer = cli("--help").stdout
     for words in (
         "+experiment=digits_compare",
-        "model/mixer: attention, identity, lkca, lkca_gated",
+        "model/mixer: attention, identity, lkca, lkca_depthwise, lkca_gated",
         "data: cifar10, cifar100, digits, fashion_mnist",
     ):
         assert words in answer

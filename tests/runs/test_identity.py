@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 
 import pytest
 
 from lkca_exp.config.job import Job, compose
+from lkca_exp.config.schema import VitConfig
+from lkca_exp.config.schema.key import key
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.identity import directory_name, group, identity
 
@@ -113,8 +115,11 @@ def test_a_directory_can_be_read(job):
     [
         (["model/mixer=pooling"], "digits-pooling-k3"),
         (["model/mixer=identity"], "digits-identity"),
-        (["model=cct_7_3x1"], "digits-convolution-attention"),
-        (["model=resnet18"], "digits-timm_resnet18"),
+        (["model/mixer=attention", "model/embedding=convolution"], "digits-convolution-attention"),
+        (["model=cct_7_3x1"], "digits-cct_7_3x1-attention"),
+        (["model=lkca_t"], "digits-lkca_t-lkca-k7"),
+        (["model=resnet18"], "digits-resnet18"),
+        (["model=timm", "model.name=resnet18"], "digits-timm_resnet18"),
     ],
 )
 def test_a_label_names_what_is_compared(overrides, label):
@@ -132,12 +137,20 @@ def test_what_is_told_to_timm_is_part_of_it(override):
     assert name(plain, "model=resnet18", override) != name(plain, "model=resnet18")
 
 
+@dataclass
+class WithLaterKey(VitConfig):
+    extra: int = key("a key that came when there were results already", 1, later=True)
+
+
 def test_a_key_that_came_later_is_no_part_of_it_at_its_default(job):
     """So that results from before it keep their names."""
-    attention = "model/mixer=attention"
-    assert name(job, attention, "model.mixer.qkv_bias=true", "model.mixer.dropout=0") == name(job, attention)
-    assert name(job, attention, "model.mixer.qkv_bias=false") != name(job, attention)
-    assert name(job, attention, "model.mixer.dropout=0.1") != name(job, attention)
+    made = job()
+    model = {field.name: getattr(made.config.model, field.name) for field in fields(made.config.model)}
+    at_default, changed = (
+        identity(replace(made.config, model=WithLaterKey(**model, extra=extra)), made.derived) for extra in (1, 2)
+    )
+    assert at_default == identity(made.config, made.derived)
+    assert changed != at_default
 
 
 def test_the_name_of_the_default_run_is_stable(job):

@@ -142,8 +142,9 @@ def test_a_run_that_began_compiled_says_so_where_nothing_compiles(job, monkeypat
         (["model/mixer=attention"], None),
         (["model.mixer.view=convolution"], "convolution"),
         (["model.mixer.view=attention", "model.mixer.kernel_size=3"], "toeplitz"),
-        ([], "direct"),
-        (["model.mixer.kernel_size=3"], "convolution"),
+        ([], "toeplitz"),
+        (["model/mixer=lkca_depthwise"], "direct"),
+        (["model/mixer=lkca_depthwise", "model.mixer.kernel_size=3"], "convolution"),
     ],
 )
 def test_the_backend_is_recorded(job, overrides, backend):
