@@ -15,6 +15,7 @@ from lkca_exp.config.schema import (
     KernelConfig,
     PoolingConfig,
     VitConfig,
+    VitPytorchConfig,
 )
 from lkca_exp.config.schema.sizes import SIZES
 
@@ -85,8 +86,16 @@ class VitDerived(Derived):
     kernel_size: int | None
 
 
+@dataclass(frozen=True)
+class VitPytorchDerived(Derived):
+    """What follows for a model of vit-pytorch: the side of a patch in pixels, where its family has patches."""
+
+    patch_size: int
+
+
 def derive(config: Config, facts: DataFacts) -> Derived:
-    """Work out every value that `config` leaves to follow from the rest; a VitDerived for our own model."""
+    """Work out every value that `config` leaves to follow from the rest; a VitDerived for our own model, a
+    VitPytorchDerived for one of vit-pytorch."""
     common = Derived(
         image_size=facts.image_size,
         channels=facts.channels,
@@ -96,6 +105,8 @@ def derive(config: Config, facts: DataFacts) -> Derived:
         auto_policy=_or(config.augment.auto_policy, facts.auto_augment) if config.augment.policy == "auto" else None,
         warmup_epochs=_or(config.optim.warmup_epochs, config.epochs / 10),
     )
+    if isinstance(config.model, VitPytorchConfig):
+        return VitPytorchDerived(**vars(common), patch_size=facts.patch_size)
     return _derive_vit(config.model, facts, common) if isinstance(config.model, VitConfig) else common
 
 

@@ -15,8 +15,10 @@ from lkca_exp.config.schema import (
     ShiftedEmbeddingConfig,
     TimmConfig,
     VitConfig,
+    VitPytorchConfig,
 )
 from lkca_exp.config.timm_names import timm_names
+from lkca_exp.config.vit_pytorch_families import FAMILIES, arguments
 
 TAKE_A_CLASS_TOKEN = (AttentionConfig, LocalityAttentionConfig)
 """The mixers that mix any tokens; the others mix a grid, or nothing."""
@@ -30,6 +32,8 @@ def check_model(model: ModelConfig, derived: Derived, facts: DataFacts) -> None:
     """
     if isinstance(model, TimmConfig):
         _timm(model, facts)
+    if isinstance(model, VitPytorchConfig):
+        _vit_pytorch(model, facts)
     if isinstance(model, VitConfig):
         assert isinstance(derived, VitDerived)
         _patches(derived.patch_size, facts)
@@ -178,6 +182,50 @@ def _timm(model: TimmConfig, facts: DataFacts) -> None:
             f"Patches must tile the {facts.image_size} x {facts.image_size} pixels of {facts.name}.",
             f"Numbers that do: {_divisors(facts.image_size)}.",
         )
+
+
+def _vit_pytorch(model: VitPytorchConfig, facts: DataFacts) -> None:
+    family, known = FAMILIES[model.family], arguments(model.family)
+    for name, value in model.options.items():
+        if name in family.from_data:
+            raise ConfigError(f"model.options.{name}", value, "It follows from data.", "Leave it out.")
+        if name not in known:
+            rule = f"vit-pytorch's {family.class_name} has no such argument."
+            remedy = did_you_mean(name, set(known) - set(family.from_data))
+            raise ConfigError(f"model.options.{name}", value, rule, remedy)
+    given = {*family.from_data, *model.options}
+    missing = [name for name, default in known.items() if default is ... and name not in given]
+    if missing:
+        rule = f"vit-pytorch's {family.class_name} needs further arguments: {', '.join(missing)}."
+        raise ConfigError("model.family", model.family, rule, f"Give them as +model.options.{missing[0]}=VALUE.")
+    if facts.channels != 3 and not family.any_channels:
+        rule = f"vit-pytorch's {family.class_name} takes images of 3 channels, and {facts.name} has {facts.channels}."
+        fitting = ", ".join(name for name in FAMILIES if FAMILIES[name].any_channels)
+        raise ConfigError("model.family", model.family, rule, f"Families for any number: {fitting}.")
+    if model.family == "twins_svt":
+        _twins(model, facts)
+
+
+def _twins(model: VitPytorchConfig, facts: DataFacts) -> None:
+    """Each of four stages divides the tokens before it into patches; all but the last have windows of tokens."""
+    options, side = {**arguments("twins_svt"), **model.options}, facts.image_size
+    for stage in range(1, 5):
+        patch_key, window_key = f"s{stage}_patch_size", f"s{stage}_local_patch_size"
+        patch, window = options[patch_key], options[window_key]
+        if not isinstance(patch, int) or not isinstance(window, int) or patch < 1 or window < 1:
+            return  # refused by vit-pytorch
+        _tiles(patch_key, patch, stage, side, facts)
+        side //= patch
+        if stage < 4:
+            _tiles(window_key, window, stage, side, facts)
+
+
+def _tiles(name: str, length: int, stage: int, side: int, facts: DataFacts) -> None:
+    if side % length:
+        size = f"{facts.image_size} x {facts.image_size} pixels"
+        rule = f"Of {size} stage {stage} has {side} x {side} positions, which squares of side {length} do not tile."
+        remedy = f"Sides that do: {_divisors(side)}. Or choose data with larger images."
+        raise ConfigError(f"model.options.{name}", length, rule, remedy)
 
 
 def _divisors(length: int) -> str:

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lkca_exp.config.derive import Derived, VitDerived
-from lkca_exp.config.schema import KernelConfig, ModelConfig, TimmConfig, VitConfig
+from lkca_exp.config.derive import Derived, VitDerived, VitPytorchDerived
+from lkca_exp.config.schema import KernelConfig, ModelConfig, TimmConfig, VitConfig, VitPytorchConfig
 from lkca_exp.models.embeddings import EMBEDDINGS
 from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
 from lkca_exp.models.mixers import MIXERS
 from lkca_exp.models.mixers.lkca import VIEWS, Lkca
 from lkca_exp.models.vit import VisionTransformer
+from lkca_exp.models.vit_pytorch_zoo import build_vit_pytorch_model, check_vit_pytorch_model
 from lkca_exp.models.zoo import build_timm_model, check_timm_model
 
 log = logging.getLogger(__name__)
@@ -27,21 +28,28 @@ def build_model(model: ModelConfig, derived: Derived, seed: int = 0) -> nn.Modul
     two models start alike; those of other packages' models from `seed` and the order in which they are drawn.
 
     Raises:
-        ConfigError: if timm cannot build what is asked of it.
+        ConfigError: if timm or vit-pytorch cannot build what is asked of it.
     """
     if isinstance(model, VitConfig):
         assert isinstance(derived, VitDerived)
         return _build_vit(model, derived, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        assert isinstance(model, TimmConfig)
-        return build_timm_model(model, derived)
+        if isinstance(model, TimmConfig):
+            return build_timm_model(model, derived)
+        assert isinstance(model, VitPytorchConfig)
+        assert isinstance(derived, VitPytorchDerived)
+        return build_vit_pytorch_model(model, derived)
 
 
 def check_buildable(model: ModelConfig, derived: Derived) -> None:
-    """Raises ConfigError for a model of timm that does not fit the data set; ours have been checked without torch."""
+    """Raises ConfigError for a model of timm or vit-pytorch that does not fit the data set; ours have been checked
+    without torch."""
     if isinstance(model, TimmConfig):
         check_timm_model(model, derived)
+    if isinstance(model, VitPytorchConfig):
+        assert isinstance(derived, VitPytorchDerived)
+        check_vit_pytorch_model(model, derived)
 
 
 def _build_vit(model: VitConfig, derived: VitDerived, seed: int) -> VisionTransformer:
@@ -118,7 +126,7 @@ def flops_per_image(model: nn.Module, derived: Derived, backend: str | None = No
 
 
 def no_weight_decay(model: nn.Module) -> set[str]:
-    """Names of the parameters that weight decay leaves alone: biases, norms, positions, class tokens, and what a model
-    of timm names itself. Everything else is a weight, LKCA's kernel included."""
+    """Names of the parameters that weight decay leaves alone: biases, norms, positions, class tokens, and what a
+    baseline names itself. Everything else is a weight, LKCA's kernel included."""
     spared: Callable[[], Collection[str]] = getattr(model, "no_weight_decay", tuple)
     return {name for name, parameter in model.named_parameters() if parameter.ndim <= 1 or name in spared()}

@@ -5,15 +5,18 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+from collections import OrderedDict
+from collections.abc import Collection
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import TimmConfig
 from lkca_exp.config.timm_names import FAMILIES
+from lkca_exp.models.baselines import check_on_images, first_line, spare_weight_decay
 
 
 def build_timm_model(model: TimmConfig, derived: Derived) -> nn.Module:
@@ -32,9 +35,11 @@ def build_timm_model(model: TimmConfig, derived: Derived) -> nn.Module:
     try:
         network = _create(model, arguments)
     except Exception as error:  # timm's models raise what they like
-        raise _refusal(model, arguments, str(error) or type(error).__name__) from error
+        raise _refusal(model, arguments, first_line(error)) from error
     if model.stem == "small":
         _use_small_stem(network, model.name)
+    if model.positions == "learned":
+        _add_positions(network, model.name)
     return network
 
 
@@ -44,17 +49,8 @@ def check_timm_model(model: TimmConfig, derived: Derived) -> None:
     Raises:
         ConfigError: if it cannot be built, or does not take such images to logits.
     """
-    with torch.device("meta"):
-        network = build_timm_model(model, derived)
-        images = torch.empty(2, derived.channels, derived.image_size, derived.image_size)
-    size = f"{derived.image_size} x {derived.image_size}"
-    try:
-        logits = network(images)
-    except Exception as error:
-        rule = f"It does not take images of {size} pixels: {_first_line(str(error) or type(error).__name__)}"
-        raise ConfigError("model.name", model.name, rule, "See model.stem, patches_per_side and options.") from error
-    if not isinstance(logits, torch.Tensor) or logits.shape != (2, derived.num_classes):
-        raise ConfigError("model.name", model.name, "In training it answers with more than logits of the classes.")
+    remedy = "See model.stem, patches_per_side and options."
+    check_on_images(lambda: build_timm_model(model, derived), derived, "model.name", model.name, remedy)
 
 
 def _asks_for_the_image_size(name: str) -> bool:
@@ -93,6 +89,32 @@ def _use_small_stem(network: nn.Module, name: str) -> None:
     network.maxpool = nn.Identity()
 
 
+class PatchPositions(nn.Module):
+    """Adds a learned vector to each patch, in (B, N, C) or (B, rows, columns, C); N(0, 0.02) truncated at the start."""
+
+    def __init__(self, num_patches: int, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(torch.empty(1, num_patches, width))
+        nn.init.trunc_normal_(self.embedding, std=0.02)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        return patches + self.embedding.unflatten(1, patches.shape[1:-1])
+
+
+def _add_positions(network: nn.Module, name: str) -> None:
+    """Learned positions after the patch embedding and its norm, as Swin has them with its option `ape`."""
+    from timm.layers import Format, PatchEmbed
+
+    embed = getattr(network, "patch_embed", None)
+    if not isinstance(embed, PatchEmbed) or not (embed.flatten or embed.output_fmt is Format.NHWC):
+        rule = f"timm's {name} has no patch embedding after which they could be added."
+        raise ConfigError("model.positions", "learned", rule, "Leave model.positions=timm.")
+    positions = PatchPositions(embed.num_patches, embed.proj.out_channels)
+    embed.norm = nn.Sequential(OrderedDict(norm=embed.norm, positions=positions))
+    spared: Collection[str] = getattr(network, "no_weight_decay", tuple)()
+    spare_weight_decay(network, {*spared, "patch_embed.norm.positions.embedding"})
+
+
 def _refusal(model: TimmConfig, arguments: dict[str, Any], told: str) -> ConfigError:
     """What timm said, of the key that it is about."""
     if "unexpected keyword argument 'drop_path_rate'" in told:
@@ -103,8 +125,4 @@ def _refusal(model: TimmConfig, arguments: dict[str, Any], told: str) -> ConfigE
         rule = f"timm's {model.name} has no patches."
         return ConfigError("model.patches_per_side", model.patches_per_side, rule, "Leave it at null.")
     given = ", ".join(f"{key}={value}" for key, value in arguments.items())
-    return ConfigError("model.name", model.name, f"timm cannot build it: {_first_line(told)}", f"It was given {given}.")
-
-
-def _first_line(told: str) -> str:
-    return f"{told.splitlines()[0].rstrip('.')}."
+    return ConfigError("model.name", model.name, f"timm cannot build it: {told}", f"It was given {given}.")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lkca_exp.config.derive import Derived, VitDerived
-from lkca_exp.config.schema import Config, TimmConfig, VitConfig
+from lkca_exp.config.schema import Config, TimmConfig, VitConfig, VitPytorchConfig
 
 NUMERICS = 6
 """Raised whenever the same configuration would train to other weights than before."""
@@ -77,9 +77,11 @@ def label(config: Config, derived: Derived) -> str:
     parts = [config.data.name]
     if model.preset is not None:
         parts.append(model.preset)
-    elif not isinstance(model, VitConfig):
-        parts.append(f"timm_{model.name}" if isinstance(model, TimmConfig) else model.name)
-    elif model.embedding.name != "linear":
+    elif isinstance(model, TimmConfig):
+        parts.append(f"timm_{model.name}")
+    elif isinstance(model, VitPytorchConfig):
+        parts.append(f"vit_pytorch_{model.family}")
+    elif isinstance(model, VitConfig) and model.embedding.name != "linear":
         parts.append(model.embedding.name)
     if isinstance(model, VitConfig):
         parts.append(model.mixer.name)

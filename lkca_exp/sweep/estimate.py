@@ -19,7 +19,7 @@ from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 
 class Estimate:
     """Seconds of whole runs, from the records of finished ones: of the same group where there are any, else by the
-    operations a second that others of the same mixer, or model of timm, did, or any."""
+    operations a second that others of the same mixer, or baseline, did, or any."""
 
     def __init__(self, records: Iterable[dict[str, Any]]) -> None:
         self._seconds: dict[str, list[float]] = defaultdict(list)
@@ -40,8 +40,10 @@ class Estimate:
 
 
 def _kind(config: dict[str, Any]) -> str:
-    """The mixer, or the name of a model that has none."""
+    """The mixer, or for a model that has none its family in vit-pytorch or its name in timm."""
     model = config["model"]
+    if "family" in model:
+        return model["family"]
     return model.get("mixer", model)["name"]
 
 

@@ -97,6 +97,26 @@ REFUSED = {
         ["model=resnet18", "+model.options.num_classes=3"],
         ["model.options.num_classes=3", "follows from data"],
     ),
+    "no such row": (["model=t2t_x"], ["model=t2t_x", "t2t_t", "t2t_s", "t2t_b"]),
+    "no family": (["model=vit_pytorch"], ["model.family=???", "must be given"]),
+    "no such family": (["model=rvt_t", "model.family=rvit"], ["model.family=rvit", "cross_vit", "Did you mean"]),
+    "arguments that a family needs": (
+        ["model=vit_pytorch", "model.family=rvt", "+model.options.dim=64"],
+        ["model.family=rvt", "depth, heads, mlp_dim"],
+    ),
+    "argument of vit-pytorch's that we give": (
+        ["model=regionvit_t", "+model.options.window_size=4"],
+        ["model.options.window_size=4", "follows from data"],
+    ),
+    "argument unknown to vit-pytorch": (
+        ["model=rvt_t", "+model.options.dpeth=4"],
+        ["model.options.dpeth=4", "RvT has no such argument", "depth"],
+    ),
+    "windows that do not tile": (
+        ["model=twins_s", "data=cifar10"],
+        ["model.options.s3_local_patch_size=8", "32 x 32 pixels", "4 x 4", "1, 2, 4", "larger images"],
+    ),
+    "grey images for a model of colour": (["model=cait_t"], ["model.family=cait", "3 channels", "digits has 1", "rvt"]),
     "fraction too large": (["data.fraction=1.5"], ["data.fraction=1.5", "above 0 and at most 1"]),
     "fraction zero": (["data.fraction=0"], ["data.fraction=0", "above 0 and at most 1"]),
     "fraction of nothing": (["data.fraction=0.001"], ["data.fraction=0.001", "rarest class", "at least"]),

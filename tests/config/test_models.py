@@ -6,13 +6,14 @@ from itertools import product
 
 import pytest
 
+from lkca_exp.config.checks import check
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.job import compose, conf_dir, restored
 from lkca_exp.config.schema import GROUP_SCHEMAS, VitConfig
 from lkca_exp.config.schema.sizes import SIZES
 from lkca_exp.data.specs import SPECS
 
-MODELS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml") if path.stem != "timm")
+MODELS = sorted({path.stem for path in (conf_dir() / "model").glob("*.yaml")} - {"timm", "vit_pytorch"})
 
 
 @pytest.mark.parametrize("group", [group for group in GROUP_SCHEMAS if "/" in group])
@@ -23,8 +24,10 @@ def test_every_part_has_a_file_of_its_name(group):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_composes_for_every_image_size_of_the_paper(model):
-    for data in ("cifar10", "svhn", "tiny_imagenet"):
-        compose([f"data={data}", f"model={model}"], SPECS)
+    config = compose(["data=tiny_imagenet", f"model={model}"], SPECS).config
+    if not model.startswith("twins"):  # its windows do not fit into 32 pixels
+        check(config, SPECS["cifar10"])
+        check(config, SPECS["svhn"])
 
 
 @pytest.mark.parametrize(("size", "mixer"), list(product(SIZES, GROUP_SCHEMAS["model/mixer"])))

@@ -11,6 +11,7 @@ from lkca_exp.config.schema.embedding import EmbeddingConfig
 from lkca_exp.config.schema.key import key, part
 from lkca_exp.config.schema.mixer import MixerConfig
 from lkca_exp.config.schema.sizes import SIZES
+from lkca_exp.config.vit_pytorch_families import FAMILIES
 
 
 @dataclass
@@ -80,7 +81,7 @@ class TimmConfig(ModelConfig):
         at_least=1,
     )
     positions: str = key(
-        "added to the patches: timm's own, or further learned ones, one a patch, that start from N(0, 0.02)",
+        "added to the patches: timm's own, or further learned ones, one for each patch, that start from N(0, 0.02)",
         "timm",
         choices=("timm", "learned"),
     )
@@ -92,25 +93,11 @@ class TimmConfig(ModelConfig):
 
 @dataclass
 class VitPytorchConfig(ModelConfig):
-    """A model of the vit-pytorch package, with fresh weights."""
+    """A model of the vit-pytorch package, with fresh weights. Arguments that follow from the data set, such as
+    `image_size`, are no options."""
 
     name: str = "vit_pytorch"
-    family: str = key(
-        "module of the package",
-        MISSING,
-        choices=(
-            "t2t",
-            "rvt",
-            "cait",
-            "xcit",
-            "deepvit",
-            "regionvit",
-            "cross_vit",
-            "twins_svt",
-            "cvt",
-            "mobile_vit",
-        ),
-    )
+    family: str = key("module of the package", MISSING, choices=tuple(FAMILIES))
     options: dict[str, Any] = field(
         default_factory=dict, metadata={"help": "further arguments for the class's constructor, such as depth=10"}
     )
