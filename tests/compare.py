@@ -38,6 +38,7 @@ MADE_ON = GOLDEN / "curves_made_on.txt"
 CASES = {
     "attention": ["model/mixer=attention", "optim.lr=0.01"],
     "lkca": ["model/mixer=lkca", "optim.lr=0.01"],
+    "lkca_depthwise": ["model/mixer=lkca_depthwise", "optim.lr=0.01"],
     "lkca_convolution_ema": ["model.mixer.view=convolution", "optim.ema_decay=0.9", "optim.lr=0.01"],
 }
 

@@ -14,7 +14,15 @@ import pytest
 import torch
 
 from lkca_exp.config.derive import derive
-from lkca_exp.config.schema import AttentionConfig, Config, DataConfig, LkcaConfig, MixerConfig, VitConfig
+from lkca_exp.config.schema import (
+    AttentionConfig,
+    Config,
+    DataConfig,
+    LkcaConfig,
+    LkcaDepthwiseConfig,
+    MixerConfig,
+    VitConfig,
+)
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model
 from lkca_exp.models.vit import VisionTransformer
@@ -24,7 +32,8 @@ CASES: dict[str, tuple[MixerConfig, str]] = {
     "attention": (AttentionConfig(), "mean"),
     "attention_class_token": (AttentionConfig(), "class_token"),
     "lkca": (LkcaConfig(), "mean"),
-    "lkca_head_projections": (LkcaConfig(sharing="head", projections=True, kernel_size=5), "mean"),
+    "lkca_head": (LkcaConfig(sharing="head", value_bias=True, kernel_size=5), "mean"),
+    "lkca_depthwise": (LkcaDepthwiseConfig(), "mean"),
 }
 
 
