@@ -72,17 +72,26 @@ def shown_keys(settings: Iterable[Sequence[Run]]) -> dict[str, list[str]]:
     """Preset -> the keys that tell variants with it from all others of their setting, given a run of each variant,
     setting by setting; under "" those of variants without a preset. Preset and mixer come first.
 
-    A key of the model shows if it differs between variants of the same preset. A key differs if it was written
-    differently and came to different values: a null that came to 7 beside a 7 does not count, nor do values that follow
-    from another key.
+    A key of the model shows if it differs between variants of the same preset, one of the mixer if it differs between
+    those of the same mixer too: other mixers have other defaults. A key differs if it was written differently and came
+    to different values: a null that came to 7 beside a 7 does not count, nor do values that follow from another key.
     """
     settings = list(settings)
     by_preset: dict[str, list[str]] = {preset_of(run): [] for runs in settings for run in runs}
     for runs in settings:
         differing = _differing(runs)
         for preset, found in by_preset.items():
-            inside = _differing([run for run in runs if preset_of(run) == preset])
-            found += [key for key in differing if key in inside or not _under(key, ("model",))]
+            alike = [run for run in runs if preset_of(run) == preset]
+            inside = {*_differing(alike), *(key for key in differing if not _under(key, ("model",)))}
+            mixers = {run.config.get(MIXER) for run in alike}
+            of_mixers = {
+                key for mixer in mixers for key in _differing([run for run in alike if run.config.get(MIXER) == mixer])
+            }
+            found += [
+                key
+                for key in differing
+                if key in inside and (key in of_mixers or key == MIXER or not _under(key, ("model.mixer",)))
+            ]
     without_mixer = any(MIXER not in run.config for runs in settings for run in runs if not preset_of(run))
     for preset, found in by_preset.items():
         if preset:
