@@ -121,8 +121,8 @@ def test_a_failed_run_exits_with_1_and_is_tried_again(cli, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_train_one_model_as_one_does(cli, tmp_path):
-    """Gloo on the CPU. Without dropout the batches and so the gradients are the same, but for rounding."""
-    args = [*TINY, "model.drop_path=0", "data.fraction=1"]
+    """Gloo on the CPU. Batches, stochastic depth, dropout and so the gradients are the same, but for rounding."""
+    args = [*TINY, "data.fraction=1", "model.drop_path=0.3", "model/mixer=attention", "model.mixer.dropout=0.2"]
     assert cli(*args).returncode == 0
     alone = run_folder(tmp_path)
     done = cli(*args, "trainer=ddp", "paths.runs=two", PYTHONUNBUFFERED="1")

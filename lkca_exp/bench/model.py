@@ -73,18 +73,20 @@ class Suite(NamedTuple):
     goals: tuple[Goal, ...]
 
 
-def run(rounds: int, names: Sequence[str]) -> dict[str, Any]:
-    """Measure the suites of these names, print their tables, return the figures."""
+def run(rounds: int, names: Sequence[str], dtypes: Sequence[str]) -> dict[str, Any]:
+    """Measure the suites of these names in these precisions, print their tables, return the figures."""
     console = Console(width=TABLE_WIDTH)
-    peaks = {name: matmul_peak(dtype) for name, dtype in DTYPES.items()}
+    peaks = {name: matmul_peak(DTYPES[name]) for name in dtypes}
     figures = {}
     for name in names:
         suite = SUITES[name]
-        models = measure(list(suite.contenders()), suite.ways(), suite.batch, rounds, peaks)
+        chosen = [way for way in suite.ways() if way.dtype in dtypes]
+        models = measure(list(suite.contenders()), chosen, suite.batch, rounds, peaks)
         console.print(_table(models, suite.batch, rounds))
-        console.print(_goal_table(suite.goals, models))
-        goals = [goal._asdict() | {"measured": ratio(goal, models)} for goal in suite.goals]
-        figures[name] = {"models": models, "goals": goals}
+        goals = [goal for goal in suite.goals if goal.way in (None, *map(str, chosen))]
+        console.print(_goal_table(goals, models))
+        measured = [goal._asdict() | {"measured": ratio(goal, models)} for goal in goals]
+        figures[name] = {"models": models, "goals": measured}
     told = ", ".join(f"{name} {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items())
     console.print(
         f"Peak of the matrix product: {told}. In brackets the share of it, by the products of forward and backward, "
