@@ -1,15 +1,13 @@
 """The models that `bench model` compares.
 
-Of one skeleton: ours with attention and with LKCA, timm's ViT and vit-pytorch's. All read the mean of the tokens and
-drop nothing. Of the paper's sizes: LKCA and the ViT of as many parameters, and LKCA in the form that its authors
-published. They are what `conf/model` has, with stochastic depth.
+Of one skeleton: ours with attention and with a kernel per channel, timm's ViT and vit-pytorch's. All read the mean of
+the tokens and drop nothing. Of the paper's sizes: LKCA and the ViT of as many parameters, and LKCA in the form that its
+authors published. They are what `conf/model` has, with stochastic depth.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -28,7 +26,7 @@ SIZE = ("data=cifar100", "model.size=lee2021", "model.drop_path=0")
 """Overrides of the size of Lee et al. 2021, arXiv 2112.13492, on 32 x 32 images: 192 channels, 9 blocks, 12 heads, MLP
 ratio 2, 8 x 8 tokens."""
 
-OURS = {"attention": "ours, attention", "lkca": "ours, LKCA"}
+OURS = {"attention": "ours, attention", "lkca_depthwise": "ours, LKCA depthwise"}
 """Mixer -> name of the contender."""
 PEERS = ("timm", "vit-pytorch")
 PAPER = {"lkca_t": "vit_lite", "lkca_b": "vit_small"}
@@ -46,15 +44,12 @@ class Contender(NamedTuple):
 
 
 def contenders(size: Sequence[str] = SIZE) -> Iterator[Contender]:
-    """All of them, less a peer that is not installed, about which there is a line on stderr."""
-    for mixer in OURS:
-        yield _ours(mixer, size)
+    """All of one skeleton."""
+    for mixer, name in OURS.items():
+        yield _made(name, [*size, f"model/mixer={mixer}"])
     derived = compose([*size, "model/mixer=attention"], SPECS).derived
     assert isinstance(derived, VitDerived)
     for name, make in zip(PEERS, (_timm, _vit_pytorch), strict=True):
-        if importlib.util.find_spec(name.replace("-", "_")) is None:
-            print(f"lkca_exp: {name} is not installed, so it is not compared: pip install {name}", file=sys.stderr)
-            continue
         model = make(derived)
         count, flops = count_parameters(model), flops_per_image(model, derived)
         yield Contender(name, lambda batch, dtype, make=make: make(derived), count, flops)  # type: ignore[misc]
@@ -94,10 +89,6 @@ def _publish(model: nn.Module) -> None:
     assert isinstance(model, VisionTransformer)
     for block in model.blocks:
         block.mixer = PublishedLkca(block.get_submodule("mixer"))  # type: ignore[arg-type]
-
-
-def _ours(mixer: str, size: Sequence[str]) -> Contender:
-    return _made(OURS[mixer], [*size, f"model/mixer={mixer}"])
 
 
 def _made(name: str, overrides: Sequence[str], change: Callable[[nn.Module], None] | None = None) -> Contender:

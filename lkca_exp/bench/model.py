@@ -1,5 +1,5 @@
-"""Whole models in training: ours with attention and with LKCA beside the ViT of timm and that of vit-pytorch, and the
-models of the paper beside LKCA as it was published.
+"""Whole models in training: ours with attention and with a kernel per channel beside the ViT of timm and that of
+vit-pytorch, and the models of the paper beside LKCA as it was published.
 
 A step is forward, backward and AdamW on one batch of random images of 32 x 32 pixels; what a run does beside that is
 left out. Every model takes it in fp32 and in bf16 autocast, those of one skeleton also compiled. All take turns, so
@@ -54,7 +54,7 @@ class Goal(NamedTuple):
 
 GOALS = (
     Goal(OURS["attention"], PEERS, 1.0, 1.0),
-    Goal(OURS["lkca"], (OURS["attention"], *PEERS), 2.0, 2.5),
+    Goal(OURS["lkca_depthwise"], (OURS["attention"], *PEERS), 2.0, 2.5),
 )
 PAPER_GOALS = tuple(
     Goal(lkca, (other,), must, stretch, way)
