@@ -23,7 +23,7 @@ PUBLISHED = Path(__file__).parents[1] / "experiments" / "published_results.csv"
 PAPERS_DATA = ("cifar10", "cifar100", "svhn", "tiny_imagenet")
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 
-FAST = 2
+FAST = 1
 """Jobs of each experiment that the fast tests try; the slow one tries those of another kind."""
 
 
