@@ -20,7 +20,7 @@ from lkca_exp.sweep.jobs import jobs_of
 CHECKOUT = Path(__file__).parents[1]
 HOMES = sorted(path.parent for path in (CHECKOUT / ROOT).glob("*/README.md"))
 NAMES = [home.name for home in HOMES]
-LARGE = ("paper_classification", "model_size")
+LARGE = ("paper_classification", "paper_sizes", "paper_baseline", "model_size")
 
 
 def readme(name: str) -> str:
@@ -95,7 +95,7 @@ def test_the_commands_for_the_papers_table_are_sweeps_of_it():
     text = (CHECKOUT / ROOT / "paper_classification" / "running.md").read_text().replace("\\\n", "")
     lines = re.findall(r"^python -m lkca_exp -m (.*)$", text, re.MULTILINE)
     assert len(lines) == 5
-    few = ["data=cifar10", "seed=0"]
+    few = ["data=cifar10", "seed=0", "model=lkca_b,vit_small"]
     table = {one.id for one in jobs_of(["+experiment=paper_classification", *few]).unique}
     for words in map(shlex.split, lines):
         kept = [

@@ -58,7 +58,7 @@ def test_the_overrides_of_the_tables_exist(job, override):
     key, _, value = override.partition("=")
     assert key in README
     assert value in README or value == "elsewhere"
-    job(override)
+    job(override, *["epochs=30"] * override.startswith("recipe="))
 
 
 def test_the_commands_of_the_table_exist(cli):

@@ -25,16 +25,17 @@ log = logging.getLogger(__name__)
 
 def build_model(model: ModelConfig, derived: Derived, seed: int = 0) -> nn.Module:
     """A model with fresh weights. Those of our own follow from `seed` and each parameter's name, so that equal parts of
-    two models start alike; those of other packages' models from `seed` and the order in which they are drawn.
+    two models start alike; those of other packages' models from `seed` and the order in which they are drawn. The
+    global generator is left as it was.
 
     Raises:
         ConfigError: if timm or vit-pytorch cannot build what is asked of it.
     """
-    if isinstance(model, VitConfig):
-        assert isinstance(derived, VitDerived)
-        return _build_vit(model, derived, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if isinstance(model, VitConfig):
+            assert isinstance(derived, VitDerived)
+            return _build_vit(model, derived, seed)
         if isinstance(model, TimmConfig):
             return build_timm_model(model, derived)
         assert isinstance(model, VitPytorchConfig)

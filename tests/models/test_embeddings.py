@@ -17,6 +17,7 @@ from lkca_exp.config.schema import GROUP_SCHEMAS
 from lkca_exp.models.embeddings import EMBEDDINGS
 from lkca_exp.models.embeddings.convolution import ConvolutionEmbedding
 from lkca_exp.models.embeddings.shifted import ShiftedEmbedding
+from lkca_exp.models.layers.initial import draw_weights
 
 
 def images(height: int, width: int, channels: int = 3) -> Tensor:
@@ -82,7 +83,9 @@ def test_one_layer_of_the_tokenizer_by_hand() -> None:
 
 
 def test_convolutions_start_kaiming_normal() -> None:
-    first, second = ConvolutionEmbedding((8, 8), 4, channels=3, width=256, kernel_size=3).parameters()
+    embed = ConvolutionEmbedding((8, 8), 4, channels=3, width=256, kernel_size=3)
+    draw_weights(embed, "xavier_uniform", seed=0)
+    first, second = embed.parameters()
     for weight in (first, second):
         assert weight.std().item() == pytest.approx((2 / (weight.shape[1] * 9)) ** 0.5, rel=0.05)
 

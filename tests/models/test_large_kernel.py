@@ -77,6 +77,11 @@ def run(case: Case, backend: str, dtype: torch.dtype = torch.float64) -> tuple[T
     return mixed.detach(), to_tokens, to_kernel
 
 
+def bfloat16_tolerance(backend: str) -> float:
+    """The convolution is torch's, which sums in bfloat16 on a processor without instructions for it."""
+    return 1e-2 if backend != "convolution" or torch.ops.mkldnn._is_mkldnn_bf16_supported() else 2e-2
+
+
 def assert_close(results: tuple[Tensor, ...], references: tuple[Tensor | np.ndarray, ...], tolerance: float) -> None:
     """Errors are measured against the largest value of the reference."""
     for result, reference in zip(results, references, strict=True):
@@ -111,10 +116,9 @@ def test_a_full_kernel_of_a_real_size(backend: str, num_kernels: int) -> None:
 
 @pytest.mark.parametrize("backend", COMPUTED)
 @pytest.mark.parametrize("num_kernels", [8, 4, 1])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 1e-2)])
-def test_lower_precision_errs_by_its_rounding(
-    backend: str, num_kernels: int, dtype: torch.dtype, tolerance: float
-) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_lower_precision_errs_by_its_rounding(backend: str, num_kernels: int, dtype: torch.dtype) -> None:
+    tolerance = 2e-6 if dtype == torch.float32 else bfloat16_tolerance(backend)
     case = make_case(batch=4, grid=(6, 6), channels=8, num_kernels=num_kernels, side=11)
     results = run(case, backend, dtype)
     assert {result.dtype for result in results} == {dtype}
@@ -128,7 +132,7 @@ def test_autocast_computes_in_bfloat16_and_keeps_float32_gradients(backend: str,
     with torch.autocast("cpu", torch.bfloat16):
         results = run(case, backend, torch.float32)
     assert [result.dtype for result in results] == [torch.bfloat16, torch.float32, torch.float32]
-    assert_close(results, run(case, "toeplitz"), tolerance=1e-2)
+    assert_close(results, run(case, "toeplitz"), bfloat16_tolerance(backend))
 
 
 @pytest.mark.parametrize("backend", COMPUTED)

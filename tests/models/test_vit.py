@@ -137,7 +137,7 @@ def test_stochastic_depth_is_as_configured(schedule: str, rates: list[float], bu
 
 
 def test_stochastic_depth_acts_in_training_only(build: Callable[..., Any]) -> None:
-    model = build("lkca", drop_path=0.9)
+    model = build("lkca_depthwise", drop_path=0.5)
     assert not torch.equal(model.train()(digits(8)), model.train()(digits(8)))
     assert torch.equal(model.eval()(digits(8)), model.eval()(digits(8)))
 
