@@ -7,6 +7,7 @@ import time
 import torch
 
 MOST_SECONDS = 1.0
+"""After which no further repeat begins."""
 
 
 def matmul_peak(dtype: torch.dtype = torch.float32, side: int = 2048, repeats: int = 9) -> float:
