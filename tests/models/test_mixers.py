@@ -224,13 +224,24 @@ def test_lkca_has_one_kernel_per(sharing: str, num_heads: int | None, num_kernel
     assert {name: tuple(p.shape) for name, p in mixer.named_parameters()} == {"kernel": (num_kernels, 9, 9)}
 
 
-def test_lkca_projects_before_and_after_the_kernel() -> None:
-    mixer, bare = make_lkca(projections=True).double(), make_lkca().double()
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("value_bias", [True, False])
+@pytest.mark.parametrize("sharing", ["channel", "head", "all"])
+def test_lkca_projects_before_and_after_the_kernel(sharing: str, value_bias: bool, training: bool) -> None:
+    choice = {"sharing": sharing, "num_heads": 2}
+    mixer = make_lkca(**choice, projections=True, value_bias=value_bias).double().train(training)
+    bare = make_lkca(**choice).double()
     bare.kernel = mixer.kernel
-    tokens = normal(2, GRID[0] * GRID[1], WIDTH)
-    value, output = mixer.value.state_dict(), mixer.output.state_dict()
-    expected = bare(tokens @ value["weight"].T + value["bias"]) @ output["weight"].T + output["bias"]
-    torch.testing.assert_close(mixer(tokens), expected, rtol=1e-12, atol=1e-12)
+    tokens = normal(2, GRID[0] * GRID[1], WIDTH).requires_grad_()
+    value, output = dict(mixer.value.named_parameters()), mixer.output
+    values = tokens @ value["weight"].T + value.get("bias", 0)
+    expected = bare(values) @ output.weight.T + output.bias
+    actual = mixer(tokens)
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)
+    leaves = [tokens, *mixer.parameters()]
+    gradients = [torch.autograd.grad(mixed.square().sum(), leaves) for mixed in (actual, expected)]
+    for gradient, value in zip(*gradients, strict=True):
+        torch.testing.assert_close(gradient, value, rtol=1e-11, atol=1e-11)
 
 
 def test_lkca_starts_at_zero_and_learns_from_there() -> None:

@@ -114,11 +114,12 @@ def test_a_vit_computes_what_vit_pytorchs_does(name: str) -> None:
     assert_same_logits(model, reference.double().eval(), weights)
 
 
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("view", ["convolution", "attention", "auto"])
 @pytest.mark.parametrize("name", ["lkca_t", "lkca_b"])
-def test_lkca_is_the_authors_definition(name: str, view: str) -> None:
+def test_lkca_is_the_authors_definition(name: str, view: str, training: bool) -> None:
     """Logits, and gradients to all parameters and to the images."""
-    model = build(name, f"model.mixer.view={view}")[0].double().eval()
+    model = build(name, f"model.mixer.view={view}", "model.drop_path=0")[0].double().train(training)
     random = torch.Generator().manual_seed(0)
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.2, generator=random)

@@ -169,7 +169,7 @@ def test_a_fast_run_is_two_batches_of_one_epoch(job):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_it_learns(job, precision):
     _, record = trained(
-        job, "data.fraction=1", "epochs=8", "optim.lr=0.005", f"precision={precision}", "protocol=final"
+        job, "data.fraction=1", "epochs=16", "optim.lr=0.01", f"precision={precision}", "protocol=final"
     )
     assert record["metrics"]["test/top1"] > 0.75
 

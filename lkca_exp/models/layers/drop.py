@@ -10,6 +10,7 @@ the images of all processes and keeps its share, as it does with the images them
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from lkca_exp.data.loader import Share
@@ -34,11 +35,17 @@ class Drop(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """(B, ...) -> (B, ...)."""
-        if not self.active:
-            return values
+        return values * self._mask(values) if self.active else values
+
+    def add(self, tokens: Tensor, branch: Tensor) -> Tensor:
+        """tokens + self(branch), both (B, ...), in one pass over them and in the higher of their precisions."""
+        branch = branch.to(torch.promote_types(tokens.dtype, branch.dtype))  # adding bfloat16 to float32 is slow
+        return torch.addcmul(tokens, branch, self._mask(branch)) if self.active else tokens + branch
+
+    def _mask(self, values: Tensor) -> Tensor:
         batch, *rest = values.shape
         mask = values.new_empty(batch * self.share.world_size, *([1] * len(rest) if self.per_image else rest))
-        return values * (self.share.of(mask.bernoulli_(1 - self.rate)) / (1 - self.rate))
+        return self.share.of(mask.bernoulli_(1 - self.rate)) / (1 - self.rate)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:g}, per_image={self.per_image}"

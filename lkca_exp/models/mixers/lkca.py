@@ -13,6 +13,7 @@ Shapes: B batch, N = h*w tokens, C channels, G kernels (C, heads or 1), K kernel
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lkca_exp.config.derive import VitDerived
@@ -87,7 +88,20 @@ class Lkca(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""
-        return self.output(large_kernel_mix(self.value(tokens), self.kernel, self.grid, self.backend))
+        value, output = self.value, self.output
+        if self.training and len(self.kernel) == 1 and isinstance(value, nn.Linear) and isinstance(output, nn.Linear):
+            return self._mix(_apply_both(value, output, tokens)) + output.bias
+        return output(self._mix(value(tokens)))
+
+    def _mix(self, tokens: Tensor) -> Tensor:
+        return large_kernel_mix(tokens, self.kernel, self.grid, self.backend)
+
+
+def _apply_both(value: nn.Linear, output: nn.Linear, tokens: Tensor) -> Tensor:
+    """Both maps, but for the output's bias, as one: a kernel of all channels commutes with maps of channels, so that
+    (W (x W_v)) W_o is W (x (W_v W_o)). With more tokens than channels it halves the operations."""
+    bias = None if value.bias is None else output.weight @ value.bias
+    return F.linear(tokens, output.weight @ value.weight, bias)
 
 
 def _num_kernels(sharing: str, width: int, num_heads: int | None) -> int:
