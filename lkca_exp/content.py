@@ -7,14 +7,13 @@ they lie and whether they are packed, unpacked or copied.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import DataConfig
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.format import short
+from lkca_exp.runs.record import Record
 
 
 def with_content(job: Job) -> Job:
@@ -42,16 +41,15 @@ def content_of(data: DataConfig) -> str | None:
     return content(data)
 
 
-def check_content(record: Mapping[str, Any], data: DataConfig) -> None:
+def check_content(record: Record, data: DataConfig) -> None:
     """Make sure that `data` are what the run of this record was trained on; an older record does not say what that was.
 
     Raises:
         ConfigError: if they are not, or are gone.
     """
-    derived = record.get("derived", {})
-    if "data_content" not in derived:
+    if "data_content" not in record.derived:
         return
-    trained_on, now = derived["data_content"], content_of(data)
+    trained_on, now = record.derived["data_content"], content_of(data)
     if trained_on == now:
         return
     key, value = ("data.archive", data.archive) if data.archive else ("data.root", data.root)

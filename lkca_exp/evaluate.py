@@ -86,12 +86,12 @@ def stored(run: RunState) -> tuple[DictConfig, Path]:
         raise ConfigError("run", run.name, f"It is {run.state}: no record says what it was.")
     weights = run.folder / "weights.safetensors"
     if not weights.exists():
-        kept = run.record["config"]["keep"] != "none"
+        kept = run.record.config["keep"] != "none"
         rule = f"It is {run.state}, without weights." if kept else "Its weights were not kept (keep=none)."
         raise ConfigError("run", run.name, rule, "" if kept else "Train it again with keep=weights and force=true.")
-    cfg = restored(run.record["config"])
+    cfg = restored(run.record.config)
     cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
-    cfg.trainer.accelerator = "cpu" if run.record["device"]["accelerator"] == "cpu" else "auto"
+    cfg.trainer.accelerator = "cpu" if run.record.device["accelerator"] == "cpu" else "auto"
     return cfg, weights
 
 
@@ -149,10 +149,10 @@ def _measure(run: RunState, weights: Path, split: str, own: Job, other: Job) -> 
     from lkca_exp.training.device import take_up_threads
 
     assert run.record is not None
-    take_up_threads(run.record["device"])
+    take_up_threads(run.record.device)
     data = prepare(other.config)
     same_name = other.config.data.name == own.config.data.name
-    if same_name and data.content != run.record.get("derived", {}).get("data_content", data.content):
+    if same_name and data.content != run.record.derived.get("data_content", data.content):
         print(f"lkca_exp: these are not the files of {own.config.data.name} that it was trained on", file=sys.stderr)
     images = {"test": data.test, "validation": data.watched, "train": data.train}[split]
     assert images is not None

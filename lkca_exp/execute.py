@@ -52,7 +52,12 @@ SELECT = {"validation": "val/top1", "test": "test/top1", None: None}
 
 
 def execute(
-    config: Config, derived: Derived, directory: Path, data: RunData, callbacks: Sequence[pl.Callback] = ()
+    config: Config,
+    derived: Derived,
+    directory: Path,
+    record: records.Record,
+    data: RunData,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> dict[str, Any]:
     """Train, test and write the results into `directory`; returns the fields of the record that are known now.
 
@@ -60,13 +65,11 @@ def execute(
     """
     reset_peak_memory()
     model = build_model(config.model, derived, config.seed)
-    begun = records.read(directory)
-    assert begun is not None, f"no record in {directory}"
-    use_backend(model, begun["model"]["backend"])
-    if begun["model"].get("compiled"):  # a record from before there was a choice has no such entry
+    use_backend(model, record.model["backend"])
+    if record.model.get("compiled"):  # a record from before there was a choice has no such entry
         torch.compiler.reset()  # what earlier runs of this process compiled would count against torch's limit
         compile_model(model)
-    facts = begun["model"] | {
+    facts = record.model | {
         "parameters": count_parameters(model),
         "flops_per_image": flops_per_image(model, derived),
         "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),

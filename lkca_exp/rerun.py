@@ -51,8 +51,8 @@ def rerun(folder: Path, study: str | None = None) -> None:
     from lkca_exp.train import train
     from lkca_exp.training.device import take_up_threads
 
-    if run.record and run.record["device"]:
-        take_up_threads(run.record["device"])
+    if run.record and run.record.device:
+        take_up_threads(run.record.device)
     trained = train(job.config, job.derived) is not None
     now = _result(target) if trained else None
     if before and now:
@@ -67,14 +67,14 @@ def job_of(run: RunState, study: str | None = None) -> Job:
     """
     place, written = run.folder.absolute(), run.folder / "config.yaml"
     if run.record is not None:
-        settings = run.record["config"]
+        settings: Any = run.record.config
     elif written.exists():
         settings = OmegaConf.to_container(OmegaConf.load(written))
     else:
         raise ConfigError("run", run.name, "Neither run.json nor config.yaml says what it was.")
     cfg = restored(settings)
     if run.record is not None:
-        cfg.compile = run.record["model"].get("compiled", False)
+        cfg.compile = run.record.model.get("compiled", False)
     cfg.force, cfg.study, cfg.paths.runs = True, study or place.parent.name, str(_root(place))
     return checked(cfg, SPECS)
 
@@ -91,10 +91,8 @@ def compare(before: Result, now: Result) -> str:
 
 
 def _result(folder: Path) -> Result | None:
-    record = records.read(folder)
-    if record is None or record["status"] != "finished":
-        return None
-    return Result(read_rows(folder / "metrics.jsonl"), record["metrics"])
+    record = records.read_finished(folder)
+    return Result(read_rows(folder / "metrics.jsonl"), record.metrics) if record else None
 
 
 def _root(place: Path) -> Path:

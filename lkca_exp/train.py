@@ -65,40 +65,43 @@ def train(config: Config, derived: Derived) -> float | None:
         if done is not None:
             return done
         with _recorded(directory):
-            begin(config, derived, directory, data)
+            record = begin(config, derived, directory, data)
             run = _launch if config.trainer.devices > 1 else functools.partial(execute, data=data)
-            outcome = run(config, derived, directory)
-            record = records.end_attempt(directory, "finished", **outcome)
+            outcome = run(config, derived, directory, record)
+            record = records.end_attempt(directory, record, "finished", **outcome)
         if config.keep != "all":
             shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     log.info(
         "%s: test top-1 %.2f %% in %.1f s -> %s",
         directory.name,
-        100 * record["metrics"]["test/top1"],
-        record["timings"]["seconds"],
+        100 * record.metrics["test/top1"],
+        record.timings.seconds,
         directory,
     )
     return records.objective(record)
 
 
-def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> None:
+def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> records.Record:
     """Open the record, or the one that an interrupted or failed attempt left, and take up its way of computing."""
     record = records.read(directory)
-    if record is not None and record["status"] == "finished":
+    if isinstance(record, records.Record) and record.status == "finished":
         ledger.set_aside(directory)
         record = None
-    if record is None or record["id"] != identity(config, derived):
-        record = records.new_record(config, derived)
-        record["device"] = describe_device(config.trainer)
-        record["class_names"] = list(data.class_names)
-        record["model"] = _way_of_computing(config, derived, data)
-        record["warnings"] = list(data.warnings)
-        write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
+    if isinstance(record, records.Record) and record.id == identity(config, derived):
+        check_continues(directory.name, record.model, _device(config))
+        take_up_threads(record.device)
     else:
-        check_continues(directory.name, record["model"], _device(config))
-        take_up_threads(record["device"])
-    records.begin_attempt(directory, record, from_epoch=epochs_done(directory))
+        record = replace(
+            records.new_record(config, derived),
+            device=describe_device(config.trainer),
+            class_names=data.class_names,
+            model=_way_of_computing(config, derived, data),
+            warnings=data.warnings,
+        )
+        write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
+    record = records.begin_attempt(directory, record, from_epoch=epochs_done(directory))
     (directory / "checkpoints").mkdir(exist_ok=True)
+    return record
 
 
 def _way_of_computing(config: Config, derived: Derived, data: RunData) -> dict[str, Any]:
@@ -178,8 +181,10 @@ class _LogFile(logging.FileHandler):
 
 
 def _note_end(directory: Path, status: str, error: Exception | None = None) -> None:
+    record = records.read(directory)
     try:
-        records.end_attempt(directory, status, error)
+        if isinstance(record, records.Record):
+            records.end_attempt(directory, record, status, error)
     except OSError as problem:
         log.error("%s: %s, which its record cannot say: %s", directory.name, status, problem)
 
@@ -194,7 +199,7 @@ def _release(error: BaseException | None) -> None:
         torch.cuda.empty_cache()
 
 
-def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]:
+def _launch(config: Config, derived: Derived, directory: Path, record: records.Record) -> dict[str, Any]:
     """Train in several processes of this machine and return what the first one did; raise what one of them raised."""
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -213,7 +218,7 @@ def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]
     threads = max(torch.get_num_threads() // config.trainer.devices, 1)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return elastic_launch(settings, _worker)(config, derived, directory, threads, Path(folder))[0]
+            return elastic_launch(settings, _worker)(config, derived, directory, record, threads, Path(folder))[0]
         except ChildFailedError as failed:
             told = Path(folder, str(failed.get_first_failure()[0]))
             if not told.exists():  # it was killed
@@ -222,11 +227,13 @@ def _launch(config: Config, derived: Derived, directory: Path) -> dict[str, Any]
             raise error from RuntimeError(f"in one of {config.trainer.devices} processes:\n{trace}")
 
 
-def _worker(config: Config, derived: Derived, directory: Path, threads: int, errors: Path) -> dict[str, Any]:
+def _worker(
+    config: Config, derived: Derived, directory: Path, record: records.Record, threads: int, errors: Path
+) -> dict[str, Any]:
     """One process of a distributed run; what it raises stands in `errors`, under its rank."""
     torch.set_num_threads(threads)
     try:
-        return execute(config, derived, directory, prepare(config))
+        return execute(config, derived, directory, record, prepare(config))
     except Exception as error:
         (errors / os.environ["RANK"]).write_bytes(pickle.dumps((error, traceback.format_exc())))
         raise

@@ -23,7 +23,7 @@ from lkca_exp.config.job import compose
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.files import read_rows
-from lkca_exp.runs.record import read, run_directory
+from lkca_exp.runs.record import Record, read, run_directory
 from lkca_exp.train import train
 
 SECONDS_BETWEEN_KILLS = (0.05, 1.5)
@@ -74,7 +74,7 @@ def finish(folder: Path, overrides: list[str], kills: int) -> None:
     """Have the run end, and say where it is."""
     job = compose([*overrides, f"paths.runs={folder}"], SPECS)
     run = run_directory(job.config, job.derived)
-    assert not (run / "run.json").exists() or read(run) is not None, "the record is damaged"
+    assert not (run / "run.json").exists() or isinstance(read(run), Record), "the record is damaged"
     rows = len(read_rows(run / "metrics.jsonl"))
     assert start(folder, overrides, lambda: None) == 0
     print(json.dumps({"folder": str(run), "kills": kills, "rows": rows}), flush=True)

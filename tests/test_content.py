@@ -25,6 +25,7 @@ from lkca_exp.sweep.plan import plan
 from lkca_exp.train import train
 from tests.conftest import TINY
 from tests.data.published import write_svhn
+from tests.runs.conftest import change
 
 RUN = [*TINY, "data=svhn", "data.verify=false", "data.fraction=1", "model/mixer=attention", "epochs=1", "batch_size=8"]
 
@@ -60,8 +61,8 @@ def folder() -> Path:
 def test_the_record_says_what_was_read(folder, capsys):
     record = records.read(folder)
     job = composed()
-    assert record["derived"]["data_content"] == job.derived.data_content is not None
-    assert len(record["warnings"]) == 3
+    assert record.derived["data_content"] == job.derived.data_content is not None
+    assert len(record.warnings) == 3
     assert find(job.config, job.derived) == record
     runs(["show", str(folder)])
     assert re.search(rf"data.content +{job.derived.data_content[:12]}\s", capsys.readouterr().out)
@@ -94,7 +95,7 @@ def test_files_that_change_at_the_last_moment_are_what_the_record_says(folder):
     train(planned.config, planned.derived)
     assert not records.run_directory(planned.config, planned.derived).exists()
     (other,) = Path("runs/default").glob("*-s1-*")
-    assert records.read(other)["derived"]["data_content"] not in (planned.derived.data_content, None)
+    assert records.read(other).derived["data_content"] not in (planned.derived.data_content, None)
 
 
 def test_a_sweep_names_its_jobs_by_what_they_read(monkeypatch):
@@ -148,15 +149,15 @@ def test_it_is_trained_once_more_on_the_same_files_only(folder, monkeypatch, cap
 
 def test_a_run_on_the_published_set_is_not_trained_on_others(folder, monkeypatch):
     record = records.read(folder)
-    records.update(folder, derived=record["derived"] | {"data_content": None})
+    change(folder, derived=record.derived | {"data_content": None})
     with pytest.raises(ConfigError, match=r"trained on the published svhn; these files are others \(content"):
         rerun(folder)
 
 
 def test_an_older_record_does_not_say_what_it_was_trained_on(folder):
     record = records.read(folder)
-    derived = {key: value for key, value in record["derived"].items() if key != "data_content"}
-    records.update(folder, derived=derived)
+    derived = {key: value for key, value in record.derived.items() if key != "data_content"}
+    change(folder, derived=derived)
     content.check_content(records.read(folder), composed().config.data)
     assert evaluate(look(folder))["images"] == 30
 
@@ -171,7 +172,7 @@ def test_where_the_files_are_gone_the_record_stays_and_copies_serve(folder, monk
         with pytest.raises(ConfigError, match="which are not there"):
             command(folder)
     assert not Path("data").exists(), "nothing is downloaded in their place"
-    recorded = records.read(folder)["metrics"]["test/top1"]
+    recorded = records.read(folder).metrics["test/top1"]
     main([str(folder), "data.archive=copy"])
     printed = capsys.readouterr()
     assert f"30 images of svhn, test\ntop-1 {100 * recorded:.2f} %" in printed.out

@@ -45,7 +45,7 @@ def refused(capsys, *arguments: str) -> str:
 def test_a_run_s_own_test_comes_out_as_recorded(trained, overrides):
     folder = trained(*overrides)
     figures = evaluate(look(folder))
-    recorded = records.read(folder)["metrics"]
+    recorded = records.read(folder).metrics
     for name in ("top1", "top5", "loss", "calibration_error"):
         assert figures[name] == recorded[f"test/{name}"], name
     assert figures["images"] == len(np.load(folder / "predictions.npz")["labels"])
@@ -54,7 +54,7 @@ def test_a_run_s_own_test_comes_out_as_recorded(trained, overrides):
 def test_the_validation_split_is_the_one_that_chose_the_weights(trained):
     folder = trained()
     figures = evaluate(look(folder), "validation")
-    recorded = records.read(folder)["metrics"]
+    recorded = records.read(folder).metrics
     assert (figures["top1"], figures["loss"]) == (recorded["val/top1"], recorded["val/loss"])
 
 
@@ -67,7 +67,7 @@ def test_the_command_prints_and_writes_figures_and_changes_nothing(trained, caps
     folder = trained()
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     main([folder.name, "--split", "test", "data.verify=true", "--json", "figures.json"])
-    recorded = records.read(folder)["metrics"]
+    recorded = records.read(folder).metrics
     lines = capsys.readouterr().out.splitlines()[-2:]
     assert lines[0] == f"default/{folder.name}: 360 images of digits, test"
     assert lines[1].startswith(f"top-1 {100 * recorded['test/top1']:.2f} %, top-5 ")
@@ -136,7 +136,7 @@ def test_what_cannot_be_evaluated_is_refused(a_run, tmp_path, capsys):
 def test_a_run_without_weights_is_refused(trained, capsys):
     folder = trained("keep=none", "epochs=1")
     assert "not kept (keep=none)" in refused(capsys, folder)
-    change(folder, status="interrupted", config=records.read(folder)["config"] | {"keep": "weights"})
+    change(folder, status="interrupted", config=records.read(folder).config | {"keep": "weights"})
     assert "It is interrupted, without weights" in refused(capsys, folder)
     (folder / "run.json").write_text("{")
     assert "It is damaged" in refused(capsys, folder)

@@ -127,5 +127,5 @@ def trains(one: SweepJob, archives, tmp_path):
     job = with_content(compose(overrides, SPECS))
     train(job.config, job.derived)
     record = read(run_directory(job.config, job.derived))
-    assert record["status"] == "finished", one.overrides
-    assert bool(record["warnings"]) == (data in archives)
+    assert record.status == "finished", one.overrides
+    assert bool(record.warnings) == (data in archives)

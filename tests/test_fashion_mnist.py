@@ -18,7 +18,7 @@ needs_fashion_mnist = pytest.mark.skipif(
 def accuracy(tmp_path, *overrides: str) -> float:
     job = compose([*overrides, "logger=none", f"paths.runs={tmp_path}"], SPECS)
     train(job.config, job.derived)
-    return read(run_directory(job.config, job.derived))["metrics"]["test/top1"]
+    return read(run_directory(job.config, job.derived)).metrics["test/top1"]
 
 
 @needs_fashion_mnist

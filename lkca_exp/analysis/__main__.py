@@ -115,7 +115,7 @@ def of_runs(names: Sequence[str], root: Path, num_images: int, batch_sizes: Sequ
     for run in runs:
         try:
             files = analyse(run, num_images, again)
-            group = run.record and run.record["group"]
+            group = run.record and run.record.group
             if batch_sizes and group not in measured:
                 files += measure(run, batch_sizes, ROUNDS, again)
                 measured.add(group)

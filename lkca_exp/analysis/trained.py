@@ -76,7 +76,7 @@ def measure(run: RunState, batch_sizes: Sequence[int], rounds: int, again: bool)
         return []
     cfg, _ = stored(run)
     assert run.record is not None
-    take_up_threads(run.record["device"])
+    take_up_threads(run.record.device)
     (cost,) = efficiency.measure([checked(cfg, SPECS)], batch_sizes, rounds)
     file.parent.mkdir(exist_ok=True)
     write_json(file, efficiency.curves(cost))

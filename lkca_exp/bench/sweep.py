@@ -24,9 +24,8 @@ from rich.table import Table
 from lkca_exp.config.job import compose
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.files import write_json
 from lkca_exp.runs.identity import group, identity
-from lkca_exp.runs.record import read, run_directory
+from lkca_exp.runs.record import read_finished, run_directory, write
 
 FEW_EPOCHS, MANY_EPOCHS = 1, 6
 NUM_FINISHED, NUM_PLANNED = 200, 1000
@@ -74,9 +73,8 @@ def next_job(place: Path, rounds: int) -> float:
     """From one job's start to the next one's, less its training: what would be left of a run without epochs."""
     jobs = [f"epochs={FEW_EPOCHS},{MANY_EPOCHS}", f"seed=range({2 * rounds})", "study=cost"]
     _start(["-m", "lkca_exp", "-m", *jobs], place)
-    records = [record for path in (place / "runs" / "cost").glob("*/run.json") if (record := read(path.parent))]
-    records.sort(key=lambda record: record["timings"]["started"])
-    starts = [datetime.fromisoformat(record["timings"]["started"]) for record in records]
+    records = map(read_finished, (place / "runs" / "cost").iterdir())
+    starts = sorted(datetime.fromisoformat(record.timings.started) for record in records if record)
     seconds = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(starts)]
     # The first job of the process imports what the others find there.
     few, many = median(seconds[1 : 2 * rounds]), median(seconds[2 * rounds :])
@@ -88,14 +86,15 @@ def finished_jobs(place: Path) -> dict[str, float]:
     study, epochs = "study=finished", f"epochs={FEW_EPOCHS}"
     job = compose([study, epochs, f"paths.runs={place / 'runs'}"], SPECS)
     source = next((place / "runs" / "cost").glob("*-s0-*"))
-    record = read(source)
+    record = read_finished(source)
     assert record is not None
     for seed in range(NUM_FINISHED):
         config = dataclasses.replace(job.config, seed=seed)
         directory = run_directory(config, job.derived)
         shutil.copytree(source, directory)
         names = {"id": identity(config, job.derived), "group": group(config, job.derived), "study": "finished"}
-        write_json(directory / "run.json", record | names | {"seed": seed, "config": dataclasses.asdict(config)})
+        changes: dict[str, Any] = names | {"seed": seed, "config": dataclasses.asdict(config)}
+        write(directory, dataclasses.replace(record, **changes))
 
     def seconds(*words: str) -> float:
         started = time.perf_counter()

@@ -85,8 +85,8 @@ def lightning_loop(job: Job, data: RunData) -> float:
     """Seconds a step of a real run, in a folder that is thrown away."""
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
-        begin(job.config, job.derived, Path(folder), data)
-        execute(job.config, job.derived, Path(folder), data, callbacks=[watch])
+        record = begin(job.config, job.derived, Path(folder), data)
+        execute(job.config, job.derived, Path(folder), record, data, callbacks=[watch])
     return watch.seconds / watch.num_steps
 
 

@@ -23,7 +23,7 @@ from lkca_exp.report.figures.reach import reach_figures
 from lkca_exp.report.figures.seeds import seeds
 from lkca_exp.report.figures.styles import in_figures, styles
 from lkca_exp.report.read.extras import Extras, Picture, read_extras
-from lkca_exp.report.read.load import LeftOut, Run, load
+from lkca_exp.report.read.load import Run, load
 from lkca_exp.report.read.predictions import Predictions, read_predictions
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.read.reach import read_reach
@@ -34,6 +34,7 @@ from lkca_exp.report.tables.published import PublishedRow, published_table
 from lkca_exp.report.tables.reach import layer_table, reach_table
 from lkca_exp.report.tables.runs import RunRow, run_table
 from lkca_exp.report.tables.variants import variant_table
+from lkca_exp.runs.record import Damaged
 
 MOST_PICTURE_CHARACTERS = 8_000_000
 """Of all pictures in the page together."""
@@ -123,7 +124,7 @@ def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Publishe
 
 
 def work_out(
-    runs: Sequence[Run], left_out: Sequence[LeftOut], choice: Choice, published: Sequence[Published]
+    runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice, published: Sequence[Published]
 ) -> Content:
     """All that is to be said of these runs. Raises ValueError for a choice that fits none of them."""
     summary = summarise(runs, left_out, choice)

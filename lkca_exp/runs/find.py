@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.runs import record as records
 from lkca_exp.runs.format import RUN_FOLDER
+from lkca_exp.runs.record import Record, read
 
 MOST_NAMED = 5
 
@@ -107,8 +107,8 @@ def _fits(run: Path, text: str) -> bool:
     short_id = run.name.rpartition("-")[2]
     if short_id.startswith(text):
         return True
-    record = records.read(run) if text.startswith(short_id) else None
-    return record is not None and record["id"].startswith(text)
+    record = read(run) if text.startswith(short_id) else None
+    return isinstance(record, Record) and record.id.startswith(text)
 
 
 def _full_name(run: Path) -> str:

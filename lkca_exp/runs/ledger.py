@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.schema import Config
-from lkca_exp.runs import record as records
-from lkca_exp.runs.files import write_json
 from lkca_exp.runs.identity import identity
+from lkca_exp.runs.record import Record, objective, read_finished, run_directory, write
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +19,10 @@ RESULT_FILES = ("config.yaml", "metrics.jsonl", "predictions.npz", "weights.safe
 ANALYSIS = "analysis"
 
 
-def finished(directory: Path, id: str) -> dict[str, Any] | None:
+def finished(directory: Path, id: str) -> Record | None:
     """The record in `directory` if it has this identity and finished."""
-    record = records.read(directory)
-    return record if record and record["id"] == id and record["status"] == "finished" else None
+    record = read_finished(directory)
+    return record if record and record.id == id else None
 
 
 def finished_before(config: Config, derived: Derived) -> float | None:
@@ -31,42 +30,42 @@ def finished_before(config: Config, derived: Derived) -> float | None:
     record = find(config, derived)
     if record is None:
         return None
-    told = f"taken over from {record['reused_from']}" if record["reused_from"] else "finished before"
-    name = records.run_directory(config, derived).name
-    log.info("%s: %s, test top-1 %.2f %%", name, told, 100 * record["metrics"]["test/top1"])
-    return records.objective(record)
+    how = f"taken over from {record.reused_from}" if record.reused_from else "finished before"
+    name = run_directory(config, derived).name
+    log.info("%s: %s, test top-1 %.2f %%", name, how, 100 * record.metrics["test/top1"])
+    return objective(record)
 
 
-def find(config: Config, derived: Derived) -> dict[str, Any] | None:
+def find(config: Config, derived: Derived) -> Record | None:
     """The record of the run if it finished before, here or in another study, from where it is then taken over; None if
     it has to be trained."""
     if config.force:
         return None
-    directory, id = records.run_directory(config, derived), identity(config, derived)
+    directory, id = run_directory(config, derived), identity(config, derived)
     record = finished(directory, id)
     if record is None and (twin := find_twin(directory, id)):
-        return reuse(twin, directory)
+        return reuse(*twin, directory)
     return record
 
 
-def find_twin(directory: Path, id: str) -> Path | None:
-    """A finished run of the same identity under the same root: in another study, or under another label."""
+def find_twin(directory: Path, id: str) -> tuple[Path, Record] | None:
+    """A finished run of the same identity under the same root, in another study or under another label: its folder
+    and its record."""
     for candidate in sorted(directory.parents[1].glob(f"*/*-{id[:8]}")):
-        if candidate != directory and finished(candidate, id):
-            return candidate
+        if candidate != directory and (record := finished(candidate, id)):
+            return candidate, record
     return None
 
 
-def reuse(twin: Path, directory: Path) -> dict[str, Any]:
+def reuse(twin: Path, record: Record, directory: Path) -> Record:
     """Take over a finished run from another study: its files are linked, or copied where the disk has no links."""
-    record = records.read(twin)
-    assert record is not None
     directory.mkdir(parents=True, exist_ok=True)
     for name in (*RESULT_FILES, *(f"{ANALYSIS}/{path.name}" for path in sorted(twin.glob(f"{ANALYSIS}/*")))):
         if (twin / name).is_file():
             _link(twin / name, directory / name)
-    record |= {"study": directory.parent.name, "reused_from": record["reused_from"] or "/".join(twin.parts[-2:])}
-    write_json(directory / "run.json", record)
+    origin = record.reused_from or "/".join(twin.parts[-2:])
+    record = replace(record, study=directory.parent.name, reused_from=origin)
+    write(directory, record)
     return record
 
 

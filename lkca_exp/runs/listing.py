@@ -48,7 +48,7 @@ def table(runs: Sequence[RunState], *, wide: bool) -> Table:
         ("time", lambda run: clock(run.seconds) if run.record else ""),
     ]
     if wide:
-        columns.insert(2, ("seed", lambda run: str(run.record["seed"]) if run.record else ""))
+        columns.insert(2, ("seed", lambda run: str(run.record.seed) if run.record else ""))
     if any(run.state is State.RUNNING for run in runs):
         columns.append(("left", lambda run: "" if run.seconds_left is None else clock(run.seconds_left)))
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -69,7 +69,7 @@ def totals(runs: Sequence[RunState]) -> str:
     """
     count = Counter(run.state for run in runs)
     states = ", ".join(f"{count[state]} {state}" for state in State if count[state])
-    spent = sum(run.seconds for run in runs if run.record and not run.record["reused_from"])
+    spent = sum(run.seconds for run in runs if run.record and not run.record.reused_from)
     left = [run.seconds_left for run in runs if run.seconds_left is not None]
     told = [f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {states}", f"time {clock(spent)}"]
     return "; ".join([*told, f"the last of those running ends in about {clock(max(left))}"] if left else told)

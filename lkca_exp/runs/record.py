@@ -12,11 +12,13 @@ analysis/           how far the model's tokens look, layer by layer, and what `l
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
+import reprlib
 import socket
 import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,82 @@ from lkca_exp.runs.files import write_json
 from lkca_exp.runs.format import FORMAT
 
 STATUSES = ("running", "finished", "interrupted", "failed")
-NEEDED = {"id", "study", "label", "seed", "config", "metrics", "timings", "attempts", "error"}
-"""Without these a record tells nothing that can be worked with."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one process did on a run, from epoch `from_epoch` on. `ended` is None until it notes its end."""
+
+    started: str = ""
+    ended: str | None = None
+    status: str = "running"
+    from_epoch: int = 0
+    host: str = ""
+    pid: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a failed run raised."""
+
+    type: str
+    message: str
+    traceback: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.type, self.message) if part)
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Start of the first attempt, end of the last one, and the seconds that all of them took."""
+
+    started: str = ""
+    ended: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """run.json, in its order. Accuracies are fractions, times are in UTC (ISO 8601) and in seconds, memory is in bytes.
+
+    `status` is one of `STATUSES`; where a reader finds that the process is gone, "killed". `config` and `derived` are
+    as `dataclasses.asdict` gives them. `extra` holds entries that this version does not know, to be written again.
+    """
+
+    id: str
+    group: str
+    study: str
+    label: str
+    seed: int
+    status: str = "running"
+    numerics: int = identity.NUMERICS
+    command: str = ""
+    config: dict[str, Any]
+    derived: dict[str, Any] = field(default_factory=dict)
+    selected_on: str | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    speed: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+    timings: Timings = Timings()
+    versions: dict[str, Any] = field(default_factory=dict)
+    git: dict[str, Any] = field(default_factory=dict)
+    device: dict[str, Any] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
+    error: Failure | None = None
+    class_names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    reused_from: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A run folder whose record cannot be used, and why."""
+
+    folder: Path
+    reason: str
 
 
 def run_directory(config: Config, derived: Derived) -> Path:
@@ -64,97 +140,88 @@ def selected_on(config: Config) -> str | None:
     return None
 
 
-def objective(record: dict[str, Any]) -> float:
+def objective(record: Record) -> float:
     """The metric that a sweeper may tune: on validation where there is one, on test otherwise."""
-    metrics = record["metrics"]
-    return metrics.get("val/top1", metrics["test/top1"])
+    return record.metrics.get("val/top1", record.metrics["test/top1"])
 
 
-def read(directory: Path) -> dict[str, Any] | None:
-    """The record in a folder, or None where there is no readable one."""
+def read(folder: Path) -> Record | Damaged | None:
+    """The record in a folder; None where there is no run.json."""
     try:
-        record = json.loads((directory / "run.json").read_text())
-    except (OSError, ValueError):
+        return _record(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        return None
-    return record if record.get("status") in STATUSES and record.keys() >= NEEDED else None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return Damaged(folder, f"run.json is damaged: {error}")
+    except (OSError, ValueError, RecursionError) as error:
+        return Damaged(folder, str(error) or type(error).__name__)
 
 
-def new_record(config: Config, derived: Derived) -> dict[str, Any]:
-    """What is known before training. Accuracies are fractions, times in seconds, memory in bytes."""
-    return {
-        "format": FORMAT,
-        "id": identity.identity(config, derived),
-        "group": identity.group(config, derived),
-        "study": config.study,
-        "label": identity.label(config, derived),
-        "seed": config.seed,
-        "status": "running",
-        "numerics": identity.NUMERICS,
-        "command": command_line(),
-        "config": dataclasses.asdict(config),
-        "derived": dataclasses.asdict(derived),
-        "selected_on": selected_on(config),
-        "metrics": {},
-        "model": {},
-        "speed": {},
-        "memory": {},
-        "timings": {"started": now(), "ended": None, "seconds": 0.0},
-        "versions": versions(),
-        "git": git_state(),
-        "device": {},
-        "attempts": [],
-        "error": None,
-        "class_names": [],
-        "warnings": [],
-        "reused_from": None,
-    }
+def read_finished(folder: Path) -> Record | None:
+    """The record in a folder, if it is that of a finished run."""
+    record = read(folder)
+    return record if isinstance(record, Record) and record.status == "finished" else None
 
 
-def update(directory: Path, **fields: Any) -> dict[str, Any]:
-    """Change fields of the record in `directory` and return it whole."""
-    record = read(directory)
-    assert record is not None, f"no record in {directory}"
-    record.update(fields)
-    write_json(directory / "run.json", record)
+def write(folder: Path, record: Record) -> None:
+    """Replace run.json in a folder."""
+    entries = asdict(record)
+    extra = entries.pop("extra")
+    write_json(folder / "run.json", {"format": FORMAT} | entries | extra)
+
+
+def new_record(config: Config, derived: Derived) -> Record:
+    """What is known before training."""
+    return Record(
+        id=identity.identity(config, derived),
+        group=identity.group(config, derived),
+        study=config.study,
+        label=identity.label(config, derived),
+        seed=config.seed,
+        command=command_line(),
+        config=asdict(config),
+        derived=asdict(derived),
+        selected_on=selected_on(config),
+        timings=Timings(started=now(), seconds=0.0),
+        versions=versions(),
+        git=git_state(),
+    )
+
+
+def begin_attempt(folder: Path, record: Record, from_epoch: int) -> Record:
+    """Write that this process now works on the run, from `from_epoch` on, and return the record as written."""
+    attempt = Attempt(started=now(), from_epoch=from_epoch, host=socket.gethostname(), pid=os.getpid())
+    record = replace(record, status="running", error=None, attempts=(*with_killed(record.attempts), attempt))
+    write(folder, record)
     return record
 
 
-def begin_attempt(directory: Path, record: dict[str, Any], from_epoch: int) -> None:
-    """Note that this process now works on the run, from `from_epoch` on."""
-    attempt = {
-        "started": now(),
-        "ended": None,
-        "status": "running",
-        "from_epoch": from_epoch,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-    }
-    record = record | {"status": "running", "error": None, "attempts": [*with_killed(record["attempts"]), attempt]}
-    write_json(directory / "run.json", record)
-
-
-def with_killed(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_killed(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
     """The attempts of a run that nobody holds: one that did not note its end was killed."""
-    return [a if a["ended"] else a | {"status": "killed"} for a in attempts]
+    return tuple(attempt if attempt.ended else replace(attempt, status="killed") for attempt in attempts)
 
 
-def end_attempt(directory: Path, status: str, error: BaseException | None = None, **fields: Any) -> dict[str, Any]:
-    """Note how it ended: "finished", "failed" or "interrupted"."""
-    record = read(directory)
-    assert record is not None, f"no record in {directory}"
+def end_attempt(
+    folder: Path, record: Record, status: str, error: BaseException | None = None, **changes: Any
+) -> Record:
+    """Write how the latest attempt ended ("finished", "failed" or "interrupted") and other changes of the record;
+    return it as written."""
     ended = now()
-    attempts = record["attempts"]
-    attempts[-1] |= {"ended": ended, "status": status}
-    seconds = sum(_seconds(a["started"], a["ended"]) for a in attempts if a["ended"])
-    timings = record["timings"] | {"ended": ended, "seconds": round(seconds, 3)}
-    told = error and {
-        "type": type(error).__name__,
-        "message": "; ".join([str(error), *getattr(error, "__notes__", [])]),
-        "traceback": "".join(traceback.format_exception(error)),
-    }
-    return update(directory, status=status, attempts=attempts, timings=timings, error=told, **fields)
+    attempts = (*record.attempts[:-1], replace(record.attempts[-1], ended=ended, status=status))
+    seconds = sum(_seconds(attempt.started, attempt.ended) for attempt in attempts if attempt.ended)
+    failure = (
+        None
+        if error is None
+        else Failure(
+            type=type(error).__name__,
+            message="; ".join([str(error), *getattr(error, "__notes__", [])]),
+            traceback="".join(traceback.format_exception(error)),
+        )
+    )
+    timings = replace(record.timings, ended=ended, seconds=round(seconds, 3))
+    record = replace(record, status=status, attempts=attempts, timings=timings, error=failure, **changes)
+    write(folder, record)
+    return record
 
 
 def now() -> str:
@@ -164,3 +231,65 @@ def now() -> str:
 
 def _seconds(started: str, ended: str) -> float:
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
+
+
+_REQUIRED = {
+    "label": str,
+    "id": str,
+    "group": str,
+    "study": str,
+    "seed": int,
+    "status": str,
+    "numerics": int,
+    "config": dict,
+    "metrics": dict,
+    "timings": dict,
+    "attempts": list,
+}
+_MAPPINGS = ("derived", "model", "speed", "memory", "versions", "git", "device")
+_TEXTS = ("class_names", "warnings")
+
+
+def _record(content: object) -> Record:
+    """The record that a parsed run.json holds; what is optional and has an odd value is at its default.
+
+    Raises:
+        ValueError: if it is of another format, or lacks what every record has.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("run.json holds no record")
+    entries = dict(content)
+    if (given := entries.pop("format", None)) != FORMAT:
+        raise ValueError(f"run.json has format {reprlib.repr(given)}; this version reads {FORMAT}")
+    for name, kind in _REQUIRED.items():
+        if not isinstance(entries.get(name), kind):
+            raise ValueError(f"run.json has {reprlib.repr(entries.get(name))} for {name}, not a {kind.__name__}")
+    if entries["status"] not in STATUSES:
+        raise ValueError(f"run.json has {reprlib.repr(entries['status'])} for status")
+    own = {known.name: entries.pop(known.name) for known in fields(Record) if known.name in entries}
+    own |= {name: own[name] if isinstance(own.get(name), dict) else {} for name in _MAPPINGS}
+    own |= {name: tuple(map(_text, own[name])) if isinstance(own.get(name), list) else () for name in _TEXTS}
+    own["command"], own["timings"] = _text(own.get("command")), _timings(own["timings"])
+    own["attempts"] = tuple(_attempt(attempt) for attempt in own["attempts"] if isinstance(attempt, dict))
+    own["error"] = _failure(own.get("error"))
+    return Record(**own, extra=entries)
+
+
+def _timings(timings: Mapping[str, Any]) -> Timings:
+    seconds, ended = timings.get("seconds"), timings.get("ended")
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return Timings(_text(timings.get("started")), ended and _text(ended), seconds if is_number else None)
+
+
+def _attempt(attempt: Mapping[str, Any]) -> Attempt:
+    return Attempt(**{known.name: attempt[known.name] for known in fields(Attempt) if known.name in attempt})
+
+
+def _failure(error: object) -> Failure | None:
+    if isinstance(error, Mapping):
+        return Failure(*(_text(error.get(key)) for key in ("type", "message", "traceback")))
+    return Failure("", _text(error), "") if error else None
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -16,6 +16,7 @@ from lkca_exp.config.schema import GROUP_SCHEMAS, schema_of
 from lkca_exp.runs.format import flatten, short
 from lkca_exp.runs.ledger import ANALYSIS
 from lkca_exp.runs.listing import clock
+from lkca_exp.runs.record import Attempt, Record
 from lkca_exp.runs.state import RunState, State
 
 RESULTS = ("metrics", "model", "speed", "memory")
@@ -31,17 +32,19 @@ def print_run(run: RunState, defaults: Mapping[str, Any], console: Console) -> N
         config = _settings(record)
         defaults = with_options(defaults, config)
         other = {key: value for key, value in config.items() if key not in defaults or value != defaults[key]}
-        _section(console, "", {key: [str(record[key])] for key in ("id", "command", "reused_from") if record[key]})
+        head = {key: getattr(record, key) for key in ("id", "command", "reused_from")}
+        _section(console, "", {key: [value] for key, value in head.items() if value})
         _section(console, "configuration, where it is not the default", _one(other))
-        for part in (*RESULTS, "timings"):
-            _section(console, part, _one(record[part]))
-        _section(console, "attempts", {str(n): [_attempt(a)] for n, a in enumerate(record["attempts"], 1)})
+        for part in RESULTS:
+            _section(console, part, _one(getattr(record, part)))
+        _section(console, "timings", _one(vars(record.timings)))
+        _section(console, "attempts", {str(n): [_attempt(a)] for n, a in enumerate(record.attempts, 1)})
         for part in ("device", "git", "versions"):
-            _section(console, part, _one(record[part]))
-        _section(console, "warnings", {str(n): [told] for n, told in enumerate(record["warnings"], 1)})
-        if record["error"]:
+            _section(console, part, _one(getattr(record, part)))
+        _section(console, "warnings", {str(n): [warning] for n, warning in enumerate(record.warnings, 1)})
+        if record.error:
             console.print(Text("error", style="bold"))
-            console.print(Text(record["error"]["traceback"]), soft_wrap=True)
+            console.print(Text(record.error.traceback), soft_wrap=True)
     sizes = {path.relative_to(run.folder): path.stat().st_size for path in files(run.folder)}
     _section(console, "files, bytes", {str(name): [f"{size:,}"] for name, size in sizes.items()})
 
@@ -49,16 +52,16 @@ def print_run(run: RunState, defaults: Mapping[str, Any], console: Console) -> N
 def print_difference(left: RunState, right: RunState, console: Console) -> None:
     """Two runs side by side: their results, and what differs of the rest."""
     runs = (left, right)
-    records = [run.record or {} for run in runs]
+    records = [run.record for run in runs]
     head = {"": [run.name for run in runs], "state": [standing(run) for run in runs]}
     _section(console, "", head | {"time": [clock(run.seconds) for run in runs]})
     for part in RESULTS:
-        _section(console, part, _beside(record.get(part, {}) for record in records))
+        _section(console, part, _beside(_part(record, part) for record in records))
     _section(console, "configuration", _differing(map(_settings, records)))
-    code = [{"numerics": record.get("numerics")} | record.get("git", {}) for record in records]
+    code = [{"numerics": record and record.numerics} | _part(record, "git") for record in records]
     _section(console, "code", _differing(code))
     for part in ("device", "versions"):
-        _section(console, part, _differing(record.get(part, {}) for record in records))
+        _section(console, part, _differing(_part(record, part) for record in records))
 
 
 def standing(run: RunState) -> str:
@@ -104,16 +107,20 @@ def written(key: str, value: Any) -> str:
     return show(value)
 
 
-def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
+def _part(record: Record | None, name: str) -> dict[str, Any]:
+    return {} if record is None else getattr(record, name)
+
+
+def _settings(record: Record | None) -> dict[str, Any]:
     """The configuration, with the content of data files that are not the published ones."""
-    settings, content = flatten(record.get("config", {})), record.get("derived", {}).get("data_content")
+    settings, content = flatten(_part(record, "config")), _part(record, "derived").get("data_content")
     return settings if content is None else settings | {"data.content": short(content)}
 
 
-def _attempt(attempt: Mapping[str, Any]) -> str:
-    until = f" to {attempt['ended']}" if attempt["ended"] else ""
-    where = f"process {attempt['pid']} on {attempt['host']}"
-    return f"{attempt['status']}: from epoch {attempt['from_epoch']}, {attempt['started']}{until}, {where}"
+def _attempt(attempt: Attempt) -> str:
+    until = f" to {attempt.ended}" if attempt.ended else ""
+    where = f"process {attempt.pid} on {attempt.host}"
+    return f"{attempt.status}: from epoch {attempt.from_epoch}, {attempt.started}{until}, {where}"
 
 
 def _one(values: Mapping[str, Any]) -> Rows:

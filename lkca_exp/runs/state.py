@@ -9,9 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.lock import is_held
+from lkca_exp.runs.record import Damaged, Record, read, with_killed
 
 
 class State(StrEnum):
@@ -38,7 +38,7 @@ class RunState:
 
     folder: Path
     state: State
-    record: dict[str, Any] | None
+    record: Record | None
     epochs_done: int = 0
     epochs: int = 0
     seconds: float = 0.0
@@ -52,13 +52,13 @@ class RunState:
     @property
     def top1(self) -> float | None:
         """Test top-1 accuracy, a fraction; None as long as there is none."""
-        return self.record["metrics"].get("test/top1") if self.record else None
+        return self.record.metrics.get("test/top1") if self.record else None
 
     @property
     def error(self) -> str:
         """Type and first line of what a failed run raised; else empty."""
-        told = self.record and self.record["error"]
-        return f"{told['type']}: {told['message']}".splitlines()[0] if told else ""
+        lines = str(self.record.error).splitlines() if self.record and self.record.error else []
+        return lines[0] if lines else ""
 
 
 def judge(said: State, held: bool) -> State:
@@ -70,27 +70,35 @@ def judge(said: State, held: bool) -> State:
     return State.KILLED if said is State.RUNNING else said
 
 
+def snapshot(folder: Path) -> tuple[Record | Damaged | None, bool]:
+    """The record in `folder` and whether a process holds the run, both of one moment; of a run that nobody holds any
+    more the record says that it was killed."""
+    record, held = read(folder), False
+    while not (isinstance(record, Record) and record.status == "finished"):
+        held = is_held(folder)
+        if held or (again := read(folder)) == record:
+            break
+        record = again  # it began or ended between the two reads
+    if isinstance(record, Record) and record.status == "running" and not held:
+        record = replace(record, status="killed", attempts=with_killed(record.attempts))
+    return record, held
+
+
 def look(folder: Path) -> RunState:
     """The state of the run in `folder`, which need not exist; writes nothing."""
-    read = _read(folder)
-    while not (held := is_held(folder)) and (again := _read(folder)) != read:
-        read = again  # it began or ended between the two looks
-    said, record = read
-    state = judge(said, held)
-    if record is None:
-        return RunState(folder, state, None)
-    epochs = planned_epochs(record["config"])
-    seconds = record["timings"]["seconds"]
+    record, held = snapshot(folder)
+    if not isinstance(record, Record):
+        return RunState(folder, judge(State.NEW if record is None else State.DAMAGED, held), None)
+    state = judge(State(record.status), held)
+    epochs, seconds = planned_epochs(record.config), record.timings.seconds or 0.0
     if state is State.FINISHED:
         return RunState(folder, state, record, epochs, epochs, seconds)
     try:
         done = epochs_done(folder)
     except ValueError:
         return RunState(folder, State.DAMAGED, None)
-    if state is State.KILLED:
-        record = record | {"status": "killed", "attempts": records.with_killed(record["attempts"])}
     run = RunState(folder, state, record, done, epochs, seconds)
-    return _timed(run, time.time()) if state in (State.RUNNING, State.KILLED) else run
+    return _timed(run, record, time.time()) if state in (State.RUNNING, State.KILLED) else run
 
 
 def epochs_done(folder: Path) -> int:
@@ -110,23 +118,14 @@ def planned_epochs(config: dict[str, Any]) -> int:
     return 1 if config["trainer"]["fast_run"] else config["epochs"]
 
 
-def _read(folder: Path) -> tuple[State, dict[str, Any] | None]:
-    """What the record says, and the record."""
-    record = records.read(folder)
-    if record is None:
-        return (State.DAMAGED if (folder / "run.json").exists() else State.NEW), None
-    return State(record["status"]), record
-
-
-def _timed(run: RunState, now: float) -> RunState:
+def _timed(run: RunState, record: Record, now: float) -> RunState:
     """A run with the time of an attempt that has noted no end, and an estimate of what is left of one that is running.
     The clock stands nowhere in its rows: they are timed by when the last one was written."""
-    assert run.record is not None
-    attempt = run.record["attempts"][-1]
-    if attempt["ended"]:  # a process holds the run, and has not begun
+    attempt = record.attempts[-1]
+    if attempt.ended:  # a process holds the run, and has not begun
         return run
-    started = datetime.fromisoformat(attempt["started"]).timestamp()
-    epochs = run.epochs_done - attempt["from_epoch"]
+    started = datetime.fromisoformat(attempt.started).timestamp()
+    epochs = run.epochs_done - attempt.from_epoch
     last_row = (run.folder / "metrics.jsonl").stat().st_mtime if epochs > 0 else started
     until = now if run.state is State.RUNNING else last_row
     left = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,21 +14,23 @@ from lkca_exp.config.job import Job
 from lkca_exp.config.schema import AugmentConfig, DataConfig
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image
+from lkca_exp.runs.record import Record, read_finished
 
 
 class Estimate:
     """Seconds of whole runs, from the records of finished ones: of the same group where there are any, else by the
     operations a second that others of the same mixer, or baseline, did, or any."""
 
-    def __init__(self, records: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, records: Iterable[Record]) -> None:
         self._seconds: dict[str, list[float]] = defaultdict(list)
         self._rates: dict[str, list[float]] = defaultdict(list)
         for record in records:
-            seconds = record["timings"]["seconds"]
-            self._seconds[record["group"]].append(seconds)
-            images = images_trained(record["config"])
-            for kind in (_kind(record["config"]), "any"):
-                self._rates[kind].append(record["model"]["flops_per_image"] * images / seconds)
+            if not (seconds := record.timings.seconds):
+                continue
+            self._seconds[record.group].append(seconds)
+            operations = record.model["flops_per_image"] * images_trained(record.config)
+            for kind in (_kind(record.config), "any"):
+                self._rates[kind].append(operations / seconds)
 
     def seconds(self, group: str, config: dict[str, Any], flops_per_image: int) -> float | None:
         """Of a run of this group and configuration (as in a record); None if nothing comparable has finished."""
@@ -63,14 +64,7 @@ def images_trained(config: dict[str, Any]) -> float:
     return images * AugmentConfig(**config["augment"]).passes_per_epoch * config["epochs"]
 
 
-def finished_records(root: Path) -> list[dict[str, Any]]:
-    """The records of all finished runs in the studies below `root`."""
-    found = []
-    for path in root.glob("*/*/run.json"):
-        try:
-            record = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        if record.get("status") == "finished" and record["reused_from"] is None:
-            found.append(record)
-    return found
+def finished_records(root: Path) -> list[Record]:
+    """The records of all finished runs in the studies below `root` that were trained where they are."""
+    records = (read_finished(path.parent) for path in root.glob("*/*/run.json"))
+    return [record for record in records if record and record.reused_from is None]

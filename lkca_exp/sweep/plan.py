@@ -73,10 +73,10 @@ def _look(jobs: Jobs) -> list[Planned]:
 
 def _look_at(one: SweepJob, parameters: int, flops: int, estimate: Estimate) -> Planned:
     config, now = one.job.config, look(one.directory)
-    begun = now.record is not None and now.record["id"] == one.id and not config.force
+    begun = now.record is not None and now.record.id == one.id and not config.force
     twin = None if begun or config.force else find_twin(one.directory, one.id)
     if twin is not None or (begun and now.state is State.FINISHED):
-        return Planned(one, f"done in {twin.parent.name}" if twin else "done", parameters, 0.0)
+        return Planned(one, f"done in {twin[0].parent.name}" if twin else "done", parameters, 0.0)
     whole = estimate.seconds(group(config, one.job.derived), asdict(config), flops)
     left = None if whole is None else whole * (1 - now.epochs_done / config.epochs if begun else 1)
     return Planned(one, _words(now) if begun else "missing", parameters, left)

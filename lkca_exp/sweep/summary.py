@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from lkca_exp.runs.environment import git_state
 from lkca_exp.runs.identity import NUMERICS
-from lkca_exp.runs.record import read
+from lkca_exp.runs.record import Record, read
 from lkca_exp.runs.state import RunState, State
 from lkca_exp.sweep.jobs import Jobs, SweepJob
 
@@ -57,19 +57,19 @@ def code_remarks(states: Sequence[RunState]) -> list[str]:
     """Results of other code than this, or of code that is in no commit; and runs in the studies' folders that were
     trained by other rules, which makes them no part of the sweep."""
     here = git_state()
-    made = Counter(_commit(one.record["git"]) for one in states if one.record and one.record["git"] != here)
+    made = Counter(_commit(one.record.git) for one in states if one.record and one.record.git != here)
     remarks = [f"{n} runs were made with other code: {name}; this is {_commit(here)}." for name, n in made.items()]
     if here["dirty"]:
         remarks.append("The code has changes that are in no commit.")
     mine = {one.folder for one in states}
     for study in {folder.parent for folder in mine}:
         others = [read(path.parent) for path in study.glob("*/run.json") if path.parent not in mine]
-        rules = Counter(record["numerics"] for record in others if record and record["numerics"] != NUMERICS)
+        rules = Counter(one.numerics for one in others if isinstance(one, Record) and one.numerics != NUMERICS)
         remarks += [f"{n} other runs in {study} have numerics {old}, not {NUMERICS}." for old, n in rules.items()]
     return remarks
 
 
-def _commit(git: dict[str, str | bool | None]) -> str:
+def _commit(git: Mapping[str, str | bool | None]) -> str:
     return f"{str(git['commit'])[:8]}{' with changes' if git['dirty'] else ''}" if git["commit"] else "not under git"
 
 

@@ -106,8 +106,8 @@ def _note_interrupted(jobs: Sequence[SweepJob], begun: str) -> None:
     """Say so in the records of this sweep's runs whose workers the launcher did not leave the time to."""
     for one in jobs:
         run = look(one.directory)
-        if run.state is State.KILLED and run.record and run.record["attempts"][-1]["started"] >= begun:
-            end_attempt(one.directory, "interrupted")
+        if run.state is State.KILLED and run.record and run.record.attempts[-1].started >= begun:
+            end_attempt(one.directory, run.record, "interrupted")
 
 
 def _jobs_at_once(launcher: DictConfig, jobs: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,19 @@ def make_run(job, tmp_path, monkeypatch) -> MakeRun:
         made = job(*overrides, "paths.runs=runs")
         folder = records.run_directory(made.config, made.derived)
         folder.mkdir(parents=True)
-        record = records.new_record(made.config, made.derived)
-        record["device"] = {"accelerator": "cpu", "name": "a processor", "count": 1, "threads": 1}
-        records.begin_attempt(folder, record, from_epoch=0)
+        device = {"accelerator": "cpu", "name": "a processor", "count": 1, "threads": 1}
+        record = replace(records.new_record(made.config, made.derived), device=device)
+        record = records.begin_attempt(folder, record, from_epoch=0)
         write_rows(folder / "metrics.jsonl", [{"epoch": epoch, "train/loss": 1.0} for epoch in range(epochs)])
         (folder / "checkpoints").mkdir()
         (folder / "checkpoints" / "last.ckpt").write_bytes(b"c" * 1000)
         if status == "finished":
             (folder / "weights.safetensors").write_bytes(b"w" * 100)
-            records.end_attempt(folder, status, metrics={"epoch": 1, "test/top1": 0.875})
+            records.end_attempt(folder, record, status, metrics={"epoch": 1, "test/top1": 0.875})
         elif status == "failed":
-            records.end_attempt(folder, status, ValueError("no such thing\nsecond line"))
+            records.end_attempt(folder, record, status, ValueError("no such thing\nsecond line"))
         elif status != "running":
-            records.end_attempt(folder, status)
+            records.end_attempt(folder, record, status)
         return folder
 
     return make

@@ -13,6 +13,7 @@ from lkca_exp.runs import record as records
 from lkca_exp.runs.__main__ import main
 from lkca_exp.runs.find import find_runs
 from lkca_exp.runs.lock import hold
+from tests.runs.conftest import change
 
 
 def told(capsys, *arguments: str) -> str:
@@ -103,8 +104,8 @@ def test_show_of_a_damaged_run_has_its_files(make_run, capsys):
 
 def test_diff_shows_what_differs(make_run, capsys):
     left, right = make_run("finished"), make_run("interrupted", "model/mixer=attention", "seed=1")
-    records.update(left, git={"commit": "a" * 40, "dirty": False})
-    records.update(right, git={"commit": "b" * 40, "dirty": False})
+    change(left, git={"commit": "a" * 40, "dirty": False})
+    change(right, git={"commit": "b" * 40, "dirty": False})
     shown = told(capsys, "diff", left.name, right.name)
     assert words(shown, "test/top1") == ["test/top1", "87.50", "%"]
     assert words(shown, "seed") == ["seed", "0", "1"]
@@ -118,7 +119,7 @@ def test_diff_shows_what_differs(make_run, capsys):
 def test_a_run_is_given_in_many_ways(make_run, capsys):
     folder = make_run("finished", "seed=7")
     make_run("finished", "seed=8")
-    id = records.read(folder)["id"]
+    id = records.read(folder).id
     for given in (str(folder), f"default/{folder.name}", folder.name, "digits-lkca-k7-s7", "default/digits-lkca-k7-s7",
                   id, id[:20], id[:6], str(folder.absolute())):  # fmt: skip
         assert told(capsys, "show", given).startswith(f"default/{folder.name}: finished"), given

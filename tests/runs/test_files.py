@@ -11,6 +11,7 @@ import pytest
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically, write_json, write_rows
 from lkca_exp.runs.lock import hold
+from tests.runs.conftest import change
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -54,10 +55,25 @@ def test_rows(tmp_path):
     assert read_rows(tmp_path / "none") == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"format": 0}', "\x00\x01"])
-def test_a_damaged_record_is_no_record(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("", "damaged"), ("{", "damaged"), ("[1]", "no record"), ('{"format": 0}', "format 0"), ("\x00\x01", "damaged"),
+     ('{"format": 1}', "label"), ("[" * 100_000, "recursion")],
+)  # fmt: skip
+def test_a_damaged_record_says_why(tmp_path, content, reason):
     (tmp_path / "run.json").write_text(content)
-    assert records.read(tmp_path) is None
+    record = records.read(tmp_path)
+    assert isinstance(record, records.Damaged)
+    assert reason in record.reason
+    assert records.read(tmp_path / "nowhere") is None
+
+
+def test_what_a_later_version_adds_to_a_record_is_kept(make_run):
+    folder = make_run("interrupted")
+    change(folder, later={"a": [1]})
+    before = json.loads((folder / "run.json").read_text())
+    records.write(folder, records.read(folder))
+    assert list(json.loads((folder / "run.json").read_text()).items()) == list(before.items())
 
 
 def test_a_damaged_record_is_trained_again(job):
@@ -68,13 +84,14 @@ def test_a_damaged_record_is_trained_again(job):
     directory.mkdir(parents=True)
     (directory / "run.json").write_text('{"format": 1, "id"')
     train(made.config, made.derived)
-    assert records.read(directory)["status"] == "finished"
+    assert records.read(directory).status == "finished"
 
 
 def test_a_lock_ends_with_its_process(tmp_path):
     code = f"""
 from pathlib import Path
 from lkca_exp.runs.lock import hold
+from tests.runs.conftest import change
 with hold(Path({str(tmp_path)!r})) as mine:
     print(mine, flush=True)
     input()

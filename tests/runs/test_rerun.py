@@ -40,8 +40,8 @@ def test_a_finished_run_comes_to_the_same_and_its_result_is_set_aside(finished, 
     assert {name: (finished / name).read_bytes() for name in SAME} == before
     assert {name: (finished / "previous" / name).read_bytes() for name in SAME} == before
     again = records.read(finished)
-    assert again["timings"]["started"] > first["timings"]["started"]
-    assert again["config"] == first["config"] | {"force": True, "compile": False}
+    assert again.timings.started > first.timings.started
+    assert again.config == first.config | {"force": True, "compile": False}
     assert f"{finished.name}: every number is as it was before" in caplog.messages
 
 
@@ -49,7 +49,7 @@ def test_another_study_gets_a_result_of_its_own(finished):
     before = (finished / "run.json").read_bytes()
     rerun(finished, study="other")
     other = finished.parents[1] / "other" / finished.name
-    assert records.read(other)["reused_from"] is None
+    assert records.read(other).reused_from is None
     assert not (other / "metrics.jsonl").samefile(finished / "metrics.jsonl")
     assert (other / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
     assert (finished / "run.json").read_bytes() == before
@@ -75,10 +75,10 @@ def test_it_is_compiled_or_not_as_it_was(make_run, recorded, compile):
 
 
 def test_it_computes_with_as_many_threads(finished):
-    change(finished, device=records.read(finished)["device"] | {"threads": 2})
+    change(finished, device=records.read(finished).device | {"threads": 2})
     rerun(finished)
     try:
-        assert records.read(finished)["device"]["threads"] == 2
+        assert records.read(finished).device["threads"] == 2
     finally:
         torch.set_num_threads(1)
 
@@ -111,7 +111,7 @@ def test_a_run_that_a_process_is_at_is_refused(finished):
 
 
 def test_settings_of_another_version_are_told(finished):
-    config = records.read(finished)["config"]
+    config = records.read(finished).config
     change(finished, config=config | {"epochz": 3})
     with pytest.raises(ConfigError, match="no such key"):
         rerun(finished)
@@ -125,8 +125,8 @@ def test_a_killed_run_is_continued(cli, tmp_path):
     done = cli("rerun", folder.name, module="lkca_exp.runs")
     assert done.returncode == 0, done.stderr
     record = records.read(folder)
-    assert [attempt["status"] for attempt in record["attempts"]] == ["killed", "finished"]
-    assert record["attempts"][1]["from_epoch"] >= 2
+    assert [attempt.status for attempt in record.attempts] == ["killed", "finished"]
+    assert record.attempts[1].from_epoch >= 2
     assert not (folder / "previous").exists()
 
 

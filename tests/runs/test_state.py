@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from lkca_exp.runs import record as records
 from lkca_exp.runs import state as states
 from lkca_exp.runs.files import write_rows
 from lkca_exp.runs.lock import hold, is_held, undisturbed
@@ -54,19 +55,17 @@ def test_a_run_left_running_by_a_dead_process_was_killed(make_run):
     folder = make_run("running")
     with hold(folder):
         alive = look(folder)
-        assert (alive.state, alive.record["attempts"][-1]["status"]) == ("running", "running")
+        assert (alive.state, alive.record.attempts[-1].status) == ("running", "running")
     dead = look(folder)
-    assert (dead.state, dead.record["status"], dead.record["attempts"][-1]["status"]) == ("killed",) * 3
+    assert (dead.state, dead.record.status, dead.record.attempts[-1].status) == ("killed",) * 3
     assert dead.epochs_done == 2
 
 
 def test_the_time_left_follows_from_the_rows(make_run):
     folder = make_run("running", "epochs=10")
     started = time.time() - 100
-    change(folder, attempts=[{"started": "", "ended": None, "from_epoch": 0, "status": "running"}])
-    record = states.records.read(folder)
-    record["attempts"][0]["started"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(started))
-    change(folder, attempts=record["attempts"])
+    begun = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(started))
+    change(folder, attempts=[{"started": begun, "ended": None, "from_epoch": 0, "status": "running"}])
     os.utime(folder / "metrics.jsonl", (started + 80, started + 80))  # two epochs of 40 s; 20 s of the third are over
     with hold(folder):
         run = look(folder)
@@ -104,7 +103,7 @@ def test_a_run_that_ends_between_two_looks_was_not_killed(make_run, monkeypatch)
 
     def ends(folder):
         monkeypatch.setattr(states, "is_held", is_held)
-        states.records.end_attempt(folder, "finished", metrics={"test/top1": 1.0})
+        records.end_attempt(folder, records.read(folder), "finished", metrics={"test/top1": 1.0})
         return False
 
     monkeypatch.setattr(states, "is_held", ends)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from lkca_exp.config.job import compose
 from lkca_exp.data.specs import SPECS
+from lkca_exp.runs.record import Record, Timings, new_record
 from lkca_exp.sweep.estimate import Estimate, images_trained
 from lkca_exp.sweep.plan import duration
 from tests.conftest import TINY
@@ -72,30 +73,27 @@ def settings(job, *overrides: str) -> dict:
 
 
 @pytest.fixture
-def finished(job) -> dict:
-    return {
-        "group": "a",
-        "config": settings(job, "data.fraction=1", "epochs=10"),
-        "timings": {"seconds": 30.0},
-        "model": {"flops_per_image": 100},
-    }
+def finished(job) -> Record:
+    made = job("data.fraction=1", "epochs=10")
+    record = new_record(made.config, made.derived)
+    return replace(record, group="a", timings=Timings(seconds=30.0), model={"flops_per_image": 100})
 
 
 def test_a_run_takes_as_long_as_others_of_its_group(finished):
-    records = [finished, finished | {"timings": {"seconds": 50.0}}]
-    assert Estimate(records).seconds("a", finished["config"], 100) == 40.0
+    records = [finished, replace(finished, timings=Timings(seconds=50.0))]
+    assert Estimate(records).seconds("a", finished.config, 100) == 40.0
 
 
 def test_another_model_takes_longer_by_its_operations_images_and_epochs(finished, job):
     estimate = Estimate([finished])
-    assert estimate.seconds("b", finished["config"], 300) == pytest.approx(90)
+    assert estimate.seconds("b", finished.config, 300) == pytest.approx(90)
     assert estimate.seconds("b", settings(job, "data.fraction=0.5", "epochs=20"), 100) == pytest.approx(30)
-    assert Estimate([]).seconds("b", finished["config"], 100) is None
+    assert Estimate([]).seconds("b", finished.config, 100) is None
 
 
 def test_a_model_of_timm_is_judged_by_its_like(finished):
     config = asdict(compose(["model=resnet18", "epochs=10"], SPECS).config)
-    slow = finished | {"group": "c", "config": config, "timings": {"seconds": 60.0}}
+    slow = replace(finished, group="c", config=config, timings=Timings(seconds=60.0))
     assert Estimate([finished, slow]).seconds("b", config, 200) == pytest.approx(120)
     assert Estimate([finished]).seconds("b", config, 200) == pytest.approx(60)
 

@@ -15,6 +15,7 @@ from lkca_exp.data.prepare import prepare
 from lkca_exp.runs import record as records
 from lkca_exp.train import begin
 from tests.conftest import TINY
+from tests.runs.conftest import change
 from tests.test_run import record, run_folder, start_and_stop
 from tests.training.test_training import trained
 
@@ -61,11 +62,9 @@ def test_a_run_goes_on_as_it_began(job, graphs, began):
     made = job("protocol=final", "model.depth=1", f"compile={str(began is True).lower()}")
     directory = records.run_directory(made.config, made.derived)
     directory.mkdir(parents=True)
-    begin(made.config, made.derived, directory, prepare(made.config))
+    begun = begin(made.config, made.derived, directory, prepare(made.config))
     if began is None:
-        begun = records.read(directory)
-        del begun["model"]["compiled"]
-        records.update(directory, model=begun["model"])
+        change(directory, model={key: value for key, value in begun.model.items() if key != "compiled"})
     _, ended = trained(job, "protocol=final", "model.depth=1", f"compile={str(began is not True).lower()}")
     assert [attempt["status"] for attempt in ended["attempts"]] == ["killed", "finished"]
     assert ended["model"].get("compiled") is began

@@ -133,7 +133,7 @@ def test_a_run_that_began_compiled_says_so_where_nothing_compiles(job, monkeypat
     with pytest.raises(ConfigError, match=r"run=digits-lkca.*\n.*c\+\+: not found.*\n.*Install a C\+\+ compiler"):
         train(made.config, made.derived)
     record = records.read(directory)
-    assert (record["model"]["backend"], len(record["attempts"])) == ("direct", 1)
+    assert (record.model["backend"], len(record.attempts)) == ("direct", 1)
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(job, caplog)
     with caplog.at_level(logging.ERROR), pytest.raises(RunFailedError, match=r"the loss is (nan|inf) at step \d+"):
         train(made.config, made.derived)
     record = records.read(records.run_directory(made.config, made.derived))
-    assert record["status"] == "failed"
-    assert record["error"]["type"] == "FloatingPointError"
-    assert "Traceback" in record["error"]["traceback"]
+    assert record.status == "failed"
+    assert record.error.type == "FloatingPointError"
+    assert "Traceback" in record.error.traceback
     assert "Traceback" in caplog.text
     assert "Traceback" in (records.run_directory(made.config, made.derived) / "train.log").read_text()
 

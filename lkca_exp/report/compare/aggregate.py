@@ -25,7 +25,8 @@ from lkca_exp.report.compare.names import (
     varying,
 )
 from lkca_exp.report.compare.statistics import Difference, Estimate, difference, estimate, holm
-from lkca_exp.report.read.load import LeftOut, Run
+from lkca_exp.report.read.load import Run
+from lkca_exp.runs.record import Damaged
 
 ALPHA = 0.05
 
@@ -131,7 +132,7 @@ class Summary:
     shown: tuple[str, ...]
     apart: tuple[str, ...]
     recipes: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Damaged, ...]
     notes: tuple[str, ...]
 
     def by_setting(self) -> list[Summary]:
@@ -147,7 +148,7 @@ class Summary:
         return [run for variant in self.variants for run in variant.runs]
 
 
-def summarise(runs: Sequence[Run], left_out: Sequence[LeftOut], choice: Choice = Choice()) -> Summary:  # noqa: B008
+def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice = Choice()) -> Summary:  # noqa: B008
     """Choose, group, name, average and compare.
 
     The baseline is the variant of the name chosen, or the one with a run of that label; where none is chosen, the

@@ -1,4 +1,4 @@
-"""Run directories -> `Run`. The only place that reads the record, `run.json` and `metrics.jsonl`.
+"""Run directories -> `Run`: what the report needs of a record and of `metrics.jsonl`.
 
 A record that cannot be read is left out with the reason: one damaged file must not hide the other runs of a sweep.
 """
@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 import math
 import os
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from lkca_exp.runs.format import FORMAT, RUN_FOLDER, flatten
-from lkca_exp.runs.lock import is_held
-
-T = TypeVar("T")
+from lkca_exp.runs.format import RUN_FOLDER, flatten
+from lkca_exp.runs.record import Damaged, Record
+from lkca_exp.runs.state import snapshot
 
 
 @dataclass(frozen=True)
@@ -71,28 +69,21 @@ class Run:
         return self.derived.get(key.rpartition(".")[2])
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """A run directory whose record cannot be used, and why."""
-
-    folder: Path
-    reason: str
-
-
-def load(studies: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
-    """Every run of the studies, in the order of the folders' names.
+def load(studies: Sequence[Path]) -> tuple[list[Run], list[Damaged]]:
+    """Every run of the studies, in the order of the folders' names, and the run folders that cannot be used.
 
     Raises ValueError for a folder that does not exist or holds no runs.
     """
     runs: list[Run] = []
-    left_out: list[LeftOut] = []
+    damaged: list[Damaged] = []
     for study in dict.fromkeys(study.resolve() for study in studies):
         for folder in run_folders(study):
-            try:
-                runs.append(read_run(folder))
-            except (OSError, ValueError, ArithmeticError, RecursionError) as error:
-                left_out.append(LeftOut(folder, _reason(error)))
-    return runs, left_out
+            run = read_run(folder)
+            if isinstance(run, Damaged):
+                damaged.append(run)
+            else:
+                runs.append(run)
+    return runs, damaged
 
 
 def run_folders(study: Path) -> list[Path]:
@@ -106,48 +97,48 @@ def run_folders(study: Path) -> list[Path]:
     return found
 
 
-def read_run(folder: Path) -> Run:
-    """Raises OSError or ValueError for a record that cannot be used."""
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    if not isinstance(record, dict):
-        raise ValueError("run.json holds no record")
-    if record.get("format") != FORMAT:
-        raise ValueError(f"run.json has format {reprlib.repr(record.get('format'))}; this report reads {FORMAT}")
+def read_run(folder: Path) -> Run | Damaged:
+    """The run in a folder, or why it cannot be used."""
+    record, _ = snapshot(folder)
+    if not isinstance(record, Record):
+        return record or Damaged(folder, "no run.json")
     rows = folder / "metrics.jsonl"
-    curve, notes = read_curve(rows)
-    timings = _mapping(record, "timings")
-    return Run(
-        folder=folder,
-        study=folder.parent.name,
-        label=_required(record, "label", str),
-        seed=_required(record, "seed", int),
-        id=_required(record, "id", str),
-        group=_required(record, "group", str),
-        status=_status(record, folder),
-        numerics=_required(record, "numerics", int),
-        command=_text(record.get("command")),
-        config=flatten(_required(record, "config", dict)),
-        derived=_mapping(record, "derived"),
-        selected_on=_text(record.get("selected_on")),
-        metrics=numbers(_mapping(record, "metrics")),
-        model=numbers(_mapping(record, "model")),
-        speed=numbers(_mapping(record, "speed")),
-        memory=numbers(_mapping(record, "memory")),
-        seconds=numbers(timings).get("seconds"),
-        started=_text(timings.get("started")),
-        ended=_text(timings.get("ended")),
-        versions=_mapping(record, "versions"),
-        git=_mapping(record, "git"),
-        device=_mapping(record, "device"),
-        attempt=_latest(record.get("attempts")),
-        error=_error(record.get("error")),
-        class_names=_texts(record.get("class_names")),
-        warnings=_texts(record.get("warnings")),
-        reused_from=_text(record.get("reused_from")),
-        curve=curve,
-        heard=rows.stat().st_mtime if curve else None,
-        notes=notes,
-    )
+    try:
+        curve, notes = read_curve(rows)
+        return Run(
+            folder=folder,
+            study=folder.parent.name,
+            label=record.label,
+            seed=record.seed,
+            id=record.id,
+            group=record.group,
+            status=record.status,
+            numerics=record.numerics,
+            command=record.command,
+            config=flatten(record.config),
+            derived=record.derived,
+            selected_on=record.selected_on or "",
+            metrics=numbers(record.metrics),
+            model=numbers(record.model),
+            speed=numbers(record.speed),
+            memory=numbers(record.memory),
+            seconds=record.timings.seconds,
+            started=record.timings.started,
+            ended=record.timings.ended or "",
+            versions=record.versions,
+            git=record.git,
+            device=record.device,
+            attempt=vars(record.attempts[-1]) if record.attempts else {},
+            error=str(record.error or ""),
+            class_names=record.class_names,
+            warnings=record.warnings,
+            reused_from=record.reused_from or "",
+            curve=curve,
+            heard=rows.stat().st_mtime if curve else None,
+            notes=notes,
+        )
+    except (OSError, ArithmeticError, RecursionError) as error:
+        return Damaged(folder, str(error) or type(error).__name__)
 
 
 def read_curve(path: Path) -> tuple[dict[int, dict[str, float]], tuple[str, ...]]:
@@ -181,49 +172,3 @@ def _row(line: str) -> dict[str, float] | None:
         return None
     row = numbers(row) if isinstance(row, dict) else {}
     return row if "epoch" in row else None
-
-
-def _required(record: Mapping[str, Any], key: str, kind: type[T]) -> T:
-    value = record.get(key)
-    if not isinstance(value, kind):
-        raise ValueError(f"run.json has {reprlib.repr(value)} for {key}, not a {kind.__name__}")
-    return value
-
-
-def _mapping(record: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = record.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def _texts(values: object) -> tuple[str, ...]:
-    return tuple(_text(value) for value in values) if isinstance(values, list) else ()
-
-
-def _status(record: Mapping[str, Any], folder: Path) -> str:
-    status = _required(record, "status", str)
-    return "killed" if status == "running" and not is_held(folder) else status
-
-
-def _latest(attempts: object) -> dict[str, Any]:
-    last = attempts[-1] if isinstance(attempts, list) and attempts else None
-    return last if isinstance(last, dict) else {}
-
-
-def _error(error: object) -> str:
-    if isinstance(error, Mapping):
-        return ": ".join(_text(error[key]) for key in ("type", "message") if error.get(key))
-    return _text(error)
-
-
-def _reason(error: BaseException) -> str:
-    match error:
-        case FileNotFoundError():
-            return "no run.json"
-        case json.JSONDecodeError() | UnicodeDecodeError():
-            return f"run.json is damaged: {error}"
-        case _:
-            return str(error) or type(error).__name__

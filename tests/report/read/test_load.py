@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from lkca_exp.report.read.load import load
+from lkca_exp.runs import state
+from lkca_exp.runs.lock import is_held
+from lkca_exp.runs.record import read, write
 from tests.report.conftest import write_run
 
 
@@ -23,6 +27,18 @@ def test_a_run_that_nobody_holds_is_not_running(runs, make_run):
     assert load([make_run("lkca", status="running").parent])[0][0].status == "running"
     write_run(runs, "lkca", 1, None, study="killed", status="running")
     assert load([runs / "killed"])[0][0].status == "killed"
+
+
+def test_a_run_that_finishes_while_it_is_read_was_not_killed(runs, monkeypatch):
+    folder = write_run(runs, "lkca", 0, 0.98, status="running")
+
+    def finishes(folder):
+        monkeypatch.setattr(state, "is_held", is_held)
+        write(folder, replace(read(folder), status="finished"))
+        return False
+
+    monkeypatch.setattr(state, "is_held", finishes)
+    assert load([folder.parent])[0][0].status == "finished"
 
 
 @pytest.mark.parametrize(
