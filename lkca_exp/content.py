@@ -14,24 +14,25 @@ from lkca_exp.config.schema import DataConfig
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.format import short
 from lkca_exp.runs.record import Record
+from lkca_exp.runs.run import Run
 
 
-def with_content(job: Job) -> Job:
-    """The job with `derived.data_content`, without which it has no id. Reads files only if they may be others than the
-    published ones, and packs them then.
+def run_of(job: Job) -> Run:
+    """The run that a job is, with `derived.data_content`, without which it has no id. Reads files only if they may be
+    others than the published ones, and packs them then.
 
     Raises:
         ConfigError: if these files are damaged, or not the data set's.
     """
     content = content_of(job.config.data)
-    return dataclasses.replace(job, derived=dataclasses.replace(job.derived, data_content=content))
+    return Run(job.config, dataclasses.replace(job.derived, data_content=content))
 
 
 def content_of(data: DataConfig) -> str | None:
     """The content of a data set as configured; None for the published one.
 
     Raises:
-        ConfigError: as `with_content`.
+        ConfigError: as `run_of`.
     """
     spec = SPECS[data.name]
     if spec.part_of or (data.verify and spec.checksums == "all"):

@@ -156,7 +156,7 @@ def _measure(run: RunState, weights: Path, split: str, own: Job, other: Job) -> 
         print(f"lkca_exp: these are not the files of {own.config.data.name} that it was trained on", file=sys.stderr)
     images = {"test": data.test, "validation": data.watched, "train": data.train}[split]
     assert images is not None
-    metrics, count = test(own.config, own.derived, weights, dataclasses.replace(data, test=images))
+    metrics, count = test(own, weights, dataclasses.replace(data, test=images))
     return {"run": run.name, "data": other.config.data.name, "split": split, "images": count, **metrics}
 
 

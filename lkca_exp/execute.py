@@ -22,8 +22,8 @@ from lkca_exp.analysis import locality
 from lkca_exp.analysis.images import first_test_images
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
-from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.job import Job
 from lkca_exp.config.schema import Config
 from lkca_exp.data.datamodule import RunDataModule
 from lkca_exp.data.loader import Share
@@ -32,9 +32,9 @@ from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
-from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically, write_rows
-from lkca_exp.runs.identity import group, identity, label
+from lkca_exp.runs.record import Record, selected_on
+from lkca_exp.runs.run import Run
 from lkca_exp.training.callbacks import AtomicCheckpointIO, EpochEnd, ProgressBar
 from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
 from lkca_exp.training.module import Classifier
@@ -51,18 +51,12 @@ FAST_RUN_BATCHES = 2
 SELECT = {"validation": "val/top1", "test": "test/top1", None: None}
 
 
-def execute(
-    config: Config,
-    derived: Derived,
-    directory: Path,
-    record: records.Record,
-    data: RunData,
-    callbacks: Sequence[pl.Callback] = (),
-) -> dict[str, Any]:
-    """Train, test and write the results into `directory`; returns the fields of the record that are known now.
+def execute(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback] = ()) -> dict[str, Any]:
+    """Train, test and write the results into the run's folder; returns the entries of the record that are known now.
 
     Every process of a distributed run comes through here; the first one writes.
     """
+    config, derived, directory = run.config, run.derived, run.directory
     reset_peak_memory()
     model = build_model(config.model, derived, config.seed)
     use_backend(model, record.model["backend"])
@@ -74,17 +68,17 @@ def execute(
         "flops_per_image": flops_per_image(model, derived),
         "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),
     }
-    module = build_module(config, derived, model, data.watched_name)
+    module = build_module(run, model, data.watched_name)
     checkpoint = directory / "checkpoints" / "last.ckpt"
-    trainer = build_trainer(config, directory.name)
+    trainer = build_trainer(config, run.name)
     share_masks(model, Share(trainer.global_rank, trainer.world_size))
     first = trainer.is_global_zero
     rows = read_rows(directory / "metrics.jsonl")
-    with _sink(config, derived, directory, rows, enabled=first) as sink:
+    with _sink(run, rows, enabled=first) as sink:
         on_row = functools.partial(_record_row, directory, rows, sink)
-        epoch_end = EpochEnd(on_row, checkpoint, SELECT[records.selected_on(config)])
+        epoch_end = EpochEnd(on_row, checkpoint, SELECT[selected_on(config)])
         trainer.callbacks[:0] = [epoch_end, *callbacks]  # type: ignore[attr-defined]
-        datamodule = build_datamodule(config, derived, data)
+        datamodule = build_datamodule(run, data)
         with _step_named(trainer):
             trainer.fit(module, datamodule, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
             epoch_end.load_best(module)
@@ -106,33 +100,33 @@ def execute(
     return outcome
 
 
-def evaluate(config: Config, derived: Derived, weights: Path, data: RunData) -> tuple[dict[str, float], int]:
+def evaluate(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]:
     """Test the weights that a run stored on `data.test`, in this process; returns the metrics and how many images.
 
     Raises:
         ConfigError: if the file is damaged, or of another model than is built here.
     """
-    module = build_module(config, derived, build_model(config.model, derived), data.watched_name)
+    module = build_module(job, build_model(job.config.model, job.derived), data.watched_name)
     try:
         module.evaluated.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
         rule = f"It does not hold the weights of this model ({str(error).splitlines()[0]})."
         raise ConfigError("weights", weights, rule) from error
-    trainer = build_trainer(config, "")
-    trainer.test(module, build_datamodule(config, derived, data), verbose=False)
+    trainer = build_trainer(job.config, "")
+    trainer.test(module, build_datamodule(job, data), verbose=False)
     metrics = {key.removeprefix("test/"): value for key, value in module.tested.items()}
     return metrics, sum(part.shape[1] for part in module.predictions)
 
 
-def build_module(config: Config, derived: Derived, model: nn.Module, watched_name: str) -> Classifier:
+def build_module(job: Job, model: nn.Module, watched_name: str) -> Classifier:
     """The training of `model` as configured."""
     return Classifier(
         model,
-        config.optim,
+        job.config.optim,
         no_decay=no_weight_decay(model),
-        num_classes=derived.num_classes,
-        seed=config.seed,
-        warmup_epochs=derived.warmup_epochs,
+        num_classes=job.derived.num_classes,
+        seed=job.config.seed,
+        warmup_epochs=job.derived.warmup_epochs,
         watched_name=watched_name,
     )
 
@@ -147,7 +141,7 @@ def build_trainer(config: Config, title: str) -> pl.Trainer:
         max_epochs=1 if config.trainer.fast_run else config.epochs,
         callbacks=[ProgressBar(title)] if config.trainer.progress_bar else [],
         plugins=[AtomicCheckpointIO(write_atomically)],
-        limit_val_batches=None if records.selected_on(config) else 0,
+        limit_val_batches=None if selected_on(config) else 0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         logger=False,
@@ -157,14 +151,14 @@ def build_trainer(config: Config, title: str) -> pl.Trainer:
     )
 
 
-def build_datamodule(config: Config, derived: Derived, data: RunData) -> RunDataModule:
+def build_datamodule(job: Job, data: RunData) -> RunDataModule:
     """The loaders of a run, with its augmentation and the data set's normalisation."""
-    spec = SPECS[config.data.name]
+    config, spec = job.config, SPECS[job.config.data.name]
     return RunDataModule(
         data,
         config.batch_size,
         config.seed,
-        augment=build_augmentation(config.augment, derived, spec.mean),
+        augment=build_augmentation(config.augment, job.derived, spec.mean),
         normalise=functools.partial(normalise, mean=spec.mean, std=spec.std),
         max_batches=FAST_RUN_BATCHES if config.trainer.fast_run else None,
     )
@@ -195,23 +189,21 @@ def _step_named(trainer: pl.Trainer) -> Iterator[None]:
 
 
 @contextmanager
-def _sink(
-    config: Config, derived: Derived, directory: Path, rows: list[dict[str, Any]], enabled: bool
-) -> Iterator[Sink]:
+def _sink(run: Run, rows: list[dict[str, Any]], enabled: bool) -> Iterator[Sink]:
     """The sink of the first process, told if the run fails; `rows` are those recorded by then."""
     sink: Sink = NoSink()
     if enabled:
         facts = RunFacts(
-            id=identity(config, derived),
-            group=group(config, derived),
-            study=config.study,
-            name=directory.name,
-            directory=directory,
-            tags=[config.data.name, label(config, derived), *varied()]
-            + (["selected on test"] if records.selected_on(config) == "test" else []),
-            config=asdict(config) | {"derived": asdict(derived), "identity": identity(config, derived)},
+            id=run.id,
+            group=run.group,
+            study=run.config.study,
+            name=run.name,
+            directory=run.directory,
+            tags=[run.config.data.name, run.label, *varied()]
+            + (["selected on test"] if selected_on(run.config) == "test" else []),
+            config=asdict(run.config) | {"derived": asdict(run.derived), "identity": run.id},
         )
-        sink = open_sink(config.logger, facts)
+        sink = open_sink(run.config.logger, facts)
     try:
         yield sink
     except BaseException:

@@ -11,10 +11,10 @@ from omegaconf import OmegaConf
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, checked, restored
-from lkca_exp.content import check_content, with_content
+from lkca_exp.content import check_content, run_of
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows
+from lkca_exp.runs.record import read_finished
 from lkca_exp.runs.state import RunState, State, look
 
 log = logging.getLogger(__name__)
@@ -39,24 +39,23 @@ def rerun(folder: Path, study: str | None = None) -> None:
     job = job_of(run, study)
     if run.record is not None:
         check_content(run.record, job.config.data)
-    job = with_content(job)
-    target = records.run_directory(job.config, job.derived)
-    if look(target).state is State.RUNNING:
+    new = run_of(job)
+    if look(new.directory).state is State.RUNNING:
         raise ConfigError(
             "run", run.name, "A process is at it.", "`python -m lkca_exp.runs status` tells how far it is."
         )
-    if target.name != run.folder.absolute().name:
-        log.warning("%s: with this code its settings are another run, %s", run.name, target.name)
+    if new.name != run.folder.absolute().name:
+        log.warning("%s: with this code its settings are another run, %s", run.name, new.name)
     before = _result(folder) or _result(folder / "previous")
     from lkca_exp.train import train
     from lkca_exp.training.device import take_up_threads
 
     if run.record and run.record.device:
         take_up_threads(run.record.device)
-    trained = train(job.config, job.derived) is not None
-    now = _result(target) if trained else None
+    trained = train(new) is not None
+    now = _result(new.directory) if trained else None
     if before and now:
-        log.info("%s: %s", target.name, compare(before, now))
+        log.info("%s: %s", new.name, compare(before, now))
 
 
 def job_of(run: RunState, study: str | None = None) -> Job:
@@ -91,7 +90,7 @@ def compare(before: Result, now: Result) -> str:
 
 
 def _result(folder: Path) -> Result | None:
-    record = records.read_finished(folder)
+    record = read_finished(folder)
     return Result(read_rows(folder / "metrics.jsonl"), record.metrics) if record else None
 
 

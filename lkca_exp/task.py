@@ -11,15 +11,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError, RunFailedError, short_answers
 from lkca_exp.config.job import checked
-from lkca_exp.config.schema import Config
-from lkca_exp.content import with_content
+from lkca_exp.content import run_of
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.identity import directory_name
-from lkca_exp.runs.ledger import finished_before
 from lkca_exp.runs.record import check_writable
+from lkca_exp.runs.run import Run
+from lkca_exp.runs.store import find, log_result
 from lkca_exp.sweep.journal import Journal
 from lkca_exp.sweep.orphan import end_with_parent
 from lkca_exp.sweep.slots import take_gpus
@@ -46,27 +44,28 @@ def run_job(cfg: DictConfig) -> float | None:
     """
     job = checked(cfg, SPECS)
     check_writable(job.config)
-    job = with_content(job)
+    first = run_of(job)
     seeds = range(job.config.seed, job.config.seed + job.config.seeds)
-    metrics = [_run(dataclasses.replace(job.config, seed=seed, seeds=1), job.derived) for seed in seeds]
+    runs = (dataclasses.replace(first, config=dataclasses.replace(job.config, seed=seed, seeds=1)) for seed in seeds)
+    metrics = [_run(run) for run in runs]
     known = [metric for metric in metrics if metric is not None]
     return statistics.fmean(known) if len(known) == len(metrics) else None
 
 
-def _run(config: Config, derived: Derived) -> float | None:
-    done = finished_before(config, derived)
-    if done is not None:
-        return done
+def _run(run: Run) -> float | None:
+    result = find(run)
+    if result is not None:
+        return log_result(run, result)
     journal = Journal.of_this_sweep()
-    if journal and (reason := journal.reason_to_stop(config.on_failure)):
-        log.info("%s: not started: %s", directory_name(config, derived), reason)
+    if journal and (reason := journal.reason_to_stop(run.config.on_failure)):
+        log.info("%s: not started: %s", run.name, reason)
         return None
     end_with_parent()
-    take_gpus(config.trainer)
+    take_gpus(run.config.trainer)
     from lkca_exp.train import train
 
     try:
-        metric = train(config, derived)
+        metric = train(run)
     except (ConfigError, RunFailedError) as error:
         if journal:
             log.error("%s", error)

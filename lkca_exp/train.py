@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import logging
 import os
@@ -22,90 +21,85 @@ import torch
 from omegaconf import OmegaConf
 from torch.distributed.elastic.multiprocessing.api import SignalException
 
-from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.schema import Config
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.execute import epoch_log, execute
 from lkca_exp.models.build import check_buildable, choose_backend
 from lkca_exp.models.compilation import check_compiler, check_continues, choose_compiled
-from lkca_exp.runs import ledger
-from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_atomically
-from lkca_exp.runs.identity import identity
 from lkca_exp.runs.lock import hold
+from lkca_exp.runs.record import Damaged, Record, begin_attempt, end_attempt, new_record, objective, read
+from lkca_exp.runs.run import Run
 from lkca_exp.runs.state import epochs_done
+from lkca_exp.runs.store import find_result, log_result, set_aside
 from lkca_exp.training.device import check_device, describe_device, take_up_threads, uses_gpu
 
 log = logging.getLogger(__name__)
 
 
-def train(config: Config, derived: Derived) -> float | None:
-    """Train and test one run, or continue it, or return what it came to before.
+def train(run: Run) -> float | None:
+    """Train and test one run, or continue it, or return the metric that it is recorded with.
 
     Returns:
         The metric that a sweeper may tune; None if another process holds the run.
 
     Raises:
-        ConfigError: if data, device, model, folders or compiler are not to be had; the record is as it was then.
+        ConfigError: if data, device, model, folders or compiler are unavailable; the record is unchanged.
         RunFailedError: if training raised; the record has the traceback.
     """
+    config = run.config
     check_device(config.trainer)
-    check_buildable(config.model, derived)
+    check_buildable(config.model, run.derived)
     check_compiler(config.compile, _device(config))
     data = prepare(config)
-    derived = replace(derived, data_content=data.content)  # of what is trained on, whatever was there before
-    directory = records.run_directory(config, derived)
-    directory.mkdir(parents=True, exist_ok=True)
-    with hold(directory) as mine, _threads_restored(), _sigterm_as_interrupt():
+    if data.content != run.derived.data_content:  # the files were replaced since
+        run = replace(run, derived=replace(run.derived, data_content=data.content))
+    run.directory.mkdir(parents=True, exist_ok=True)
+    with hold(run.directory) as mine, _threads_restored(), _sigterm_as_interrupt():
         if not mine:
-            log.info("%s: another process is at it", directory.name)
+            log.info("%s: another process is at it", run.name)
             return None
-        done = ledger.finished_before(config, derived)
-        if done is not None:
-            return done
-        with _recorded(directory):
-            record = begin(config, derived, directory, data)
-            run = _launch if config.trainer.devices > 1 else functools.partial(execute, data=data)
-            outcome = run(config, derived, directory, record)
-            record = records.end_attempt(directory, record, "finished", **outcome)
+        existing = read(run.directory)
+        if result := find_result(run, existing):
+            return log_result(run, result)
+        with _recorded(run.directory):
+            record = begin(run, existing, data)
+            outcome = _launch(run, record) if config.trainer.devices > 1 else execute(run, record, data)
+            record = end_attempt(run.directory, record, "finished", **outcome)
         if config.keep != "all":
-            shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-    log.info(
-        "%s: test top-1 %.2f %% in %.1f s -> %s",
-        directory.name,
-        100 * record.metrics["test/top1"],
-        record.timings.seconds,
-        directory,
-    )
-    return records.objective(record)
+            shutil.rmtree(run.directory / "checkpoints", ignore_errors=True)
+    top1, seconds = 100 * record.metrics["test/top1"], record.timings.seconds
+    log.info("%s: test top-1 %.2f %% in %.1f s -> %s", run.name, top1, seconds, run.directory)
+    return objective(record)
 
 
-def begin(config: Config, derived: Derived, directory: Path, data: RunData) -> records.Record:
-    """Open the record, or the one that an interrupted or failed attempt left, and take up its way of computing."""
-    record = records.read(directory)
-    if isinstance(record, records.Record) and record.status == "finished":
-        ledger.set_aside(directory)
+def begin(run: Run, record: Record | Damaged | None, data: RunData) -> Record:
+    """Open a record, or `record` if an interrupted or failed attempt left it, and take up its way of computing."""
+    if isinstance(record, Record) and record.status == "finished":
+        set_aside(run.directory)
         record = None
-    if isinstance(record, records.Record) and record.id == identity(config, derived):
-        check_continues(directory.name, record.model, _device(config))
+    if isinstance(record, Record) and record.id == run.id:
+        check_continues(run.name, record.model, _device(run.config))
         take_up_threads(record.device)
     else:
         record = replace(
-            records.new_record(config, derived),
-            device=describe_device(config.trainer),
+            new_record(run),
+            device=describe_device(run.config.trainer),
             class_names=data.class_names,
-            model=_way_of_computing(config, derived, data),
+            model=_way_of_computing(run, data),
             warnings=data.warnings,
         )
-        write_atomically(directory / "config.yaml", lambda file: OmegaConf.save(OmegaConf.create(asdict(config)), file))
-    record = records.begin_attempt(directory, record, from_epoch=epochs_done(directory))
-    (directory / "checkpoints").mkdir(exist_ok=True)
+        config = OmegaConf.create(asdict(run.config))
+        write_atomically(run.directory / "config.yaml", lambda file: OmegaConf.save(config, file))
+    record = begin_attempt(run.directory, record, from_epoch=epochs_done(run.directory))
+    (run.directory / "checkpoints").mkdir(exist_ok=True)
     return record
 
 
-def _way_of_computing(config: Config, derived: Derived, data: RunData) -> dict[str, Any]:
+def _way_of_computing(run: Run, data: RunData) -> dict[str, Any]:
     """The backend of a large kernel, and whether the model is compiled: chosen once, as either changes the rounding."""
+    config, derived = run.config, run.derived
     epochs = 0 if config.trainer.fast_run else config.epochs
     num_images = epochs * config.augment.passes_per_epoch * len(data.train)
     dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
@@ -181,10 +175,10 @@ class _LogFile(logging.FileHandler):
 
 
 def _note_end(directory: Path, status: str, error: Exception | None = None) -> None:
-    record = records.read(directory)
+    record = read(directory)
     try:
-        if isinstance(record, records.Record):
-            records.end_attempt(directory, record, status, error)
+        if isinstance(record, Record):
+            end_attempt(directory, record, status, error)
     except OSError as problem:
         log.error("%s: %s, which its record cannot say: %s", directory.name, status, problem)
 
@@ -199,41 +193,40 @@ def _release(error: BaseException | None) -> None:
         torch.cuda.empty_cache()
 
 
-def _launch(config: Config, derived: Derived, directory: Path, record: records.Record) -> dict[str, Any]:
+def _launch(run: Run, record: Record) -> dict[str, Any]:
     """Train in several processes of this machine and return what the first one did; raise what one of them raised."""
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    num_processes = run.config.trainer.devices
     settings = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
-        nproc_per_node=config.trainer.devices,
-        run_id=directory.name,
+        nproc_per_node=num_processes,
+        run_id=run.name,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
         monitor_interval=0.2,
         start_method="spawn",
     )
-    threads = max(torch.get_num_threads() // config.trainer.devices, 1)
+    threads = max(torch.get_num_threads() // num_processes, 1)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return elastic_launch(settings, _worker)(config, derived, directory, record, threads, Path(folder))[0]
+            return elastic_launch(settings, _worker)(run, record, threads, Path(folder))[0]
         except ChildFailedError as failed:
             told = Path(folder, str(failed.get_first_failure()[0]))
             if not told.exists():  # it was killed
                 raise
             error, trace = pickle.loads(told.read_bytes())
-            raise error from RuntimeError(f"in one of {config.trainer.devices} processes:\n{trace}")
+            raise error from RuntimeError(f"in one of {num_processes} processes:\n{trace}")
 
 
-def _worker(
-    config: Config, derived: Derived, directory: Path, record: records.Record, threads: int, errors: Path
-) -> dict[str, Any]:
+def _worker(run: Run, record: Record, threads: int, errors: Path) -> dict[str, Any]:
     """One process of a distributed run; what it raises stands in `errors`, under its rank."""
     torch.set_num_threads(threads)
     try:
-        return execute(config, derived, directory, record, prepare(config))
+        return execute(run, record, prepare(run.config))
     except Exception as error:
         (errors / os.environ["RANK"]).write_bytes(pickle.dumps((error, traceback.format_exc())))
         raise

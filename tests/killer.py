@@ -20,10 +20,11 @@ from pathlib import Path
 import torch
 
 from lkca_exp.config.job import compose
+from lkca_exp.content import run_of
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.files import read_rows
-from lkca_exp.runs.record import Record, read, run_directory
+from lkca_exp.runs.record import Record, read
 from lkca_exp.train import train
 
 SECONDS_BETWEEN_KILLS = (0.05, 1.5)
@@ -63,7 +64,7 @@ def start(folder: Path, overrides: list[str], arm: Callable[[], object]) -> int:
         signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         arm()
         job = compose([*overrides, f"paths.runs={folder}"], SPECS)
-        train(job.config, job.derived)
+        train(run_of(job))
         os._exit(0)
     status = os.waitpid(child, 0)[1]
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the run itself failed"
@@ -73,7 +74,7 @@ def start(folder: Path, overrides: list[str], arm: Callable[[], object]) -> int:
 def finish(folder: Path, overrides: list[str], kills: int) -> None:
     """Have the run end, and say where it is."""
     job = compose([*overrides, f"paths.runs={folder}"], SPECS)
-    run = run_directory(job.config, job.derived)
+    run = run_of(job).directory
     assert not (run / "run.json").exists() or isinstance(read(run), Record), "the record is damaged"
     rows = len(read_rows(run / "metrics.jsonl"))
     assert start(folder, overrides, lambda: None) == 0

@@ -10,16 +10,17 @@ import pytest
 
 from lkca_exp import content
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.config.job import Job, compose
-from lkca_exp.content import with_content
+from lkca_exp.config.job import compose
+from lkca_exp.content import run_of
 from lkca_exp.data import store
 from lkca_exp.data.specs import SPECS
 from lkca_exp.evaluate import evaluate, main
 from lkca_exp.rerun import rerun
 from lkca_exp.runs import record as records
 from lkca_exp.runs.__main__ import main as runs
-from lkca_exp.runs.ledger import find
+from lkca_exp.runs.run import Run
 from lkca_exp.runs.state import State, look
+from lkca_exp.runs.store import find
 from lkca_exp.sweep.jobs import jobs_of
 from lkca_exp.sweep.plan import plan
 from lkca_exp.train import train
@@ -41,14 +42,14 @@ def forget(monkeypatch) -> None:
     monkeypatch.setattr(store, "_contents", {})
 
 
-def composed(*overrides: str) -> Job:
-    return with_content(compose([*RUN, *overrides], SPECS))
+def composed(*overrides: str) -> Run:
+    return run_of(compose([*RUN, *overrides], SPECS))
 
 
 def trained(*overrides: str) -> Path:
     job = composed(*overrides)
-    assert train(job.config, job.derived) is not None
-    return records.run_directory(job.config, job.derived)
+    assert train(job) is not None
+    return job.directory
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_the_record_says_what_was_read(folder, capsys):
     job = composed()
     assert record.derived["data_content"] == job.derived.data_content is not None
     assert len(record.warnings) == 3
-    assert find(job.config, job.derived) == record
+    assert find(job) == record
     runs(["show", str(folder)])
     assert re.search(rf"data.content +{job.derived.data_content[:12]}\s", capsys.readouterr().out)
 
@@ -92,8 +93,8 @@ def test_files_that_change_at_the_last_moment_are_what_the_record_says(folder):
     """Such as by a process that replaces them between the plan of a sweep and this job."""
     planned = composed("seed=1")
     write_svhn(Path("data/svhn"), per_class=2)
-    train(planned.config, planned.derived)
-    assert not records.run_directory(planned.config, planned.derived).exists()
+    train(planned)
+    assert not planned.directory.exists()
     (other,) = Path("runs/default").glob("*-s1-*")
     assert records.read(other).derived["data_content"] not in (planned.derived.data_content, None)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lkca_exp.content import run_of
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.prepare import prepare
 from lkca_exp.evaluate import evaluate, main
@@ -24,8 +25,8 @@ def trained(job, tmp_path, monkeypatch):
 
     def make(*overrides: str) -> Path:
         made = job("paths.runs=runs", *overrides)
-        train(made.config, made.derived)
-        return records.run_directory(made.config, made.derived)
+        train(run_of(made))
+        return run_of(made).directory
 
     return make
 
@@ -123,8 +124,8 @@ def a_run(tmp_path_factory) -> Path:
     from tests.conftest import TINY
 
     made = compose([*TINY, "epochs=1", "protocol=final", f"paths.runs={tmp_path_factory.mktemp('runs')}"], SPECS)
-    train(made.config, made.derived)
-    return records.run_directory(made.config, made.derived)
+    train(run_of(made))
+    return run_of(made).directory
 
 
 def test_what_cannot_be_evaluated_is_refused(a_run, tmp_path, capsys):

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from lkca_exp.config.job import compose, conf_dir
-from lkca_exp.content import with_content
+from lkca_exp.content import run_of
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.specs import SPECS
 from lkca_exp.report.read.published import read_published
-from lkca_exp.runs.identity import result_keys
-from lkca_exp.runs.record import read, run_directory
+from lkca_exp.runs.record import read
 from lkca_exp.sweep.jobs import SweepJob, jobs_of
 from lkca_exp.train import train
 from tests.data.published import WNIDS, tiny_imagenet_members, write_cifar, write_svhn, write_tiny_imagenet_zip
@@ -64,7 +63,7 @@ def test_the_papers_table_has_every_model_on_every_data_set():
     assert sorted((one["data"], one["model"]) for one in words) == sorted(expected)
     assert {one.id for data in PAPERS_DATA for one in jobs(f"paper_{data}")} == {one.id for one in table}
     seeds = jobs_of(["+experiment=paper_classification", "data=svhn", "model=lkca_b"]).unique
-    assert [one.job.config.seed for one in seeds] == [0, 1, 2]
+    assert [one.config.seed for one in seeds] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -112,20 +111,20 @@ NEVER_ALONE = (
 
 def kind(one: SweepJob) -> str:
     """What a job trains, and images of what size."""
-    keys = result_keys(one.job.config, one.job.derived)
-    size = [one.job.derived.image_size, one.job.derived.channels]
+    keys = one.result_keys
+    size = [one.derived.image_size, one.derived.channels]
     return json.dumps([size, {key: value for key, value in keys.items() if key not in NEVER_ALONE}], sort_keys=True)
 
 
 def trains(one: SweepJob, archives, tmp_path):
-    data = one.job.config.data.name
+    data = one.config.data.name
     if data == "fashion_mnist" and SOURCES[data].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
     overrides = [*one.overrides, "trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}"]
     if data in archives:
         overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=8"]
-    job = with_content(compose(overrides, SPECS))
-    train(job.config, job.derived)
-    record = read(run_directory(job.config, job.derived))
+    run = run_of(compose(overrides, SPECS))
+    train(run)
+    record = read(run.directory)
     assert record.status == "finished", one.overrides
     assert bool(record.warnings) == (data in archives)

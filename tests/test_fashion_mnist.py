@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lkca_exp.config.job import compose
+from lkca_exp.content import run_of
 from lkca_exp.data.sources import SOURCES, fashion_mnist
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.record import read, run_directory
+from lkca_exp.runs.record import read
 from lkca_exp.train import train
 
 needs_fashion_mnist = pytest.mark.skipif(
@@ -17,8 +18,8 @@ needs_fashion_mnist = pytest.mark.skipif(
 
 def accuracy(tmp_path, *overrides: str) -> float:
     job = compose([*overrides, "logger=none", f"paths.runs={tmp_path}"], SPECS)
-    train(job.config, job.derived)
-    return read(run_directory(job.config, job.derived)).metrics["test/top1"]
+    train(run_of(job))
+    return read(run_of(job).directory).metrics["test/top1"]
 
 
 @needs_fashion_mnist

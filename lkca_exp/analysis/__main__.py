@@ -14,9 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lkca_exp.config.errors import ConfigError, short_answers
-from lkca_exp.config.job import Job
 from lkca_exp.config.schema import PathsConfig
-from lkca_exp.runs import identity
 from lkca_exp.runs.find import find_runs
 from lkca_exp.runs.state import look
 
@@ -63,21 +61,16 @@ def efficiency(words: Sequence[str], batch_sizes: Sequence[int], rounds: int, fi
     from lkca_exp.sweep.jobs import jobs_of
 
     jobs = jobs_of(words)
-    models = {repr((one.job.config.model, one.job.config.precision)): one for one in reversed(jobs.unique)}
+    models = {repr((one.config.model, one.config.precision)): one for one in reversed(jobs.unique)}
     chosen = list(reversed(models.values()))
-    costs = measure([one.job for one in chosen], batch_sizes, rounds)
+    costs = measure(chosen, batch_sizes, rounds)
     shared = set.intersection(*(set(one.overrides) for one in chosen))
-    names = [" ".join(w for w in one.overrides if w not in shared) or label(one.job) for one in chosen]
+    names = [" ".join(w for w in one.overrides if w not in shared) or one.label for one in chosen]
     Console().print(_table(names, costs, rounds))
     if file:
         file.write_text(
             json.dumps({name: asdict(cost) for name, cost in zip(names, costs, strict=True)}, indent=1) + "\n"
         )
-
-
-def label(job: Job) -> str:
-    """A name for a model where nothing sets it apart from another."""
-    return identity.label(job.config, job.derived)
 
 
 def _table(names: Sequence[str], costs: Sequence[Efficiency], rounds: int) -> Table:

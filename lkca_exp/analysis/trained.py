@@ -25,8 +25,8 @@ from lkca_exp.evaluate import stored
 from lkca_exp.models.build import build_model
 from lkca_exp.models.vit import VisionTransformer
 from lkca_exp.runs.files import write_atomically, write_json
-from lkca_exp.runs.ledger import ANALYSIS
 from lkca_exp.runs.state import RunState
+from lkca_exp.runs.store import ANALYSIS
 from lkca_exp.training.device import take_up_threads
 
 PIXELS_A_TILE = 96

@@ -24,8 +24,8 @@ from rich.table import Table
 from lkca_exp.config.job import compose
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.identity import group, identity
-from lkca_exp.runs.record import read_finished, run_directory, write
+from lkca_exp.runs.record import read_finished, write
+from lkca_exp.runs.run import Run
 
 FEW_EPOCHS, MANY_EPOCHS = 1, 6
 NUM_FINISHED, NUM_PLANNED = 200, 1000
@@ -89,12 +89,17 @@ def finished_jobs(place: Path) -> dict[str, float]:
     record = read_finished(source)
     assert record is not None
     for seed in range(NUM_FINISHED):
-        config = dataclasses.replace(job.config, seed=seed)
-        directory = run_directory(config, job.derived)
-        shutil.copytree(source, directory)
-        names = {"id": identity(config, job.derived), "group": group(config, job.derived), "study": "finished"}
-        changes: dict[str, Any] = names | {"seed": seed, "config": dataclasses.asdict(config)}
-        write(directory, dataclasses.replace(record, **changes))
+        run = Run(dataclasses.replace(job.config, seed=seed), job.derived)
+        shutil.copytree(source, run.directory)
+        config = dataclasses.asdict(run.config)
+        changes: dict[str, Any] = {
+            "id": run.id,
+            "group": run.group,
+            "study": "finished",
+            "seed": seed,
+            "config": config,
+        }
+        write(run.directory, dataclasses.replace(record, **changes))
 
     def seconds(*words: str) -> float:
         started = time.perf_counter()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,10 +21,12 @@ from torch import nn
 
 from lkca_exp.bench.machine import matmul_peak
 from lkca_exp.config.job import Job, compose
+from lkca_exp.config.schema import PathsConfig
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.data.specs import SPECS
 from lkca_exp.execute import build_datamodule, execute
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
+from lkca_exp.runs.run import Run
 from lkca_exp.train import begin
 from lkca_exp.training.optim import build_optimizer
 from lkca_exp.training.schedule import warmup_cosine
@@ -85,8 +87,9 @@ def lightning_loop(job: Job, data: RunData) -> float:
     """Seconds a step of a real run, in a folder that is thrown away."""
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
-        record = begin(job.config, job.derived, Path(folder), data)
-        execute(job.config, job.derived, Path(folder), record, data, callbacks=[watch])
+        run = Run(replace(job.config, paths=PathsConfig(runs=folder)), job.derived)
+        run.directory.mkdir(parents=True)
+        execute(run, begin(run, None, data), data, callbacks=[watch])
     return watch.seconds / watch.num_steps
 
 
@@ -96,7 +99,7 @@ def bare_loop(job: Job, data: RunData) -> float:
     model = build_model(config.model, job.derived, config.seed)
     optimizer = build_optimizer(model, config.optim, no_weight_decay(model))
     epoch = 0
-    loader = build_datamodule(config, job.derived, data).train_loader(lambda: epoch)
+    loader = build_datamodule(job, data).train_loader(lambda: epoch)
     num_steps, num_warmup = config.epochs * len(loader), round(job.derived.warmup_epochs * len(loader))
     first, last = config.optim.initial_lr_ratio, config.optim.final_lr_ratio
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -77,7 +77,7 @@ def preview(overrides: Sequence[str], out: Path) -> None:
             "--out", out, f"{folder} is no folder that may be written.", "Choose another with --out FILE."
         )
     data = prepare(job.config)
-    images, targets = next(iter(build_datamodule(job.config, job.derived, data).train_loader(lambda: 0)))
+    images, targets = next(iter(build_datamodule(job, data).train_loader(lambda: 0)))
     spec = SPECS[job.config.data.name]
     shown = slice(PREVIEW_IMAGES)
     title = " ".join(["python -m lkca_exp", *overrides])

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lkca_exp.runs.ledger import ANALYSIS, RESULT_FILES
 from lkca_exp.runs.lock import undisturbed
 from lkca_exp.runs.state import State, look
+from lkca_exp.runs.store import ANALYSIS, RESULT_FILES
 
 REPLACED_FILES = ("run.json", *RESULT_FILES)
 

@@ -23,13 +23,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import BestOnTestConfig, Config, HoldoutConfig
-from lkca_exp.runs import identity
 from lkca_exp.runs.environment import command_line, git_state, versions
 from lkca_exp.runs.files import write_json
 from lkca_exp.runs.format import FORMAT
+from lkca_exp.runs.run import NUMERICS, Run
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 
@@ -81,7 +80,7 @@ class Record:
     label: str
     seed: int
     status: str = "running"
-    numerics: int = identity.NUMERICS
+    numerics: int = NUMERICS
     command: str = ""
     config: dict[str, Any]
     derived: dict[str, Any] = field(default_factory=dict)
@@ -108,11 +107,6 @@ class Damaged:
 
     folder: Path
     reason: str
-
-
-def run_directory(config: Config, derived: Derived) -> Path:
-    """`<paths.runs>/<study>/<label>-s<seed>-<id8>`."""
-    return Path(config.paths.runs) / config.study / identity.directory_name(config, derived)
 
 
 def check_writable(config: Config) -> None:
@@ -170,18 +164,18 @@ def write(folder: Path, record: Record) -> None:
     write_json(folder / "run.json", {"format": FORMAT} | entries | extra)
 
 
-def new_record(config: Config, derived: Derived) -> Record:
+def new_record(run: Run) -> Record:
     """What is known before training."""
     return Record(
-        id=identity.identity(config, derived),
-        group=identity.group(config, derived),
-        study=config.study,
-        label=identity.label(config, derived),
-        seed=config.seed,
+        id=run.id,
+        group=run.group,
+        study=run.config.study,
+        label=run.label,
+        seed=run.config.seed,
         command=command_line(),
-        config=asdict(config),
-        derived=asdict(derived),
-        selected_on=selected_on(config),
+        config=asdict(run.config),
+        derived=asdict(run.derived),
+        selected_on=selected_on(run.config),
         timings=Timings(started=now(), seconds=0.0),
         versions=versions(),
         git=git_state(),

@@ -14,10 +14,10 @@ from rich.text import Text
 from lkca_exp.config.errors import show
 from lkca_exp.config.schema import GROUP_SCHEMAS, schema_of
 from lkca_exp.runs.format import flatten, short
-from lkca_exp.runs.ledger import ANALYSIS
 from lkca_exp.runs.listing import clock
 from lkca_exp.runs.record import Attempt, Record
 from lkca_exp.runs.state import RunState, State
+from lkca_exp.runs.store import ANALYSIS
 
 RESULTS = ("metrics", "model", "speed", "memory")
 Rows = Mapping[str, Sequence[str]]

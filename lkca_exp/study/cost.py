@@ -48,21 +48,21 @@ def cells(jobs: Jobs, published: Sequence[Published]) -> list[Cell]:
     varied = [key for key in jobs.varied_keys if key not in ("seed", "data")]
     for one in jobs.unique:
         name = " ".join(word for word in one.overrides if word.partition("=")[0] in varied)
-        by_name.setdefault((one.job.config.data.name, name), []).append(one)
+        by_name.setdefault((one.config.data.name, name), []).append(one)
     return [_cell(data, name, same, published) for (data, name), same in by_name.items()]
 
 
 def _cell(data: str, name: str, same: Sequence[SweepJob], published: Sequence[Published]) -> Cell:
-    job = same[0].job
+    job = same[0]
     parameters, flops = price(job)
     seconds = TRAINING * flops * images_trained(asdict(job.config)) / (PEAK * SHARE)
-    like = next((one for one in published if one.data == data and _is_like(one, same[0])), None)
+    like = next((one for one in published if one.data == data and _is_like(one, job)), None)
     return Cell(data, name, len(same), parameters, flops, seconds / 3600, like)
 
 
 def _is_like(one: Published, sweep_job: SweepJob) -> bool:
     """Whether a job's model is made as `like` says, by its preset or word by word, with no other mixer."""
-    words = {*sweep_job.overrides, f"model={sweep_job.job.config.model.preset}"}
+    words = {*sweep_job.overrides, f"model={sweep_job.config.model.preset}"}
     mixers = {word for word in sweep_job.overrides if word.startswith(("model/mixer=", "model.mixer."))}
     return bool(one.like) and mixers <= set(one.like) <= words
 

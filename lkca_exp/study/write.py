@@ -62,7 +62,7 @@ def _place(own: Jobs, asked: Jobs, words: Sequence[str]) -> str:
     """Below the study's folder."""
     if {one.id for one in asked.unique} == {one.id for one in own.unique}:
         return ""
-    data, others = (dict.fromkeys(one.job.config.data.name for one in jobs.unique) for jobs in (asked, own))
+    data, others = (dict.fromkeys(one.config.data.name for one in jobs.unique) for jobs in (asked, own))
     if data.keys() == others.keys():
         rule = "These words make it another study, whose results are not those of its folder."
         raise ConfigError("study", " ".join(words), rule, "Give data=NAME, or use `python -m lkca_exp.report`.")

@@ -16,25 +16,22 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.config.job import Job, checked, conf_dir
+from lkca_exp.config.job import checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_key
 from lkca_exp.config.schema import register
-from lkca_exp.content import with_content
+from lkca_exp.content import run_of
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.identity import identity
-from lkca_exp.runs.record import check_writable, run_directory
+from lkca_exp.runs.record import check_writable
+from lkca_exp.runs.run import Run
 from lkca_exp.sweep.grid import Point, expand, points
 from lkca_exp.sweep.loader import SweepLoader
 
 
 @dataclass(frozen=True)
-class SweepJob:
-    """One job of a sweep: the overrides that make it, what they come to, and where its record belongs."""
+class SweepJob(Run):
+    """A run of a sweep, and the overrides that make it."""
 
     overrides: tuple[str, ...]
-    job: Job
-    id: str
-    directory: Path
 
 
 @dataclass(frozen=True)
@@ -145,9 +142,8 @@ def _resolve_one(
             yield from _resolve_one([*others, f"seed={seed}", "seeds=1"], master, loader, excluded)
         return
     check_writable(config)
-    job = with_content(job)
-    directory = run_directory(config, job.derived)
-    yield SweepJob(tuple(overrides), job, identity(config, job.derived), directory)
+    run = run_of(job)
+    yield SweepJob(run.config, run.derived, tuple(overrides))
 
 
 def _applies(point: Point, cfg: DictConfig, choices: DictConfig) -> bool:

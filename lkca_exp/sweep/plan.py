@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lkca_exp.runs.identity import group
-from lkca_exp.runs.ledger import find_twin
 from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.runs.store import find_twin
 from lkca_exp.sweep.estimate import Estimate, finished_records, price
 from lkca_exp.sweep.jobs import Jobs, SweepJob, multirun, resolve
 from lkca_exp.sweep.second_round import foretell, second_round
@@ -64,20 +63,20 @@ def _look(jobs: Jobs) -> list[Planned]:
     costs: dict[str, tuple[int, int]] = {}
     planned = []
     for one in jobs.unique:
-        model = repr((one.job.config.model, one.job.derived))
+        model = repr((one.config.model, one.derived))
         if model not in costs:
-            costs[model] = price(one.job)
+            costs[model] = price(one)
         planned.append(_look_at(one, *costs[model], estimate))
     return planned
 
 
 def _look_at(one: SweepJob, parameters: int, flops: int, estimate: Estimate) -> Planned:
-    config, now = one.job.config, look(one.directory)
+    config, now = one.config, look(one.directory)
     begun = now.record is not None and now.record.id == one.id and not config.force
-    twin = None if begun or config.force else find_twin(one.directory, one.id)
+    twin = None if begun or config.force else find_twin(one)
     if twin is not None or (begun and now.state is State.FINISHED):
         return Planned(one, f"done in {twin[0].parent.name}" if twin else "done", parameters, 0.0)
-    whole = estimate.seconds(group(config, one.job.derived), asdict(config), flops)
+    whole = estimate.seconds(one.group, asdict(config), flops)
     left = None if whole is None else whole * (1 - now.epochs_done / config.epochs if begun else 1)
     return Planned(one, _words(now) if begun else "missing", parameters, left)
 

@@ -14,7 +14,6 @@ from omegaconf import DictConfig
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.refusals import known_keys, unknown_key
 from lkca_exp.config.schema import HoldoutConfig
-from lkca_exp.runs.identity import group
 from lkca_exp.runs.record import objective
 from lkca_exp.runs.state import State, look
 from lkca_exp.sweep.grid import Point, points
@@ -40,8 +39,8 @@ def foretell(first: Jobs, master: DictConfig, loader: SweepLoader) -> Jobs | Non
             )
         return None
     for one in first.unique:
-        if not isinstance(one.job.config.protocol, HoldoutConfig):
-            rule = f"It chooses by accuracy on validation, and protocol={one.job.config.protocol.name} has none."
+        if not isinstance(one.config.protocol, HoldoutConfig):
+            rule = f"It chooses by accuracy on validation, and protocol={one.config.protocol.name} has none."
             raise ConfigError("hydra.sweeper.then", list(then.best_of), rule, "Search with protocol=holdout.")
     return _round(first, master, loader, lambda jobs: jobs[0])
 
@@ -83,7 +82,7 @@ def _best(jobs: Sequence[SweepJob]) -> SweepJob | None:
     """The job with the highest mean over its seeds, the first of those that are level; None if all have failed."""
     groups: dict[str, list[SweepJob]] = {}
     for one in jobs:
-        groups.setdefault(group(one.job.config, one.job.derived), []).append(one)
+        groups.setdefault(one.group, []).append(one)
     scores = {name: mean(map(_score, seeds)) for name, seeds in groups.items()}
     best = max(scores, key=lambda name: scores[name])
     return groups[best][0] if scores[best] > FAILED else None

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lkca_exp.runs.environment import git_state
-from lkca_exp.runs.identity import NUMERICS
 from lkca_exp.runs.record import Record, read
+from lkca_exp.runs.run import NUMERICS
 from lkca_exp.runs.state import RunState, State
 from lkca_exp.sweep.jobs import Jobs, SweepJob
 

@@ -19,10 +19,10 @@ from omegaconf import DictConfig
 
 from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.machine import available_cpus
-from lkca_exp.runs.ledger import find
 from lkca_exp.runs.lock import hold, is_held
 from lkca_exp.runs.record import end_attempt, now, objective
 from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.runs.store import find
 from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
 from lkca_exp.sweep.journal import JOURNAL, Journal
 from lkca_exp.sweep.loader import SweepLoader
@@ -77,7 +77,7 @@ def _do(jobs: Jobs, launching: Launching) -> tuple[list[RunState], str]:
     """Launch those of the jobs that have no result. Returns how all of them stand, and why that ended early if so."""
     master, task_function, context, loader = launching
     begun = now()
-    to_do = [one for one in jobs.unique if find(one.job.config, one.job.derived) is None]
+    to_do = [one for one in jobs.unique if find(one) is None]
     show_start(jobs, to_do)
     reason = ""
     if to_do:
@@ -130,7 +130,7 @@ def _launch_until_done(
             errors = _launch(launcher, left[start : start + at_once], start)
             raised |= errors.keys()
             refused += [error for error in errors.values() if isinstance(error, ConfigError)]
-            reason = journal.reason_to_stop(left[0].job.config.on_failure)
+            reason = journal.reason_to_stop(left[0].config.on_failure)
             if reason:
                 return reason
         runs, waited = _wait_for_others([one for one in left if one.id not in raised])

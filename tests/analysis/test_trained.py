@@ -10,8 +10,8 @@ import pytest
 from lkca_exp.analysis import efficiency
 from lkca_exp.analysis.__main__ import main
 from lkca_exp.config.job import compose
+from lkca_exp.content import run_of
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs import record as records
 from lkca_exp.train import train
 
 FIELD = {"receptive_field.png", "receptive_field.json", "receptive_field.npz"}
@@ -25,8 +25,8 @@ def trained(job, tmp_path, monkeypatch):
 
     def make(*overrides):
         made = job("trainer=debug", "study=looked", "paths.runs=runs", *overrides)
-        train(made.config, made.derived)
-        return records.run_directory(made.config, made.derived)
+        train(run_of(made))
+        return run_of(made).directory
 
     return make
 
@@ -111,8 +111,8 @@ def test_mistakes_are_told(trained, words, capsys):
 def test_a_model_of_timm_has_no_tokens_to_look_at(tmp_path, monkeypatch, capsys):
     words = ["model=timm", "model.name=resnet10t", "trainer=debug", "logger=none", f"paths.runs={tmp_path / 'runs'}"]
     made = compose(words, SPECS)
-    train(made.config, made.derived)
-    folder = records.run_directory(made.config, made.derived)
+    train(run_of(made))
+    folder = run_of(made).directory
     assert names(folder) == set()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):

@@ -12,14 +12,13 @@ from torchvision import datasets
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import compose
-from lkca_exp.content import with_content
+from lkca_exp.content import run_of
 from lkca_exp.data import store
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.pack import content_of, open_pack, write_pack
 from lkca_exp.data.sources import SOURCES, cifar, svhn
 from lkca_exp.data.specs import SPECS
 from lkca_exp.data.store import load
-from lkca_exp.runs.identity import identity
 from tests.data.published import (
     cifar_batches,
     tiny_imagenet_members,
@@ -39,12 +38,12 @@ def another_process(monkeypatch):
 
 
 def content(*overrides: str) -> str | None:
-    return with_content(compose(overrides, SPECS)).derived.data_content
+    return run_of(compose(overrides, SPECS)).derived.data_content
 
 
 def id_of(*overrides: str) -> str:
-    job = with_content(compose(overrides, SPECS))
-    return identity(job.config, job.derived)
+    job = run_of(compose(overrides, SPECS))
+    return run_of(job).id
 
 
 def test_other_files_of_the_same_name_are_another_run(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lkca_exp.content import run_of
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_json, write_rows
 
@@ -24,10 +25,10 @@ def make_run(job, tmp_path, monkeypatch) -> MakeRun:
 
     def make(status: str, *overrides: str, epochs: int = 2) -> Path:
         made = job(*overrides, "paths.runs=runs")
-        folder = records.run_directory(made.config, made.derived)
+        folder = run_of(made).directory
         folder.mkdir(parents=True)
         device = {"accelerator": "cpu", "name": "a processor", "count": 1, "threads": 1}
-        record = replace(records.new_record(made.config, made.derived), device=device)
+        record = replace(records.new_record(run_of(made)), device=device)
         record = records.begin_attempt(folder, record, from_epoch=0)
         write_rows(folder / "metrics.jsonl", [{"epoch": epoch, "train/loss": 1.0} for epoch in range(epochs)])
         (folder / "checkpoints").mkdir()

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from lkca_exp.content import run_of
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically, write_json, write_rows
 from lkca_exp.runs.lock import hold
@@ -80,10 +81,10 @@ def test_a_damaged_record_is_trained_again(job):
     from lkca_exp.train import train
 
     made = job("epochs=1")
-    directory = records.run_directory(made.config, made.derived)
+    directory = run_of(made).directory
     directory.mkdir(parents=True)
     (directory / "run.json").write_text('{"format": 1, "id"')
-    train(made.config, made.derived)
+    train(run_of(made))
     assert records.read(directory).status == "finished"
 
 

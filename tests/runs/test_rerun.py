@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lkca_exp.config.errors import ConfigError
+from lkca_exp.content import run_of
 from lkca_exp.rerun import job_of, rerun
 from lkca_exp.runs import record as records
 from lkca_exp.runs.environment import command_line
@@ -28,8 +29,8 @@ def finished(job, tmp_path, monkeypatch) -> Path:
     """A run, trained for real."""
     monkeypatch.chdir(tmp_path)
     made = job("paths.runs=runs", "model/mixer=attention", "protocol=final")
-    train(made.config, made.derived)
-    return records.run_directory(made.config, made.derived)
+    train(run_of(made))
+    return run_of(made).directory
 
 
 def test_a_finished_run_comes_to_the_same_and_its_result_is_set_aside(finished, caplog):

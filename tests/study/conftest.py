@@ -49,7 +49,7 @@ def finish(home: Path) -> Callable[[], list[Path]]:
 
 def put(one: SweepJob) -> Path:
     """A record of a finished run, where a job has it; its accuracy depends on mixer, seed and learning rate."""
-    config = one.job.config
+    config = one.config
     mixer = config.model.mixer.name  # type: ignore[attr-defined]
     is_attention = mixer == "attention"
     top1 = (0.95 + config.seed / 200 if is_attention else 0.97 + config.seed / 100) - config.optim.lr

@@ -22,8 +22,8 @@ def test_every_job_is_checked_and_named(multirun, loader, tmp_path):
 
 def test_what_comes_to_the_same_run_is_one_job(multirun, loader):
     jobs = resolve(multirun("model.mixer.kernel_size=null,5,7"), loader)
-    assert [one.job.derived.kernel_size for one in jobs.unique] == [7, 5]
-    assert jobs.duplicates == [("model.mixer.kernel_size=7", f"paths.runs={jobs.unique[0].job.config.paths.runs}")]
+    assert [one.derived.kernel_size for one in jobs.unique] == [7, 5]
+    assert jobs.duplicates == [("model.mixer.kernel_size=7", f"paths.runs={jobs.unique[0].config.paths.runs}")]
 
 
 def test_a_wrong_job_is_named(multirun, loader):
@@ -33,7 +33,7 @@ def test_a_wrong_job_is_named(multirun, loader):
 
 def test_seeds_are_jobs_of_their_own(multirun, loader):
     jobs = resolve(multirun("seeds=3", "seed=4", "optim.lr=1e-3,2e-3"), loader)
-    assert [(one.job.config.optim.lr, one.job.config.seed, one.job.config.seeds) for one in jobs.unique] == [
+    assert [(one.config.optim.lr, one.config.seed, one.config.seeds) for one in jobs.unique] == [
         (lr, seed, 1) for lr in (1e-3, 2e-3) for seed in (4, 5, 6)
     ]
 
@@ -42,7 +42,7 @@ def test_exclusions_go_by_what_is_composed(multirun, loader):
     sweep = ["model/mixer=attention,lkca", "model.depth=2,3", "optim.lr=1e-3,2e-3"]
     lists = ["model/mixer=attention model.depth=2,3 optim.lr=0.001", "model.depth=3 model.mixer.name=lkca"]
     jobs = resolve(multirun(*sweep, f"hydra.sweeper.exclude={lists}"), loader)
-    got = [(j.job.config.model.mixer.name, j.job.config.model.depth, j.job.config.optim.lr) for j in jobs.unique]
+    got = [(j.config.model.mixer.name, j.config.model.depth, j.config.optim.lr) for j in jobs.unique]
     assert got == [("attention", 2, 2e-3), ("attention", 3, 2e-3), ("lkca", 2, 1e-3), ("lkca", 2, 2e-3)]
 
 
@@ -56,6 +56,6 @@ def test_all_experiments_are_a_sweep(multirun, loader):
     """One YAML can say "all runs of the table"."""
     cases = ["+experiment=cifar10_lkca,cifar10_attention", "+experiment=svhn_lkca epochs=70"]
     jobs = resolve(multirun(f"hydra.sweeper.cases={cases}", "study=table", "seed=0,1"), loader)
-    got = [(j.job.config.data.name, j.job.config.model.mixer.name, j.job.config.epochs) for j in jobs.unique]
+    got = [(j.config.data.name, j.config.model.mixer.name, j.config.epochs) for j in jobs.unique]
     assert got == [("cifar10", "lkca", 100), ("cifar10", "attention", 100), ("svhn", "lkca", 70)] * 2
     assert {one.directory.parent.name for one in jobs.unique} == {"table"}

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from lkca_exp.config.job import compose
+from lkca_exp.content import run_of
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import Record, Timings, new_record
 from lkca_exp.sweep.estimate import Estimate, images_trained
@@ -75,7 +76,7 @@ def settings(job, *overrides: str) -> dict:
 @pytest.fixture
 def finished(job) -> Record:
     made = job("data.fraction=1", "epochs=10")
-    record = new_record(made.config, made.derived)
+    record = new_record(run_of(made))
     return replace(record, group="a", timings=Timings(seconds=30.0), model={"flops_per_image": 100})
 
 

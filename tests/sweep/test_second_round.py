@@ -24,9 +24,7 @@ def test_the_round_is_foretold_with_as_many_jobs_as_there_will_be(multirun, load
     jobs = resolve(master, loader)
     foretold = foretell(jobs, master, loader)
     assert foretold is not None
-    got = [
-        (one.job.config.model.mixer.name, one.job.config.protocol.name, one.job.config.seed) for one in foretold.unique
-    ]
+    got = [(one.config.model.mixer.name, one.config.protocol.name, one.config.seed) for one in foretold.unique]
     assert got == [(mixer, "final", seed) for mixer in ("attention", "lkca") for seed in (1, 2, 3)]
     assert second_round(jobs, master, loader) is None, "nothing has been trained"
 

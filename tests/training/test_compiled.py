@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lkca_exp.content import run_of
 from lkca_exp.data.prepare import prepare
-from lkca_exp.runs import record as records
 from lkca_exp.train import begin
 from tests.conftest import TINY
 from tests.runs.conftest import change
@@ -60,9 +60,9 @@ def test_many_runs_in_one_process_are_all_compiled(job, graphs):
 def test_a_run_goes_on_as_it_began(job, graphs, began):
     """None: it was begun before there was a choice, and is eager."""
     made = job("protocol=final", "model.depth=1", f"compile={str(began is True).lower()}")
-    directory = records.run_directory(made.config, made.derived)
+    directory = run_of(made).directory
     directory.mkdir(parents=True)
-    begun = begin(made.config, made.derived, directory, prepare(made.config))
+    begun = begin(run_of(made), None, prepare(made.config))
     if began is None:
         change(directory, model={key: value for key, value in begun.model.items() if key != "compiled"})
     _, ended = trained(job, "protocol=final", "model.depth=1", f"compile={str(began is not True).lower()}")

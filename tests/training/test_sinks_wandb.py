@@ -14,7 +14,7 @@ import wandb
 
 from lkca_exp.config.errors import RunFailedError
 from lkca_exp.config.schema import WandbConfig
-from lkca_exp.runs.record import run_directory
+from lkca_exp.content import run_of
 from lkca_exp.train import train
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks import wandb as wandb_sink
@@ -159,11 +159,11 @@ def test_a_run_killed_again_and_again_is_one_run_in_w_and_b(cli, tmp_path):
 
 def test_a_run_killed_before_its_test_has_its_whole_history(job):
     made = job("logger=wandb", "logger.mode=offline", "keep=all")
-    train(made.config, made.derived)
-    folder = run_directory(made.config, made.derived)
+    train(run_of(made))
+    folder = run_of(made).directory
     told = record(folder) | {"status": "running"}
     (folder / "run.json").write_text(json.dumps(told))
-    train(made.config, made.derived)
+    train(run_of(made))
     records = stored(folder)
     assert [row["epoch"] for row in history(records)] == [0, 1, 2]
     assert summary(records)["test/top1"] == told["metrics"]["test/top1"]
@@ -173,7 +173,7 @@ def test_a_failed_run_is_finished_too(job, tmp_path):
     breaking = ("optim.lr=1e30", "optim.clip_norm=null", "optim.warmup_epochs=0")
     made = job("logger=wandb", "logger.mode=offline", *breaking)
     with pytest.raises(RunFailedError):
-        train(made.config, made.derived)
+        train(run_of(made))
     assert only(stored(tmp_path), "exit")["exit_code"] == 1
 
 

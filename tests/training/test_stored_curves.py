@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from lkca_exp.config.job import compose
+from lkca_exp.content import run_of
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.files import read_rows
-from lkca_exp.runs.record import run_directory
 from lkca_exp.train import train
 from tests.compare import CASES, stored
 from tests.conftest import TINY
@@ -25,10 +25,10 @@ def curve(case: str, folder: str) -> list[dict]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train(job.config, job.derived)
+        train(run_of(job))
     finally:
         torch.set_num_threads(threads)
-    return read_rows(run_directory(job.config, job.derived) / "metrics.jsonl")
+    return read_rows(run_of(job).directory / "metrics.jsonl")
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -13,19 +13,20 @@ from safetensors.torch import load_file
 
 from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.schema import OptimConfig
+from lkca_exp.content import run_of
 from lkca_exp.data.prepare import prepare
 from lkca_exp.execute import build_datamodule
 from lkca_exp.models.build import build_model
 from lkca_exp.runs import record as records
-from lkca_exp.runs.ledger import RESULT_FILES
+from lkca_exp.runs.store import RESULT_FILES
 from lkca_exp.train import begin, train
 from lkca_exp.training.module import Classifier
 
 
 def trained(job, *overrides: str) -> tuple[Path, dict]:
     made = job(*overrides)
-    train(made.config, made.derived)
-    directory = records.run_directory(made.config, made.derived)
+    train(run_of(made))
+    directory = run_of(made).directory
     return directory, json.loads((directory / "run.json").read_text())
 
 
@@ -39,7 +40,7 @@ def rebuilt_accuracy(made, directory: Path) -> float:
     model.load_state_dict(load_file(directory / "weights.safetensors"))
     model.eval()
     data = prepare(made.config)
-    images = build_datamodule(made.config, made.derived, data).normalise(torch.tensor(data.test.images))
+    images = build_datamodule(made, data).normalise(torch.tensor(data.test.images))
     with torch.no_grad():
         predictions = model(images).argmax(1).numpy()
     return float((predictions == data.test.labels).mean())
@@ -107,11 +108,11 @@ def test_same_seed_same_run_other_seed_other_run(job, tmp_path):
 def begun_with(backend, job, monkeypatch):
     """A run, and its folder, that was begun with this backend and went no further."""
     made = job("protocol=final")
-    directory = records.run_directory(made.config, made.derived)
+    directory = run_of(made).directory
     directory.mkdir(parents=True)
     with monkeypatch.context() as patch:
         patch.setattr("lkca_exp.train.choose_backend", lambda *_, **__: backend)
-        begin(made.config, made.derived, directory, prepare(made.config))
+        begin(run_of(made), None, prepare(made.config))
     return made, directory
 
 
@@ -131,7 +132,7 @@ def test_a_run_that_began_compiled_says_so_where_nothing_compiles(job, monkeypat
     made, directory = begun_with("direct", job, monkeypatch)
     monkeypatch.setattr("lkca_exp.models.large_kernel.direct.problem", lambda: "c++: not found")
     with pytest.raises(ConfigError, match=r"run=digits-lkca.*\n.*c\+\+: not found.*\n.*Install a C\+\+ compiler"):
-        train(made.config, made.derived)
+        train(run_of(made))
     record = records.read(directory)
     assert (record.model["backend"], len(record.attempts)) == ("direct", 1)
 
@@ -188,13 +189,13 @@ def test_the_moving_average_is_what_is_tested_and_kept(job):
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(job, caplog):
     made = job("optim.lr=1e30", "optim.clip_norm=null", "optim.warmup_epochs=0")
     with caplog.at_level(logging.ERROR), pytest.raises(RunFailedError, match=r"the loss is (nan|inf) at step \d+"):
-        train(made.config, made.derived)
-    record = records.read(records.run_directory(made.config, made.derived))
+        train(run_of(made))
+    record = records.read(run_of(made).directory)
     assert record.status == "failed"
     assert record.error.type == "FloatingPointError"
     assert "Traceback" in record.error.traceback
     assert "Traceback" in caplog.text
-    assert "Traceback" in (records.run_directory(made.config, made.derived) / "train.log").read_text()
+    assert "Traceback" in (run_of(made).directory / "train.log").read_text()
 
 
 @pytest.mark.parametrize(("keep", "left"), [("weights", "weights.safetensors"), ("all", "checkpoints"), ("none", None)])

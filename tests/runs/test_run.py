@@ -10,17 +10,17 @@ from lkca_exp.config.job import Job, compose
 from lkca_exp.config.schema import VitConfig
 from lkca_exp.config.schema.key import key
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.identity import directory_name, group, identity
+from lkca_exp.runs.run import Run
 
 
 def name(job, *overrides: str) -> str:
     made = job(*overrides)
-    return identity(made.config, made.derived)
+    return Run(made.config, made.derived).id
 
 
 def job_name(*overrides: str) -> str:
     made = compose(overrides, SPECS)
-    return identity(made.config, made.derived)
+    return Run(made.config, made.derived).id
 
 
 VIT_LITE = [
@@ -76,16 +76,15 @@ def test_devices_count_for_models_that_see_a_share_of_the_batch(job):
 
 def test_a_preset_is_its_values(job):
     preset, written_out = (job(*words) for words in (["model=vit_lite"], VIT_LITE))
-    assert identity(preset.config, preset.derived) == identity(written_out.config, written_out.derived)
-    assert directory_name(preset.config, preset.derived).startswith("digits-vit_lite-attention-s0-")
+    assert Run(preset.config, preset.derived).id == Run(written_out.config, written_out.derived).id
+    assert Run(preset.config, preset.derived).name.startswith("digits-vit_lite-attention-s0-")
 
 
 def test_data_count_by_their_content_and_not_by_their_place(job):
     made = job("data=cifar10", "data.archive=here.tar.gz", "data.verify=false")
-    assert identity(made.config, made.derived) == name(job, "data=cifar10")
-    ids = {identity(made.config, replace(made.derived, data_content=content)) for content in (None, "a", "b")}
-    groups = {group(made.config, replace(made.derived, data_content=content)) for content in (None, "a", "b")}
-    assert len(ids) == len(groups) == 3
+    assert Run(made.config, made.derived).id == name(job, "data=cifar10")
+    runs = [Run(made.config, replace(made.derived, data_content=content)) for content in (None, "a", "b")]
+    assert len({run.id for run in runs}) == len({run.group for run in runs}) == 3
 
 
 def test_a_size_is_its_values(job):
@@ -97,7 +96,7 @@ def test_a_size_is_its_values(job):
 def test_seeds_share_a_group_and_nothing_else_does(job):
     def group_of(*overrides: str) -> str:
         made = job(*overrides)
-        return group(made.config, made.derived)
+        return Run(made.config, made.derived).group
 
     assert group_of("seed=0") == group_of("seed=5")
     assert group_of("optim.lr=0.1") != group_of()
@@ -105,9 +104,9 @@ def test_seeds_share_a_group_and_nothing_else_does(job):
 
 def test_a_directory_can_be_read(job):
     made = job("seed=3")
-    assert directory_name(made.config, made.derived) == f"digits-lkca-k7-s3-{name(job, 'seed=3')[:8]}"
+    assert Run(made.config, made.derived).name == f"digits-lkca-k7-s3-{name(job, 'seed=3')[:8]}"
     made = job("model/mixer=attention")
-    assert directory_name(made.config, made.derived).startswith("digits-attention-s0-")
+    assert Run(made.config, made.derived).name.startswith("digits-attention-s0-")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_a_directory_can_be_read(job):
 )
 def test_a_label_names_what_is_compared(overrides, label):
     made = compose(overrides, SPECS)
-    assert directory_name(made.config, made.derived).startswith(f"{label}-s0-")
+    assert Run(made.config, made.derived).name.startswith(f"{label}-s0-")
 
 
 @pytest.mark.parametrize(
@@ -147,9 +146,9 @@ def test_a_key_that_came_later_is_no_part_of_it_at_its_default(job):
     made = job()
     model = {field.name: getattr(made.config.model, field.name) for field in fields(made.config.model)}
     at_default, changed = (
-        identity(replace(made.config, model=WithLaterKey(**model, extra=extra)), made.derived) for extra in (1, 2)
+        Run(replace(made.config, model=WithLaterKey(**model, extra=extra)), made.derived).id for extra in (1, 2)
     )
-    assert at_default == identity(made.config, made.derived)
+    assert at_default == Run(made.config, made.derived).id
     assert changed != at_default
 
 

@@ -1,0 +1,111 @@
+"""A run: what is trained, and what it is called: a name made of all that can change its result, and of nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.job import Job
+from lkca_exp.config.schema import TimmConfig, VitConfig, VitPytorchConfig
+
+NUMERICS = 6
+"""Raised whenever the same configuration would train to other weights than before."""
+
+DERIVED_KEYS = {
+    "model.patch_size": "patch_size",
+    "model.width": "width",
+    "model.depth": "depth",
+    "model.mlp_ratio": "mlp_ratio",
+    "model.mixer.num_heads": "num_heads",
+    "model.mixer.kernel_size": "kernel_size",
+    "augment.crop_padding_px": "crop_padding_px",
+    "augment.mirror": "mirror",
+    "augment.auto_policy": "auto_policy",
+    "optim.warmup_epochs": "warmup_epochs",
+}
+
+
+class Run(Job):
+    """A job whose data are known (`derived.data_content`), with its names, each worked out once."""
+
+    @cached_property
+    def result_keys(self) -> dict[str, Any]:
+        """The keys that can change the result, with what follows in place of `null`: writing out what a key left open
+        comes to is the same run. `model.size` only names values that stand here themselves. Data files count by their
+        content (`data.content`) unless they are the published ones, which `data.name` names. The number of devices
+        counts for models of other packages, whose batch norms and dropout see a device's share of the batch; ours
+        compute the same on any number."""
+        config, derived = self.config, self.derived
+        settings = {"numerics": NUMERICS, **dict(_result_keys(config))}
+        settings.pop("model.size", None)
+        if derived.data_content is not None:
+            settings["data.content"] = derived.data_content
+        if not isinstance(config.model, VitConfig) and config.trainer.devices > 1:
+            settings["trainer.devices"] = config.trainer.devices
+        for name, attribute in DERIVED_KEYS.items():
+            if name in settings:
+                settings[name] = getattr(derived, attribute)
+        return settings
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of the canonical configuration, in hexadecimal."""
+        return _digest(self.result_keys)
+
+    @cached_property
+    def group(self) -> str:
+        """The id without the seed: the runs that are averaged share it."""
+        return _digest({key: value for key, value in self.result_keys.items() if key != "seed"})
+
+    @cached_property
+    def label(self) -> str:
+        """A short name for people: data set; the model's preset, or its name if it is of another package, or its
+        embedding if that is not the plain one; the mixer and, for a kernel, its side."""
+        model = self.config.model
+        parts = [self.config.data.name]
+        if model.preset is not None:
+            parts.append(model.preset)
+        elif isinstance(model, TimmConfig):
+            parts.append(f"timm_{model.name}")
+        elif isinstance(model, VitPytorchConfig):
+            parts.append(f"vit_pytorch_{model.family}")
+        elif isinstance(model, VitConfig) and model.embedding.name != "linear":
+            parts.append(model.embedding.name)
+        if isinstance(model, VitConfig):
+            parts.append(model.mixer.name)
+        if isinstance(self.derived, VitDerived) and self.derived.kernel_size is not None:
+            parts.append(f"k{self.derived.kernel_size}")
+        return re.sub(r"[^\w.-]", "_", "-".join(parts))
+
+    @cached_property
+    def directory(self) -> Path:
+        """`<paths.runs>/<study>/<label>-s<seed>-<id8>`."""
+        name = f"{self.label}-s{self.config.seed}-{self.id[:8]}"
+        return Path(self.config.paths.runs) / self.config.study / name
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return self.directory.name
+
+
+def _result_keys(settings: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+        value, name = getattr(settings, field.name), prefix + field.name
+        if not field.metadata.get("result", True) or (field.metadata.get("later") and value == field.default):
+            continue
+        if dataclasses.is_dataclass(value):
+            yield from _result_keys(value, name + ".")
+        else:
+            yield name, value
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""Results that are there already, in any study: found, reused, set aside."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from lkca_exp.runs.record import Damaged, Record, objective, read, read_finished, write
+from lkca_exp.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+RESULT_FILES = ("config.yaml", "metrics.jsonl", "predictions.npz", "weights.safetensors", "train.log")
+ANALYSIS = "analysis"
+
+
+def find(run: Run) -> Record | None:
+    """The record of the run if it finished before, here or in another study, whose result it then reuses; None if it
+    has to be trained."""
+    return None if run.config.force else find_result(run, read(run.directory))
+
+
+def find_result(run: Run, record: Record | Damaged | None) -> Record | None:
+    """The same where `record`, that in the run's folder, has been read."""
+    if run.config.force:
+        return None
+    if isinstance(record, Record) and record.status == "finished" and record.id == run.id:
+        return record
+    twin = find_twin(run)
+    return reuse(*twin, run.directory) if twin else None
+
+
+def find_twin(run: Run) -> tuple[Path, Record] | None:
+    """A finished run of the same id under the same root, in another study or under another label: its folder and its
+    record."""
+    for candidate in sorted(run.directory.parents[1].glob(f"*/*-{run.id[:8]}")):
+        if candidate != run.directory and (record := read_finished(candidate)) and record.id == run.id:
+            return candidate, record
+    return None
+
+
+def log_result(run: Run, record: Record) -> float:
+    """Log that the run has this result already, and return its metric."""
+    how = f"taken over from {record.reused_from}" if record.reused_from else "finished before"
+    log.info("%s: %s, test top-1 %.2f %%", run.name, how, 100 * record.metrics["test/top1"])
+    return objective(record)
+
+
+def reuse(twin: Path, record: Record, directory: Path) -> Record:
+    """Take over a finished run from another study: its files are linked, or copied where the disk has no links."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in (*RESULT_FILES, *(f"{ANALYSIS}/{path.name}" for path in sorted(twin.glob(f"{ANALYSIS}/*")))):
+        if (twin / name).is_file():
+            _link(twin / name, directory / name)
+    origin = record.reused_from or "/".join(twin.parts[-2:])
+    record = replace(record, study=directory.parent.name, reused_from=origin)
+    write(directory, record)
+    return record
+
+
+def set_aside(directory: Path) -> None:
+    """Move a finished result into `previous/`, so that training again does not destroy it."""
+    previous = directory / "previous"
+    shutil.rmtree(previous, ignore_errors=True)
+    previous.mkdir()
+    for path in directory.iterdir():
+        if path != previous and path.name != ".lock":
+            path.rename(previous / path.name)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
