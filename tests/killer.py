@@ -20,12 +20,12 @@ from pathlib import Path
 import torch
 
 from lkca_exp.config.job import compose
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
+from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.record import Record, read
-from lkca_exp.train import train
 
 SECONDS_BETWEEN_KILLS = (0.05, 1.5)
 

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from lkca_exp import content
+from lkca_exp.cli.evaluate import main
+from lkca_exp.cli.runs import main as runs
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import compose
-from lkca_exp.content import run_of
-from lkca_exp.data import store
+from lkca_exp.data import content, store
+from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
-from lkca_exp.evaluate import evaluate, main
-from lkca_exp.rerun import rerun
+from lkca_exp.engine.evaluate import evaluate
+from lkca_exp.engine.lifecycle import train
+from lkca_exp.engine.rerun import rerun
 from lkca_exp.runs import record as records
-from lkca_exp.runs.__main__ import main as runs
 from lkca_exp.runs.run import Run
 from lkca_exp.runs.state import State, look
 from lkca_exp.runs.store import find
 from lkca_exp.sweep.jobs import jobs_of
 from lkca_exp.sweep.plan import plan
-from lkca_exp.train import train
 from tests.conftest import TINY
 from tests.data.published import write_svhn
 from tests.runs.conftest import change

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from lkca_exp.config.job import compose, conf_dir
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.specs import SPECS
+from lkca_exp.engine.lifecycle import train
 from lkca_exp.report.read.published import read_published
 from lkca_exp.runs.record import read
 from lkca_exp.sweep.jobs import SweepJob, jobs_of
-from lkca_exp.train import train
 from tests.data.published import WNIDS, tiny_imagenet_members, write_cifar, write_svhn, write_tiny_imagenet_zip
 
 PUBLISHED = Path(__file__).parents[1] / "experiments" / "published_results.csv"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lkca_exp.config.job import compose
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.sources import SOURCES, fashion_mnist
 from lkca_exp.data.specs import SPECS
+from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.record import read
-from lkca_exp.train import train
 
 needs_fashion_mnist = pytest.mark.skipif(
     not SOURCES["fashion_mnist"].is_at(fashion_mnist.DEBIAN), reason="needs Debian's package dataset-fashion-mnist"

@@ -13,15 +13,15 @@ import numpy as np
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lkca_exp.analysis import efficiency, kernels, locality, receptive_field
-from lkca_exp.analysis.images import first_test_images
+from lkca_exp.analysis import efficiency, kernels, receptive_field
 from lkca_exp.config.derive import VitDerived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import checked
-from lkca_exp.content import check_content
+from lkca_exp.data.content import check_content
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
-from lkca_exp.evaluate import stored
+from lkca_exp.engine import reach
+from lkca_exp.engine.evaluate import stored
 from lkca_exp.models.build import build_model
 from lkca_exp.models.vit import VisionTransformer
 from lkca_exp.runs.files import write_atomically, write_json
@@ -58,9 +58,9 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     if not isinstance(model, VisionTransformer) or not isinstance(job.derived, VitDerived):
         raise ConfigError("run", run.name, f"Its model, {job.config.model.name}, has no grid of tokens to look at.")
     model.load_state_dict(load_file(weights))
-    images = first_test_images(prepare(job.config), job.config.data.name, num_images)
+    images = reach.first_test_images(prepare(job.config), job.config.data.name, num_images)
     folder.mkdir(exist_ok=True)
-    written = _kernels(model, folder) + locality.look(model, images, folder)
+    written = _kernels(model, folder) + reach.write_reach(model, images, folder)
     return written + _receptive_field(model, images, job.derived.grid, folder, of)
 
 

@@ -24,10 +24,10 @@ from lkca_exp.config.job import Job, compose
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.data.specs import SPECS
-from lkca_exp.execute import build_datamodule, execute
+from lkca_exp.engine.fit import build_datamodule, fit
+from lkca_exp.engine.lifecycle import begin
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
 from lkca_exp.runs.run import Run
-from lkca_exp.train import begin
 from lkca_exp.training.optim import build_optimizer
 from lkca_exp.training.schedule import warmup_cosine
 
@@ -89,7 +89,7 @@ def lightning_loop(job: Job, data: RunData) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(replace(job.config, paths=PathsConfig(runs=folder)), job.derived)
         run.directory.mkdir(parents=True)
-        execute(run, begin(run, None, data), data, callbacks=[watch])
+        fit(run, begin(run, None, data), data, callbacks=[watch])
     return watch.seconds / watch.num_steps
 
 

@@ -59,7 +59,7 @@ class Derived:
     """What follows for any model. Lengths are in pixels; `auto_policy` is None where AutoAugment is off.
 
     `data_content` is a SHA-256 of the images and labels, None for the published data set. It is read from the files, so
-    `derive` leaves it at None; see lkca_exp.content.
+    `derive` leaves it at None; see lkca_exp.data.content.
     """
 
     image_size: int

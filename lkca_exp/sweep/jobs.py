@@ -19,7 +19,7 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_key
 from lkca_exp.config.schema import register
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import check_writable
 from lkca_exp.runs.run import Run

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from lkca_exp.analysis import efficiency
-from lkca_exp.analysis.__main__ import main
+from lkca_exp.cli.analysis import main
 from lkca_exp.config.job import compose
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
-from lkca_exp.train import train
+from lkca_exp.engine.lifecycle import train
 
 FIELD = {"receptive_field.png", "receptive_field.json", "receptive_field.npz"}
 

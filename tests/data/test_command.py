@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lkca_exp.data.__main__ import main
+from lkca_exp.cli.data import main
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.store import load
 from tests.data.published import write_svhn

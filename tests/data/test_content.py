@@ -12,9 +12,9 @@ from torchvision import datasets
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import compose
-from lkca_exp.content import run_of
 from lkca_exp.data import store
 from lkca_exp.data.arrays import Arrays, Split
+from lkca_exp.data.content import run_of
 from lkca_exp.data.pack import content_of, open_pack, write_pack
 from lkca_exp.data.sources import SOURCES, cifar, svhn
 from lkca_exp.data.specs import SPECS

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from lkca_exp.report.__main__ import main
+from lkca_exp.cli.report import main
 from lkca_exp.report.build import report
 
 

@@ -19,7 +19,7 @@ SECONDS, MEGABYTES_OF_MEMORY, MEGABYTES_OF_PAGE = 10, 1000, 15
 MEASURE = """
 import sys, time
 started = time.perf_counter()
-from lkca_exp.report.__main__ import main
+from lkca_exp.cli.report import main
 assert main(sys.argv[1:]) == 0
 # Not getrusage, whose maximum a process inherits from the one that started it.
 (peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))

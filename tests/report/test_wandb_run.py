@@ -8,7 +8,7 @@ import pytest
 import wandb
 from rich.console import Console
 
-from lkca_exp.report.__main__ import main
+from lkca_exp.cli.report import main
 from lkca_exp.report.build import report
 from tests.training.wandb_files import history, only, stored, summary
 

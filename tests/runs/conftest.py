@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_json, write_rows
 

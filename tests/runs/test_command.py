@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lkca_exp.cli.runs import main
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.runs import record as records
-from lkca_exp.runs.__main__ import main
 from lkca_exp.runs.find import find_runs
 from lkca_exp.runs.lock import hold
 from tests.runs.conftest import change

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically, write_json, write_rows
 from lkca_exp.runs.lock import hold
@@ -78,7 +78,7 @@ def test_what_a_later_version_adds_to_a_record_is_kept(make_run):
 
 
 def test_a_damaged_record_is_trained_again(job):
-    from lkca_exp.train import train
+    from lkca_exp.engine.lifecycle import train
 
     made = job("epochs=1")
     directory = run_of(made).directory

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from lkca_exp.config.job import compose
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import Record, Timings, new_record
 from lkca_exp.sweep.estimate import Estimate, images_trained

@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
-from lkca_exp.train import begin
+from lkca_exp.engine.lifecycle import begin
 from tests.conftest import TINY
 from tests.runs.conftest import change
 from tests.test_run import record, run_folder, start_and_stop

@@ -14,8 +14,8 @@ import wandb
 
 from lkca_exp.config.errors import RunFailedError
 from lkca_exp.config.schema import WandbConfig
-from lkca_exp.content import run_of
-from lkca_exp.train import train
+from lkca_exp.data.content import run_of
+from lkca_exp.engine.lifecycle import train
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks import wandb as wandb_sink
 from lkca_exp.training.sinks.sink import VARIED, RunFacts

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from lkca_exp.config.job import compose
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
+from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.files import read_rows
-from lkca_exp.train import train
 from tests.compare import CASES, stored
 from tests.conftest import TINY
 

@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 
 from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.schema import OptimConfig
-from lkca_exp.content import run_of
+from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
-from lkca_exp.execute import build_datamodule
+from lkca_exp.engine.fit import build_datamodule
+from lkca_exp.engine.lifecycle import begin, train
 from lkca_exp.models.build import build_model
 from lkca_exp.runs import record as records
 from lkca_exp.runs.store import RESULT_FILES
-from lkca_exp.train import begin, train
 from lkca_exp.training.module import Classifier
 
 
@@ -111,7 +111,7 @@ def begun_with(backend, job, monkeypatch):
     directory = run_of(made).directory
     directory.mkdir(parents=True)
     with monkeypatch.context() as patch:
-        patch.setattr("lkca_exp.train.choose_backend", lambda *_, **__: backend)
+        patch.setattr("lkca_exp.engine.lifecycle.choose_backend", lambda *_, **__: backend)
         begin(run_of(made), None, prepare(made.config))
     return made, directory
 

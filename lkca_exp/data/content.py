@@ -37,7 +37,7 @@ def content_of(data: DataConfig) -> str | None:
     spec = SPECS[data.name]
     if spec.part_of or (data.verify and spec.checksums == "all"):
         return None
-    from lkca_exp.data.store import content
+    from lkca_exp.data.store import content  # torch, for torchvision's checksums
 
     return content(data)
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.content import run_of
-from lkca_exp.rerun import job_of, rerun
+from lkca_exp.data.content import run_of
+from lkca_exp.engine.lifecycle import train
+from lkca_exp.engine.rerun import job_of, rerun
 from lkca_exp.runs import record as records
 from lkca_exp.runs.environment import command_line
 from lkca_exp.runs.lock import hold
 from lkca_exp.runs.state import look
-from lkca_exp.train import train
 from tests.conftest import TINY
 from tests.runs.conftest import change
 from tests.test_run import start_and_stop

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, checked, restored
-from lkca_exp.content import check_content, run_of
+from lkca_exp.data.content import check_content, run_of
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.record import read_finished
@@ -47,7 +47,7 @@ def rerun(folder: Path, study: str | None = None) -> None:
     if new.name != run.folder.absolute().name:
         log.warning("%s: with this code its settings are another run, %s", run.name, new.name)
     before = _result(folder) or _result(folder / "previous")
-    from lkca_exp.train import train
+    from lkca_exp.engine.lifecycle import train
     from lkca_exp.training.device import take_up_threads
 
     if run.record and run.record.device:

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lkca_exp.content import run_of
+from lkca_exp.cli.evaluate import main
 from lkca_exp.data.arrays import Arrays, Split
+from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
-from lkca_exp.evaluate import evaluate, main
+from lkca_exp.engine.evaluate import evaluate
+from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs import record as records
 from lkca_exp.runs.state import look
-from lkca_exp.train import train
 from tests.runs.conftest import change
 
 

@@ -2,7 +2,7 @@
 
 Attention and LKCA are brought to one form, the N x N matrix with which tokens read tokens. The mass of a row, the sum
 of its absolute weights, is counted by the distance of the two tokens: rows or columns, whichever is more, so that
-within r tokens is what a kernel of side 2r+1 covers. A run looks when it ends; `analysis run` looks at more images.
+within r tokens is what a kernel of side 2r+1 covers. Every run writes it at its end; `analysis run` takes more images.
 """
 
 from __future__ import annotations
@@ -15,22 +15,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lkca_exp.augment.normalise import normalise
+from lkca_exp.data.prepare import RunData
+from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.files import write_json
 
 NUM_IMAGES = 16
 MOST_TOKENS = 256
-"""A run looks at so many test images when it ends, which takes a fraction of a second at the sizes of the literature;
-with more tokens it would take long, and much memory."""
+"""A run takes so many test images at its end, which is a fraction of a second at the sizes of the literature; with
+more tokens it would take long, and much memory."""
 FILE = "locality.json"
 
 
-def look_in_passing(model: nn.Module, images: Tensor, folder: Path) -> None:
-    """`look`, as far as it is cheap."""
+def first_test_images(data: RunData, name: str, count: int) -> Tensor:
+    """Images (count, channels, H, W) of the data set `name`, normalised as for its models."""
+    return normalise(torch.from_numpy(data.test.images[:count].copy()), SPECS[name].mean, SPECS[name].std)
+
+
+def write_reach_if_cheap(model: nn.Module, images: Tensor, folder: Path) -> None:
+    """`write_reach`, unless the model has so many tokens that it would take long."""
     if all(mixer.grid[0] * mixer.grid[1] <= MOST_TOKENS for mixer in _mixers(model)):
-        look(model, images[:NUM_IMAGES], folder)
+        write_reach(model, images[:NUM_IMAGES], folder)
 
 
-def look(model: nn.Module, images: Tensor, folder: Path) -> list[Path]:
+def write_reach(model: nn.Module, images: Tensor, folder: Path) -> list[Path]:
     """Write locality.json into `folder`, if the model has mixers to look into; returns the files.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a run computes and leaves behind: where data, augmentation, model, training and record meet."""
+"""Training and testing of one run, and the files it leaves: where data, augmentation, model and training meet."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lkca_exp.analysis import locality
-from lkca_exp.analysis.images import first_test_images
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.config.errors import ConfigError
@@ -29,6 +27,7 @@ from lkca_exp.data.datamodule import RunDataModule
 from lkca_exp.data.loader import Share
 from lkca_exp.data.prepare import RunData
 from lkca_exp.data.specs import SPECS
+from lkca_exp.engine import reach
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
@@ -51,7 +50,7 @@ FAST_RUN_BATCHES = 2
 SELECT = {"validation": "val/top1", "test": "test/top1", None: None}
 
 
-def execute(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback] = ()) -> dict[str, Any]:
+def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback] = ()) -> dict[str, Any]:
     """Train, test and write the results into the run's folder; returns the entries of the record that are known now.
 
     Every process of a distributed run comes through here; the first one writes.
@@ -93,14 +92,14 @@ def execute(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Call
         }
         if first:
             _write_results(config, directory, module, labels, predictions)
-            images = first_test_images(data, config.data.name, locality.NUM_IMAGES)
-            locality.look_in_passing(module.evaluated, images, directory / "analysis")
+            images = reach.first_test_images(data, config.data.name, reach.NUM_IMAGES)
+            reach.write_reach_if_cheap(module.evaluated, images, directory / "analysis")
             sink.log(rows)  # all of them, if only the test was left to do
             sink.finish(outcome["metrics"] | facts | outcome["speed"], succeeded=True)
     return outcome
 
 
-def evaluate(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]:
+def test(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]:
     """Test the weights that a run stored on `data.test`, in this process; returns the metrics and how many images.
 
     Raises:

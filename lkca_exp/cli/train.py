@@ -1,19 +1,29 @@
-"""One job, as Hydra hands it over: in this process, or in whichever one a launcher started for it."""
+"""`python -m lkca_exp`: compose a configuration, check it, hand it over.
+
+A mistake is answered from here, before torch is imported: in a few words and with exit status 2. HYDRA_FULL_ERROR=1
+shows the traceback too.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
+import os
+import signal
 import statistics
+import sys
 from contextlib import nullcontext
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lkca_exp.config.errors import ConfigError, RunFailedError, short_answers
-from lkca_exp.config.job import checked
-from lkca_exp.content import run_of
+from lkca_exp.config.job import checked, conf_dir
+from lkca_exp.config.refusals import explain, is_refusal
+from lkca_exp.config.schema import register
+from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import check_writable
 from lkca_exp.runs.run import Run
@@ -25,8 +35,24 @@ from lkca_exp.sweep.slots import take_gpus
 log = logging.getLogger(__name__)
 
 
+def main() -> None:
+    """The console script `lkca-exp`."""
+    register()
+    # Hydra tells errors in its own way and exits with 1, unless this is set: then it raises them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it as Ctrl-C does
+    with short_answers():
+        try:
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            raise explain(error, sys.argv[1:]) from error
+
+
 def run(cfg: DictConfig) -> float | None:
-    """Do a job; where it is the only one, answer for it too, before Hydra adds its own words to an error."""
+    """Do a job as Hydra hands it over, in this process or in one that a launcher started; where it is the only one,
+    answer for it too, before Hydra adds its own words to an error."""
     alone = HydraConfig.get().mode is RunMode.RUN
     with short_answers() if alone else nullcontext():
         return run_job(cfg)
@@ -62,7 +88,7 @@ def _run(run: Run) -> float | None:
         return None
     end_with_parent()
     take_gpus(run.config.trainer)
-    from lkca_exp.train import train
+    from lkca_exp.engine.lifecycle import train
 
     try:
         metric = train(run)

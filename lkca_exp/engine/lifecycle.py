@@ -1,14 +1,11 @@
-"""The life of one run: found finished, or begun, continued, trained, recorded."""
+"""Run lifecycle: reuse, resume or train; write the record."""
 
 from __future__ import annotations
 
 import gc
 import logging
-import os
-import pickle
 import shutil
 import signal
-import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
@@ -24,7 +21,8 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.schema import Config
 from lkca_exp.data.prepare import RunData, prepare
-from lkca_exp.execute import epoch_log, execute
+from lkca_exp.engine.distributed import launch
+from lkca_exp.engine.fit import epoch_log, fit
 from lkca_exp.models.build import check_buildable, choose_backend
 from lkca_exp.models.compilation import check_compiler, check_continues, choose_compiled
 from lkca_exp.runs.files import write_atomically
@@ -65,7 +63,7 @@ def train(run: Run) -> float | None:
             return log_result(run, result)
         with _recorded(run.directory):
             record = begin(run, existing, data)
-            outcome = _launch(run, record) if config.trainer.devices > 1 else execute(run, record, data)
+            outcome = launch(run, record) if config.trainer.devices > 1 else fit(run, record, data)
             record = end_attempt(run.directory, record, "finished", **outcome)
         if config.keep != "all":
             shutil.rmtree(run.directory / "checkpoints", ignore_errors=True)
@@ -191,42 +189,3 @@ def _release(error: BaseException | None) -> None:
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-
-
-def _launch(run: Run, record: Record) -> dict[str, Any]:
-    """Train in several processes of this machine and return what the first one did; raise what one of them raised."""
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    num_processes = run.config.trainer.devices
-    settings = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=num_processes,
-        run_id=run.name,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
-        monitor_interval=0.2,
-        start_method="spawn",
-    )
-    threads = max(torch.get_num_threads() // num_processes, 1)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return elastic_launch(settings, _worker)(run, record, threads, Path(folder))[0]
-        except ChildFailedError as failed:
-            told = Path(folder, str(failed.get_first_failure()[0]))
-            if not told.exists():  # it was killed
-                raise
-            error, trace = pickle.loads(told.read_bytes())
-            raise error from RuntimeError(f"in one of {num_processes} processes:\n{trace}")
-
-
-def _worker(run: Run, record: Record, threads: int, errors: Path) -> dict[str, Any]:
-    """One process of a distributed run; what it raises stands in `errors`, under its rank."""
-    torch.set_num_threads(threads)
-    try:
-        return execute(run, record, prepare(run.config))
-    except Exception as error:
-        (errors / os.environ["RANK"]).write_bytes(pickle.dumps((error, traceback.format_exc())))
-        raise

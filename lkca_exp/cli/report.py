@@ -1,0 +1,65 @@
+"""`python -m lkca_exp.report runs/<study> [runs/<other> ...]`: turn run directories into a page that answers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+
+from lkca_exp.report.build import report
+from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.live.server import LOOPBACK
+from lkca_exp.report.live.watch import watch
+from lkca_exp.report.read.published import DEFAULT
+
+PORT = 8421
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 2 after one line on standard error about what is wrong with the arguments."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.watch and options.wandb:
+        parser.error("--watch and --wandb: W&B takes a finished comparison, not one that is watched")
+    if not options.watch and (options.host != LOOPBACK or options.port != PORT):
+        parser.error("--host and --port go with --watch")
+    choice = Choice(options.baseline, options.metric, tuple(options.rows), tuple(options.columns), tuple(options.where))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a pipe in an old encoding has no ± and must not end the report
+    try:
+        if options.watch:
+            watch(options.studies, choice, options.published, options.host, options.port)
+        else:
+            report(options.studies, choice=choice, published=options.published, to_wandb=options.wandb)
+    except (ValueError, OSError) as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lkca_exp.report",
+        description="Compare the runs of one or more studies; write report/index.html, tables and figures.",
+        epilog="KEY is a configuration key, or its last part: kernel_size, data, model.mixer.name.",
+    )
+    parser.add_argument("studies", nargs="+", type=Path, metavar="runs/STUDY", help="folder of a study's runs")
+    parser.add_argument("--baseline", metavar="LABEL", help="variant to compare with (default: the best attention)")
+    parser.add_argument("--metric", default="test/top1", metavar="NAME", help="of the records (default: %(default)s)")
+    parser.add_argument("--rows", action="append", default=[], metavar="KEY", help="of the table; may be given again")
+    parser.add_argument("--columns", action="append", default=[], metavar="KEY", help="of the table, likewise")
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="KEY=VALUE[,VALUE]", help="only these runs; may be given again"
+    )
+    parser.add_argument(
+        "--published", type=Path, metavar="FILE", help=f"numbers to stand beside ours (default: {DEFAULT}, if there)"
+    )
+    parser.add_argument("--wandb", action="store_true", help="log the comparison to the W&B project as well")
+    live = parser.add_argument_group("while runs are under way")
+    live.add_argument("--watch", action="store_true", help="serve the page, which renews itself; nothing is written")
+    live.add_argument("--host", default=LOOPBACK, help="address to serve on (default: %(default)s, this machine only)")
+    live.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
+    return parser

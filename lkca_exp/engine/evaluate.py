@@ -1,0 +1,120 @@
+"""Test the weights of a trained run, on its own data or on others that fit.
+
+Images are normalised as in training, whatever they are of: that is part of the model. The record stays as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.job import Job, checked, restored
+from lkca_exp.config.refusals import explain
+from lkca_exp.config.schema import DataConfig, HoldoutConfig
+from lkca_exp.data.content import check_content
+from lkca_exp.data.specs import SPECS, DataSpec
+from lkca_exp.runs.state import RunState
+
+
+def evaluate(run: RunState, split: str = "test", overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Loss, top-1, top-5 (where there are enough classes) and calibration error of the weights that `run` stored, with
+    what they were measured on. `overrides` are of the data group.
+
+    On the CPU with as many threads as in training, on a GPU where the run had one and there is one; so the run's own
+    test comes out as recorded.
+
+    Raises:
+        ConfigError: if there are no weights or no such split, or the data do not fit, or are not the run's own although
+            no others are asked for.
+    """
+    cfg, weights = stored(run)
+    own = checked(cfg, SPECS)
+    other = _with_data(cfg, own, overrides)
+    if not overrides and run.record is not None:
+        check_content(run.record, own.config.data)
+    if split == "validation" and not isinstance(other.config.protocol, HoldoutConfig):
+        rule = f"Under protocol={other.config.protocol.name} no validation images were held out."
+        raise ConfigError("--split", split, rule, "Choose --split test or train.")
+    return _measure(run, weights, split, own, other)
+
+
+def stored(run: RunState) -> tuple[DictConfig, Path]:
+    """The configuration of a run, for one process, and the file of its weights.
+
+    Raises:
+        ConfigError: if it has none.
+    """
+    if run.record is None:
+        raise ConfigError("run", run.name, f"It is {run.state}: no record says what it was.")
+    weights = run.folder / "weights.safetensors"
+    if not weights.exists():
+        kept = run.record.config["keep"] != "none"
+        rule = f"It is {run.state}, without weights." if kept else "Its weights were not kept (keep=none)."
+        raise ConfigError("run", run.name, rule, "" if kept else "Train it again with keep=weights and force=true.")
+    cfg = restored(run.record.config)
+    cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
+    cfg.trainer.accelerator = "cpu" if run.record.device["accelerator"] == "cpu" else "auto"
+    return cfg, weights
+
+
+def _with_data(cfg: DictConfig, own: Job, overrides: Sequence[str]) -> Job:
+    """The job with the data that are asked for."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except OverrideParseException as error:
+        raise explain(error, overrides) from error
+    for override, word in zip(parsed, overrides, strict=True):
+        key, given = override.key_or_group, word.partition("=")[2]
+        one_value = not override.is_sweep_override() and not override.is_delete()
+        if key == "data" and one_value:
+            _check_fit(own, given)
+            cfg.data = DataConfig(name=given, root=cfg.data.root)
+        elif key.startswith("data.") and key != "data.name" and one_value:
+            try:
+                OmegaConf.update(cfg, key, override.value())
+            except OmegaConfBaseException as error:
+                raise explain(error, overrides) from error
+        else:
+            raise ConfigError(key, given, "What can be given is other data: data=NAME, data.root=DIR, ...")
+    return checked(cfg, SPECS)
+
+
+def _check_fit(own: Job, name: str) -> None:
+    """A model takes images of one size and tells so many classes apart."""
+
+    def shape(spec: DataSpec) -> str:
+        return f"{spec.num_classes} classes of {spec.channels} x {spec.image_size} x {spec.image_size} images"
+
+    trained_on = SPECS[own.config.data.name]
+    fitting = [spec.name for spec in SPECS.values() if shape(spec) == shape(trained_on)]
+    if name in SPECS and name not in fitting:
+        rule = f"The model is for {shape(trained_on)}; {name} has {shape(SPECS[name])}."
+        raise ConfigError("data", name, rule, f"What fits: {', '.join(fitting)}.")
+    if name in SPECS and SPECS[name].class_names != trained_on.class_names:
+        print(f"lkca_exp: the classes of {name} are not those of {trained_on.name}", file=sys.stderr)
+
+
+def _measure(run: RunState, weights: Path, split: str, own: Job, other: Job) -> dict[str, Any]:
+    from lkca_exp.data.prepare import prepare
+    from lkca_exp.engine.fit import test
+    from lkca_exp.training.device import take_up_threads
+
+    assert run.record is not None
+    take_up_threads(run.record.device)
+    data = prepare(other.config)
+    same_name = other.config.data.name == own.config.data.name
+    if same_name and data.content != run.record.derived.get("data_content", data.content):
+        print(f"lkca_exp: these are not the files of {own.config.data.name} that it was trained on", file=sys.stderr)
+    images = {"test": data.test, "validation": data.watched, "train": data.train}[split]
+    assert images is not None
+    metrics, count = test(own, weights, dataclasses.replace(data, test=images))
+    return {"run": run.name, "data": other.config.data.name, "split": split, "images": count, **metrics}
