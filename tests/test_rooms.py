@@ -13,7 +13,7 @@ import pytest
 import lkca_exp
 
 PACKAGE = Path(lkca_exp.__file__).parent
-HOUSE = ["config", "runs", "data", "augment", "models", "training", "engine", "sweep"]
+HOUSE = ["config", "runs", "data", "augment", "batches", "models", "training", "engine", "sweep"]
 ALLOWED = {room: set(HOUSE[: place + 1]) for place, room in enumerate(HOUSE)} | {
     "report": {"config", "runs", "report"},
     "study": {"config", "runs", "sweep", "report", "study"},

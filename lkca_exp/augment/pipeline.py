@@ -45,7 +45,7 @@ class Augmentation:
 
     `mean` is the data set's, per channel; `policy_fill` the grey level that moves in from outside. `policy_pixels`,
     "torchvision" or "pil", says whose pixels the operations have; `policy` draws strengths in the units of the same.
-    Every image comes `repeats` times in a row, and `passes_per_epoch` times in an epoch (see lkca_exp.data.order).
+    Every image comes `repeats` times in a row, and `passes_per_epoch` times in an epoch (see lkca_exp.batches.order).
     """
 
     crop_padding_px: int = 0

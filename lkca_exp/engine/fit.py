@@ -20,11 +20,11 @@ from torch import nn
 
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
+from lkca_exp.batches.datamodule import RunDataModule
+from lkca_exp.batches.loader import Share
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import Config
-from lkca_exp.data.datamodule import RunDataModule
-from lkca_exp.data.loader import Share
 from lkca_exp.data.prepare import RunData
 from lkca_exp.data.specs import SPECS
 from lkca_exp.engine import reach

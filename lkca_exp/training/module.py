@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric
 
+from lkca_exp.batches.loader import Batch
 from lkca_exp.config.schema import OptimConfig
-from lkca_exp.data.loader import Batch
 from lkca_exp.data.randomness import generator
 from lkca_exp.training.metrics import build_metrics
 from lkca_exp.training.optim import build_optimizer

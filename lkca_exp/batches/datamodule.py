@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lkca_exp.data.loader import BatchAugmentation, EvalLoader, Share, TrainLoader
+from lkca_exp.batches.loader import BatchAugmentation, EvalLoader, Share, TrainLoader
 from lkca_exp.data.prepare import RunData
 
 EVAL_BATCH_SIZE = 256

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lkca_exp.batches.order import epoch_order
 from lkca_exp.data.arrays import Split
-from lkca_exp.data.order import epoch_order
 from lkca_exp.data.randomness import generator
 
 Batch = tuple[Tensor, Tensor]
