@@ -104,7 +104,7 @@ def test_a_run_held_by_another_process_is_left_to_it(cli, tmp_path):
         assert mine
         done = cli(*TINY)
     assert done.returncode == 0
-    assert "another process is at it" in done.stdout
+    assert "locked by another process" in done.stdout
     assert not (folder / "run.json").exists()
 
 

@@ -56,7 +56,7 @@ def train(run: Run) -> float | None:
     run.directory.mkdir(parents=True, exist_ok=True)
     with hold(run.directory) as mine, _threads_restored(), _sigterm_as_interrupt():
         if not mine:
-            log.info("%s: another process is at it", run.name)
+            log.info("%s: locked by another process; skipping", run.name)
             return None
         existing = read(run.directory)
         if result := find_result(run, existing):
@@ -114,7 +114,7 @@ def _device(config: Config) -> str:
 
 @contextmanager
 def _threads_restored() -> Iterator[None]:
-    """Give the next run of this process the threads that this one found."""
+    """Restore the number of threads for the next run of this process."""
     threads = torch.get_num_threads()
     try:
         yield
@@ -166,7 +166,7 @@ def _recorded(directory: Path) -> Iterator[None]:
 
 
 class _LogFile(logging.FileHandler):
-    """train.log; what it cannot write for want of space has been told once, by the error that ends the run."""
+    """train.log; what it cannot write for want of space is in the error that ends the run."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         pass

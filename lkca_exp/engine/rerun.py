@@ -1,4 +1,4 @@
-"""Wiring of `python -m lkca_exp.runs rerun`: a run that is recorded is trained once more, and the results compared."""
+"""Train a recorded run again and compare the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Result(NamedTuple):
-    """What a run that finished came to: a row an epoch, and the final metrics."""
+    """The result of a finished run: a row an epoch, and the final metrics."""
 
     rows: list[dict[str, Any]]
     metrics: dict[str, Any]
@@ -32,7 +32,7 @@ def rerun(folder: Path, study: str | None = None) -> None:
     root, in the same study or another. A finished result there is set aside, an unfinished one continued.
 
     Raises:
-        ConfigError: if it cannot be trained as it was, on the data that it was trained on, or a process is at it.
+        ConfigError: if it cannot be trained as it was, on the data that it was trained on, or another process has it.
         RunFailedError: if training raised.
     """
     run = look(folder)
@@ -42,7 +42,7 @@ def rerun(folder: Path, study: str | None = None) -> None:
     new = run_of(job)
     if look(new.directory).state is State.RUNNING:
         raise ConfigError(
-            "run", run.name, "A process is at it.", "`python -m lkca_exp.runs status` tells how far it is."
+            "run", run.name, "It is locked by another process.", "`python -m lkca_exp.runs status` shows its progress."
         )
     if new.name != run.folder.absolute().name:
         log.warning("%s: with this code its settings are another run, %s", run.name, new.name)
@@ -62,7 +62,7 @@ def job_of(run: RunState, study: str | None = None) -> Job:
     """The job that a run was, to be trained whatever results exist, where it lies now or in another study.
 
     Raises:
-        ConfigError: if its configuration is not to be had, or breaks a rule.
+        ConfigError: if its configuration is unavailable, or breaks a rule.
     """
     place, written = run.folder.absolute(), run.folder / "config.yaml"
     if run.record is not None:

@@ -1,5 +1,3 @@
-"""`python -m lkca_exp.report`: see lkca_exp/cli/report.py."""
-
 import sys
 
 from lkca_exp.cli.report import main

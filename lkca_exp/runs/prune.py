@@ -1,7 +1,7 @@
 """Disk space that no result needs: what a finished run would continue from, what a killed writer left, and, if wanted,
 the result that a later one replaced.
 
-What a process is at is left alone, and so are the checkpoint of an unfinished run and the folders of W&B and
+A run that a process holds is left alone, and so are the checkpoint of an unfinished run and the folders of W&B and
 TensorBoard, which may hold what was not uploaded yet.
 """
 
@@ -25,7 +25,7 @@ def leftovers(folder: Path, *, previous: bool) -> list[Path]:
 
 
 def remove(folder: Path, *, previous: bool) -> list[Path]:
-    """Remove the leftovers of a run, if nobody is at it by now; returns what went."""
+    """Remove the leftovers of a run, if no process holds it; returns the removed files."""
     with undisturbed(folder) as free:
         files = _leftovers(folder, previous) if free else []
         for file in files:

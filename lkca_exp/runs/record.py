@@ -70,7 +70,7 @@ class Timings:
 class Record:
     """run.json, in its order. Accuracies are fractions, times are in UTC (ISO 8601) and in seconds, memory is in bytes.
 
-    `status` is one of `STATUSES`; where a reader finds that the process is gone, "killed". `config` and `derived` are
+    `status` is one of `STATUSES`, or "killed" where a reader finds that the process is gone. `config` and `derived` are
     as `dataclasses.asdict` gives them. `extra` holds entries that this version does not know, to be written again.
     """
 
@@ -227,19 +227,8 @@ def _seconds(started: str, ended: str) -> float:
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
-_REQUIRED = {
-    "label": str,
-    "id": str,
-    "group": str,
-    "study": str,
-    "seed": int,
-    "status": str,
-    "numerics": int,
-    "config": dict,
-    "metrics": dict,
-    "timings": dict,
-    "attempts": list,
-}
+_REQUIRED: dict[str, type] = dict.fromkeys(("label", "id", "group", "study", "status"), str)
+_REQUIRED |= {"seed": int, "numerics": int, "config": dict, "metrics": dict, "timings": dict, "attempts": list}
 _MAPPINGS = ("derived", "model", "speed", "memory", "versions", "git", "device")
 _TEXTS = ("class_names", "warnings")
 

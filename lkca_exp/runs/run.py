@@ -1,4 +1,4 @@
-"""A run: what is trained, and what it is called: a name made of all that can change its result, and of nothing else."""
+"""A run: what is trained, where, and its id, made of all that can change its result and of nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run stands: what its record says, held against whether a process is at it."""
+"""The state of a run: the status in its record, and whether a process holds it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lkca_exp.runs.record import Damaged, Record, read, with_killed
 
 
 class State(StrEnum):
-    """`NEW`: there is no record. `KILLED`: the process that was at it ended without a word. `DAMAGED`: its files
+    """`NEW`: there is no record. `KILLED`: its process ended without noting so. `DAMAGED`: its files
     cannot be read."""
 
     NEW = "new"

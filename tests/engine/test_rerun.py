@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,11 +69,12 @@ def test_it_stays_where_the_run_lies_now(finished, tmp_path):
 @pytest.mark.parametrize(
     ("recorded", "compile"), [({"compiled": True}, True), ({"compiled": False}, False), ({}, False)]
 )
-def test_it_is_compiled_or_not_as_it_was(make_run, recorded, compile):
+def test_it_is_compiled_or_not_as_it_was(job, recorded, compile):
     """A record of before there was a choice has no such entry."""
-    folder = make_run("finished")
-    change(folder, model=recorded)
-    assert job_of(look(folder)).config.compile is bool(compile)
+    run = run_of(job())
+    run.directory.mkdir(parents=True)
+    records.write(run.directory, replace(records.new_record(run), status="interrupted", model=recorded))
+    assert job_of(look(run.directory)).config.compile is bool(compile)
 
 
 def test_it_computes_with_as_many_threads(finished):
@@ -107,7 +109,7 @@ def test_a_record_that_cannot_be_read_leaves_the_configuration(finished):
 
 def test_a_run_that_a_process_is_at_is_refused(finished):
     change(finished, status="running")
-    with hold(finished), pytest.raises(ConfigError, match="A process is at it"):
+    with hold(finished), pytest.raises(ConfigError, match="locked by another process"):
         rerun(finished)
 
 
