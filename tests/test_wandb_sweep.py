@@ -13,7 +13,7 @@ from wandb.sdk.launch.sweeps.utils import load_sweep_config
 from lkca_exp.config.job import compose, conf_dir
 from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.fit import SELECT
-from lkca_exp.runs.record import selected_on
+from lkca_exp.runs.run import selected_on
 
 FILES = sorted((conf_dir() / "wandb_sweep").glob("*.yaml"))
 

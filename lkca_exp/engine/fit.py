@@ -32,8 +32,8 @@ from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
 from lkca_exp.runs.files import read_rows, write_atomically, write_rows
-from lkca_exp.runs.record import Record, selected_on
-from lkca_exp.runs.run import Run
+from lkca_exp.runs.record import Record
+from lkca_exp.runs.run import Run, selected_on
 from lkca_exp.training.callbacks import AtomicCheckpointIO, EpochEnd, ProgressBar
 from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
 from lkca_exp.training.module import Classifier

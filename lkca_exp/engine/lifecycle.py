@@ -27,8 +27,8 @@ from lkca_exp.models.build import check_buildable, choose_backend
 from lkca_exp.models.compilation import check_compiler, check_continues, choose_compiled
 from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.lock import hold
-from lkca_exp.runs.record import Damaged, Record, begin_attempt, end_attempt, new_record, objective, read
-from lkca_exp.runs.run import Run
+from lkca_exp.runs.record import Damaged, Record, begin_attempt, end_attempt, objective, read
+from lkca_exp.runs.run import Run, new_record
 from lkca_exp.runs.state import epochs_done
 from lkca_exp.runs.store import find_result, log_result, set_aside
 from lkca_exp.training.device import check_device, describe_device, take_up_threads, uses_gpu

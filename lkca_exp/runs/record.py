@@ -1,6 +1,6 @@
 """The record of one run: a folder that tells everything about it, whole at every moment.
 
-run.json            what was run, with what, where, and what came of it (see `new_record`)
+run.json            what was run, with what, where, and what came of it (see `Record`)
 config.yaml         the configuration as composed
 metrics.jsonl       a row an epoch; nothing in it depends on the clock
 predictions.npz     test labels and top-1 predictions
@@ -23,12 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.config.errors import ConfigError
-from lkca_exp.config.schema import BestOnTestConfig, Config, HoldoutConfig
-from lkca_exp.runs.environment import command_line, git_state, versions
 from lkca_exp.runs.files import write_json
 from lkca_exp.runs.format import FORMAT
-from lkca_exp.runs.run import NUMERICS, Run
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 
@@ -80,7 +76,7 @@ class Record:
     label: str
     seed: int
     status: str = "running"
-    numerics: int = NUMERICS
+    numerics: int
     command: str = ""
     config: dict[str, Any]
     derived: dict[str, Any] = field(default_factory=dict)
@@ -107,31 +103,6 @@ class Damaged:
 
     folder: Path
     reason: str
-
-
-def check_writable(config: Config) -> None:
-    """Make sure that runs can be recorded, before anything is begun; writes nothing itself.
-
-    Raises:
-        ConfigError: if the study's folder, or the nearest one above it that exists, cannot be written.
-    """
-    study = Path(config.paths.runs, config.study).absolute()
-    nearest = next(path for path in (study, *study.parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        problem = "may not be written" if nearest.is_dir() else "is not a folder"
-        raise ConfigError(
-            "paths.runs", config.paths.runs, f"{nearest} {problem}.", "Choose another folder with paths.runs=DIR."
-        )
-
-
-def selected_on(config: Config) -> str | None:
-    """What chose the epoch whose weights are tested: "validation", "test", or None for the last epoch."""
-    match config.protocol:
-        case HoldoutConfig():
-            return "validation"
-        case BestOnTestConfig():
-            return "test"
-    return None
 
 
 def objective(record: Record) -> float:
@@ -162,24 +133,6 @@ def write(folder: Path, record: Record) -> None:
     entries = asdict(record)
     extra = entries.pop("extra")
     write_json(folder / "run.json", {"format": FORMAT} | entries | extra)
-
-
-def new_record(run: Run) -> Record:
-    """What is known before training."""
-    return Record(
-        id=run.id,
-        group=run.group,
-        study=run.config.study,
-        label=run.label,
-        seed=run.config.seed,
-        command=command_line(),
-        config=asdict(run.config),
-        derived=asdict(run.derived),
-        selected_on=selected_on(run.config),
-        timings=Timings(started=now(), seconds=0.0),
-        versions=versions(),
-        git=git_state(),
-    )
 
 
 def begin_attempt(folder: Path, record: Record, from_epoch: int) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -12,8 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
-from lkca_exp.config.schema import TimmConfig, VitConfig, VitPytorchConfig
+from lkca_exp.config.schema import (
+    BestOnTestConfig,
+    Config,
+    HoldoutConfig,
+    TimmConfig,
+    VitConfig,
+    VitPytorchConfig,
+)
+from lkca_exp.runs.environment import command_line, git_state, versions
+from lkca_exp.runs.record import Record, Timings, now
 
 NUMERICS = 6
 """Raised whenever the same configuration would train to other weights than before."""
@@ -94,6 +105,50 @@ class Run(Job):
     def name(self) -> str:
         """The name of its directory."""
         return self.directory.name
+
+
+def check_writable(config: Config) -> None:
+    """Make sure that runs can be recorded, before anything is begun; writes nothing itself.
+
+    Raises:
+        ConfigError: if the study's folder, or the nearest one above it that exists, cannot be written.
+    """
+    study = Path(config.paths.runs, config.study).absolute()
+    nearest = next(path for path in (study, *study.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        problem = "may not be written" if nearest.is_dir() else "is not a folder"
+        raise ConfigError(
+            "paths.runs", config.paths.runs, f"{nearest} {problem}.", "Choose another folder with paths.runs=DIR."
+        )
+
+
+def selected_on(config: Config) -> str | None:
+    """What chose the epoch whose weights are tested: "validation", "test", or None for the last epoch."""
+    match config.protocol:
+        case HoldoutConfig():
+            return "validation"
+        case BestOnTestConfig():
+            return "test"
+    return None
+
+
+def new_record(run: Run) -> Record:
+    """What is known before training."""
+    return Record(
+        id=run.id,
+        group=run.group,
+        study=run.config.study,
+        label=run.label,
+        seed=run.config.seed,
+        numerics=NUMERICS,
+        command=command_line(),
+        config=dataclasses.asdict(run.config),
+        derived=dataclasses.asdict(run.derived),
+        selected_on=selected_on(run.config),
+        timings=Timings(started=now(), seconds=0.0),
+        versions=versions(),
+        git=git_state(),
+    )
 
 
 def _result_keys(settings: object, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -21,8 +21,7 @@ from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_ke
 from lkca_exp.config.schema import register
 from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.record import check_writable
-from lkca_exp.runs.run import Run
+from lkca_exp.runs.run import Run, check_writable
 from lkca_exp.sweep.grid import Point, expand, points
 from lkca_exp.sweep.loader import SweepLoader
 

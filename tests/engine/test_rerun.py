@@ -17,6 +17,7 @@ from lkca_exp.engine.rerun import job_of, rerun
 from lkca_exp.runs import record as records
 from lkca_exp.runs.environment import command_line
 from lkca_exp.runs.lock import hold
+from lkca_exp.runs.run import new_record
 from lkca_exp.runs.state import look
 from tests.conftest import TINY
 from tests.runs.conftest import change
@@ -73,7 +74,7 @@ def test_it_is_compiled_or_not_as_it_was(job, recorded, compile):
     """A record of before there was a choice has no such entry."""
     run = run_of(job())
     run.directory.mkdir(parents=True)
-    records.write(run.directory, replace(records.new_record(run), status="interrupted", model=recorded))
+    records.write(run.directory, replace(new_record(run), status="interrupted", model=recorded))
     assert job_of(look(run.directory)).config.compile is bool(compile)
 
 

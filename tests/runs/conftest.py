@@ -13,6 +13,7 @@ import pytest
 from lkca_exp.data.content import run_of
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import write_json, write_rows
+from lkca_exp.runs.run import new_record
 
 MakeRun = Callable[..., Path]
 
@@ -28,7 +29,7 @@ def make_run(job, tmp_path, monkeypatch) -> MakeRun:
         folder = run_of(made).directory
         folder.mkdir(parents=True)
         device = {"accelerator": "cpu", "name": "a processor", "count": 1, "threads": 1}
-        record = replace(records.new_record(run_of(made)), device=device)
+        record = replace(new_record(run_of(made)), device=device)
         record = records.begin_attempt(folder, record, from_epoch=0)
         write_rows(folder / "metrics.jsonl", [{"epoch": epoch, "train/loss": 1.0} for epoch in range(epochs)])
         (folder / "checkpoints").mkdir()

@@ -12,7 +12,8 @@ import pytest
 from lkca_exp.config.job import compose
 from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
-from lkca_exp.runs.record import Record, Timings, new_record
+from lkca_exp.runs.record import Record, Timings
+from lkca_exp.runs.run import new_record
 from lkca_exp.sweep.estimate import Estimate, images_trained
 from lkca_exp.sweep.plan import duration
 from tests.conftest import TINY
