@@ -22,3 +22,8 @@ def matmul_peak(dtype: torch.dtype = torch.float32, side: int = 2048, repeats: i
         if time.perf_counter() - begun > MOST_SECONDS:
             break
     return 2 * side**3 / best
+
+
+def in_gflops(peaks: dict[str, float]) -> str:
+    """Name and peak of each dtype, for people."""
+    return ", ".join(f"{name} {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items())
