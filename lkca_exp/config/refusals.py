@@ -1,18 +1,18 @@
-"""Hydra's and OmegaConf's complaints, told as ours: the key, the value, the rule, the nearest valid choice."""
+"""Errors of Hydra's and OmegaConf's as ConfigErrors: the key, the value, the rule, the nearest valid choice."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 from collections.abc import Iterator, Sequence
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, Node, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from lkca_exp.config.checks import keys
 from lkca_exp.config.errors import ConfigError, did_you_mean
+from lkca_exp.config.hydra_private import MESSAGES, is_interpolation, is_missing, leaves
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config
 
 TYPE_RULES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
@@ -25,13 +25,13 @@ def to_config(cfg: DictConfig) -> Config:
     Raises:
         ConfigError: for a key that the schema does not have, one that was taken out, or a value that does not resolve.
     """
-    leaves = dict(_leaves(cfg))
-    for name, node in leaves.items():
+    nodes = dict(leaves(cfg, known_keys()))
+    for name, node in nodes.items():
         if name not in known_keys():
             raise unknown_key(name, OmegaConf.select(cfg, name))
-        if node._is_missing():
+        if is_missing(node):
             raise ConfigError(name, "???", f"{name} must be given.", f"Write {name}=NAME.")
-        if node._is_interpolation():
+        if is_interpolation(node):
             try:
                 OmegaConf.select(cfg, name)
             except InterpolationResolutionError as error:
@@ -43,9 +43,9 @@ def to_config(cfg: DictConfig) -> Config:
     assert isinstance(config, Config)
     fields = {name: field for name, field, _ in keys(config)}
     for name, field in fields.items():
-        if name not in leaves:
+        if name not in nodes:
             raise ConfigError(f"~{name}", "", f"{name} ({field.metadata['help']}) cannot be taken out.")
-    for name in leaves:
+    for name in nodes:
         if name not in fields:
             raise unknown_key(name, OmegaConf.select(cfg, name))
     return config
@@ -55,7 +55,7 @@ def is_refusal(error: Exception) -> bool:
     """Whether it comes from composing, not from a job."""
     if isinstance(error, HydraException | OmegaConfBaseException | MissingConfigException):
         return True
-    return str(error).startswith("Config group override must be")  # a bare ValueError of Hydra's, for data=null
+    return bool(MESSAGES["no option"].match(str(error)))  # a bare ValueError of Hydra's, for data=null
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
@@ -118,16 +118,6 @@ def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield name, str(field.type)
 
 
-def _leaves(cfg: DictConfig, prefix: str = "") -> Iterator[tuple[str, Node]]:
-    for name in map(str, cfg):
-        node = cfg._get_node(name)
-        if isinstance(node, DictConfig) and not node._is_none() and f"{prefix}{name}" not in known_keys():
-            yield from _leaves(node, f"{prefix}{name}.")
-        else:
-            assert isinstance(node, Node)
-            yield f"{prefix}{name}", node
-
-
 def _as_written(cfg: DictConfig, name: str) -> object:
     """The value before interpolation."""
     written: object = OmegaConf.to_container(cfg, resolve=False)
@@ -174,26 +164,30 @@ def _wrong_type(name: str, value: str) -> ConfigError:
 
 
 def _other(message: str, overrides: Sequence[str]) -> ConfigError:
-    """Complaints of Hydra's that carry no key of their own, only words."""
+    """For errors of Hydra's that have no key as an attribute, only a message."""
     first = message.splitlines()[0]
-    if set_in := re.search(r"In '(.+)/(.+)': Config(?:Key|Attribute)Error.*full_key: (\S+)", message, re.DOTALL):
+    if set_in := MESSAGES["unknown key in a file"].search(message):
         group, option, name = set_in.groups()
         return ConfigError(group, option, f"It sets {name}. {unknown_key(name, '').rule}")
-    if missing := re.match(r"(?:In '(.+)/(.+)': )?Could not override '(model/.+?)'", first):
+    if missing := MESSAGES["no such part"].match(first):
         group, option, part = missing.groups()
         remedy = "Only model=vit and its like have one."
         if group:
             return ConfigError(group, option, f"It chooses {part}, and the model has no such part.", remedy)
         return ConfigError(part, _given(part, overrides), "The model has no such part.", remedy)
-    for override in overrides:
-        key, _, value = override.partition("=")
-        name = key.lstrip("+~")
-        if f"'{override}'" in first and "--multirun" in first:
-            return ConfigError(key, value, "Several values make a sweep.", "Add -m.")
-        if f"'{name}'" in first and "already at" in first:
-            return ConfigError(key, value, f"{name} exists, so it takes no +.", f"Write {name}={value}.")
-        if f"'{name}'" in first and name == "experiment":
-            return ConfigError(key, value, "An experiment is added to the defaults.", f"Write +experiment={value}.")
-        if name in GROUPS and first.startswith("Config group override"):
-            return ConfigError(key, value, f"{name} takes the name of a file in conf/{name}/.")
+    if swept := MESSAGES["sweep"].match(first):
+        key, _, value = swept["override"].partition("=")
+        return ConfigError(key, value, "Several values make a sweep.", "Add -m.")
+    if exists := MESSAGES["key exists"].match(first):
+        name, value = exists["key"], _given(exists["key"], overrides)
+        return ConfigError(f"+{name}", value, f"{name} exists, so it takes no +.", f"Write {name}={value}.")
+    if (absent := MESSAGES["not in the defaults"].match(first)) and absent["key"] == "experiment":
+        value = _given("experiment", overrides)
+        rule = "An experiment is added to the defaults."
+        return ConfigError("experiment", value, rule, f"Write +experiment={value}.")
+    if MESSAGES["no option"].match(first):
+        for name in _keys(overrides):
+            if name in GROUPS:
+                rule = f"{name} takes the name of a file in conf/{name}/."
+                return ConfigError(name, _given(name, overrides), rule)
     return ConfigError("overrides", " ".join(overrides), first)

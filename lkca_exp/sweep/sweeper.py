@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from lkca_exp.config.errors import ConfigError, RunFailedError
+from lkca_exp.config.hydra_private import returned
 from lkca_exp.config.machine import available_cpus
 from lkca_exp.runs.ledger import find
 from lkca_exp.runs.lock import hold, is_held
@@ -150,8 +151,7 @@ def _launch(launcher: Launcher, jobs: Sequence[SweepJob], first: int) -> dict[st
         log.exception("the launcher gave up")
         return {}
     ends = zip(jobs, returns, strict=True)
-    # Not `return_value`, which raises what it is, with words of its own.
-    return {one.id: back._return_value for one, back in ends if back.status is not JobStatus.COMPLETED}
+    return {one.id: returned(back) for one, back in ends if back.status is not JobStatus.COMPLETED}
 
 
 def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], bool]:
