@@ -34,12 +34,13 @@ from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
 from lkca_exp.runs import record as records
 from lkca_exp.runs.files import read_rows, write_atomically, write_rows
+from lkca_exp.runs.handover import Handover
 from lkca_exp.runs.identity import group, identity, label
 from lkca_exp.training.callbacks import AtomicCheckpointIO, EpochEnd, ProgressBar
 from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
 from lkca_exp.training.module import Classifier
 from lkca_exp.training.sinks import open_sink
-from lkca_exp.training.sinks.sink import NoSink, RunFacts, Sink, varied
+from lkca_exp.training.sinks.sink import NoSink, RunFacts, Sink
 
 epoch_log = logging.getLogger("lkca_exp.epochs")
 epoch_log.propagate = False  # for train.log; the console has the bar
@@ -204,7 +205,7 @@ def _sink(
             study=config.study,
             name=directory.name,
             directory=directory,
-            tags=[config.data.name, label(config, derived), *varied()]
+            tags=[config.data.name, label(config, derived), *Handover.received().varied_keys]
             + (["selected on test"] if records.selected_on(config) == "test" else []),
             config=asdict(config) | {"derived": asdict(derived), "identity": identity(config, derived)},
         )

@@ -17,12 +17,11 @@ from lkca_exp.config.job import checked
 from lkca_exp.config.schema import Config
 from lkca_exp.content import with_content
 from lkca_exp.data.specs import SPECS
+from lkca_exp.runs.handover import Journal
 from lkca_exp.runs.identity import directory_name
 from lkca_exp.runs.ledger import finished_before
 from lkca_exp.runs.record import check_writable
-from lkca_exp.sweep.journal import Journal
-from lkca_exp.sweep.orphan import end_with_parent
-from lkca_exp.sweep.slots import take_gpus
+from lkca_exp.runs.worker import end_with_parent, take_gpus
 
 log = logging.getLogger(__name__)
 

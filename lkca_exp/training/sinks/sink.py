@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,15 +64,6 @@ class Safe:
         except Exception as error:
             log.warning("logging stopped (%s); the local record is complete", first_line(error))
             self.sink = NoSink()
-
-
-VARIED = "LKCA_EXP_VARIED"
-"""The environment variable by which a sweep tells its runs, in whatever process, which keys differ between them."""
-
-
-def varied() -> list[str]:
-    """The keys that the sweep varies to which this run belongs."""
-    return [key for key in os.environ.get(VARIED, "").split(",") if key]
 
 
 def first_line(error: Exception) -> str:
