@@ -72,7 +72,7 @@ def execute(
         "flops_per_image": flops_per_image(model, derived),
         "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),
     }
-    module = build_module(config, derived, model, data.watched_name)
+    module = build_module(config, derived, model, data.validation_name)
     checkpoint = directory / "checkpoints" / "last.ckpt"
     trainer = build_trainer(config, directory.name)
     share_masks(model, Share(trainer.global_rank, trainer.world_size))
@@ -98,7 +98,7 @@ def execute(
         if first:
             _write_results(config, directory, module, labels, predictions)
             images = first_test_images(data, config.data.name, locality.NUM_IMAGES)
-            locality.look_in_passing(module.evaluated, images, directory / "analysis")
+            locality.write_locality_if_cheap(module.evaluated, images, directory / "analysis")
             sink.log(rows)  # all of them, if only the test was left to do
             sink.finish(outcome["metrics"] | facts | outcome["speed"], succeeded=True)
     return outcome
@@ -110,7 +110,7 @@ def evaluate(config: Config, derived: Derived, weights: Path, data: RunData) -> 
     Raises:
         ConfigError: if the file is damaged, or of another model than is built here.
     """
-    module = build_module(config, derived, build_model(config.model, derived), data.watched_name)
+    module = build_module(config, derived, build_model(config.model, derived), data.validation_name)
     try:
         module.evaluated.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
@@ -122,7 +122,7 @@ def evaluate(config: Config, derived: Derived, weights: Path, data: RunData) -> 
     return metrics, sum(part.shape[1] for part in module.predictions)
 
 
-def build_module(config: Config, derived: Derived, model: nn.Module, watched_name: str) -> Classifier:
+def build_module(config: Config, derived: Derived, model: nn.Module, validation_name: str) -> Classifier:
     """The training of `model` as configured."""
     return Classifier(
         model,
@@ -131,7 +131,7 @@ def build_module(config: Config, derived: Derived, model: nn.Module, watched_nam
         num_classes=derived.num_classes,
         seed=config.seed,
         warmup_epochs=derived.warmup_epochs,
-        watched_name=watched_name,
+        validation_name=validation_name,
     )
 
 

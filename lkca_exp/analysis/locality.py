@@ -1,8 +1,8 @@
-"""How far a model's tokens look, layer by layer: the paper's "local and global" as a curve.
+"""How far a model's tokens reach, layer by layer: the paper's "local and global" as a curve.
 
 Attention and LKCA are brought to one form, the N x N matrix with which tokens read tokens. The mass of a row, the sum
 of its absolute weights, is counted by the distance of the two tokens: rows or columns, whichever is more, so that
-within r tokens is what a kernel of side 2r+1 covers. A run looks when it ends; `analysis run` looks at more images.
+within r tokens is what a kernel of side 2r+1 covers. A run is measured when it ends; `analysis run` takes more images.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from lkca_exp.runs.files import write_json
 
 NUM_IMAGES = 16
 MOST_TOKENS = 256
-"""A run looks at so many test images when it ends, which takes a fraction of a second at the sizes of the literature;
-with more tokens it would take long, and much memory."""
+"""A run is measured on so many test images when it ends, which takes a fraction of a second at the sizes of the
+literature; with more tokens it would take long, and much memory."""
 FILE = "locality.json"
 
 
-def look_in_passing(model: nn.Module, images: Tensor, folder: Path) -> None:
-    """`look`, as far as it is cheap."""
+def write_locality_if_cheap(model: nn.Module, images: Tensor, folder: Path) -> None:
+    """`write_locality`, as far as it is cheap."""
     if all(mixer.grid[0] * mixer.grid[1] <= MOST_TOKENS for mixer in _mixers(model)):
-        look(model, images[:NUM_IMAGES], folder)
+        write_locality(model, images[:NUM_IMAGES], folder)
 
 
-def look(model: nn.Module, images: Tensor, folder: Path) -> list[Path]:
-    """Write locality.json into `folder`, if the model has mixers to look into; returns the files.
+def write_locality(model: nn.Module, images: Tensor, folder: Path) -> list[Path]:
+    """Write locality.json into `folder`, if the model has mixers that can be measured; returns the files.
 
     Args:
         images: (B, channels, H, W), normalised; attention's mass is a mean over them.

@@ -60,7 +60,7 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     model.load_state_dict(load_file(weights))
     images = first_test_images(prepare(job.config), job.config.data.name, num_images)
     folder.mkdir(exist_ok=True)
-    written = _kernels(model, folder) + locality.look(model, images, folder)
+    written = _kernels(model, folder) + locality.write_locality(model, images, folder)
     return written + _receptive_field(model, images, job.derived.grid, folder, of)
 
 

@@ -44,8 +44,8 @@ class RunDataModule(pl.LightningDataModule):
         return loader
 
     def val_dataloader(self) -> EvalLoader:
-        assert self.data.watched is not None, "nothing is watched under this protocol"
-        return EvalLoader(self.data.watched, EVAL_BATCH_SIZE, self.normalise, **self._here())
+        assert self.data.validation is not None, "there is no validation under this protocol"
+        return EvalLoader(self.data.validation, EVAL_BATCH_SIZE, self.normalise, **self._here())
 
     def test_dataloader(self) -> EvalLoader:
         return EvalLoader(self.data.test, EVAL_BATCH_SIZE, self.normalise, **self._here())

@@ -32,7 +32,7 @@ class EpochEnd(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
-        pl_module.end_training_part()  # where nothing is watched, nobody has asked for it yet
+        pl_module.end_training_part()  # not done yet where there is no validation
         row = pl_module.row
         if trainer.is_global_zero:
             self.on_row(row)

@@ -25,8 +25,8 @@ class Classifier(pl.LightningModule):
     """Trains `model` (images (B, C, H, W) -> logits (B, classes)) as `optim` says; a compiled one is evaluated as it
     was, so that stored weights are tested alike and batches of other sizes compile nothing.
 
-    `watched_name` prefixes the metrics of the set that is evaluated after every epoch. Nothing is read from the device
-    within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass.
+    `validation_name` prefixes the metrics of the set that is evaluated after every epoch. Nothing is read from the
+    device within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Classifier(pl.LightningModule):
         num_classes: int,
         seed: int,
         warmup_epochs: float,
-        watched_name: str,
+        validation_name: str,
     ) -> None:
         super().__init__()
         self.model, self.optim_config, self.no_decay = model, optim, no_decay
@@ -46,7 +46,7 @@ class Classifier(pl.LightningModule):
         if optim.ema_decay is not None:
             self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay), use_buffers=True)
             self.ema.requires_grad_(False)
-        self.watched_name = watched_name
+        self.validation_name = validation_name
         self.metrics = build_metrics(num_classes)
         self.eval_loss = MeanMetric()
         self.losses, self.num_correct = torch.empty(0), torch.empty(0)
@@ -127,7 +127,7 @@ class Classifier(pl.LightningModule):
         self._evaluate(batch)
 
     def on_validation_epoch_end(self) -> None:
-        self.row |= self._read(self.watched_name)
+        self.row |= self._read(self.validation_name)
 
     def on_test_start(self) -> None:
         self.predictions = []

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from lkca_exp.analysis.locality import MOST_TOKENS, even, look, look_in_passing, mass_within, matrices
+from lkca_exp.analysis.locality import MOST_TOKENS, even, mass_within, matrices, write_locality, write_locality_if_cheap
 from lkca_exp.models.build import build_model
 
 GRID = (3, 4)
@@ -76,7 +76,9 @@ def test_a_compiled_model_is_looked_into_too(job):
 
 def test_what_the_report_reads(job, tmp_path):
     made = job()
-    (file,) = look(build_model(made.config.model, made.derived), torch.randn(3, 1, 8, 8), tmp_path / "analysis")
+    (file,) = write_locality(
+        build_model(made.config.model, made.derived), torch.randn(3, 1, 8, 8), tmp_path / "analysis"
+    )
     told = json.loads(file.read_text())
     assert (told["x"], told["images"]) == ([0, 1, 2, 3], 3)
     assert list(told["series"]) == ["layer 1", "layer 2"]
@@ -87,7 +89,7 @@ def test_weights_of_zero_are_told_as_such(job, tmp_path):
     made = job()
     model = build_model(made.config.model, made.derived)
     torch.nn.init.zeros_(model.blocks[0].mixer.kernel)
-    (file,) = look(model, torch.randn(3, 1, 8, 8), tmp_path)
+    (file,) = write_locality(model, torch.randn(3, 1, 8, 8), tmp_path)
     assert json.loads(file.read_text())["series"]["layer 1"] == [None] * 4
 
 
@@ -96,12 +98,15 @@ def test_in_passing_only_what_is_cheap_is_looked_at(job, tmp_path):
         made = job("data=fashion_mnist", f"model.patch_size={patch_size}", "model/mixer=attention")
         assert (made.derived.grid[0] ** 2 <= MOST_TOKENS) == looked
         folder = tmp_path / str(patch_size)
-        look_in_passing(build_model(made.config.model, made.derived), torch.randn(20, 1, 28, 28), folder)
+        write_locality_if_cheap(build_model(made.config.model, made.derived), torch.randn(20, 1, 28, 28), folder)
         assert folder.exists() == looked
     assert json.loads((tmp_path / "2" / "locality.json").read_text())["images"] == 16
 
 
 def test_a_model_without_a_matrix_leaves_nothing(job, tmp_path):
     made = job("model/mixer=pooling")
-    assert look(build_model(made.config.model, made.derived), torch.randn(3, 1, 8, 8), tmp_path / "analysis") == []
+    assert (
+        write_locality(build_model(made.config.model, made.derived), torch.randn(3, 1, 8, 8), tmp_path / "analysis")
+        == []
+    )
     assert list(tmp_path.iterdir()) == []
