@@ -22,11 +22,11 @@ from lkca_exp.analysis import locality
 from lkca_exp.analysis.images import first_test_images
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
+from lkca_exp.batches.datamodule import RunDataModule
+from lkca_exp.batches.loader import Share
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import Config
-from lkca_exp.data.datamodule import RunDataModule
-from lkca_exp.data.loader import Share
 from lkca_exp.data.prepare import RunData
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
@@ -144,7 +144,7 @@ def build_trainer(config: Config, title: str) -> pl.Trainer:
         precision="bf16-mixed" if config.precision == "bf16" else "32-true",
         max_epochs=1 if config.trainer.fast_run else config.epochs,
         callbacks=[ProgressBar(title)] if config.trainer.progress_bar else [],
-        plugins=[AtomicCheckpointIO(write_atomically)],
+        plugins=[AtomicCheckpointIO()],
         limit_val_batches=None if records.selected_on(config) else 0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,

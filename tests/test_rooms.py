@@ -12,7 +12,7 @@ import pytest
 import lkca_exp
 
 PACKAGE = Path(lkca_exp.__file__).parent
-ORDER = ["config", "data", "augment", "models", "training", "runs"]
+ORDER = ["config", "runs", "data", "augment", "batches", "models", "training"]
 ALLOWED = {room: set(ORDER[:place]) for place, room in enumerate(ORDER)} | {"report": {"runs"}}
 WIRING = {"content", "execute", "train", "rerun", "evaluate", "task", "sweep", "__main__"}
 """What stands at the top, where rooms meet; `bench` may use it and every room but `report`."""

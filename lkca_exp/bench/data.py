@@ -27,9 +27,9 @@ from torchvision.transforms import v2
 
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
+from lkca_exp.batches.loader import TrainLoader
 from lkca_exp.config.job import compose
 from lkca_exp.data.arrays import Split
-from lkca_exp.data.loader import TrainLoader
 from lkca_exp.data.specs import SPECS
 
 BATCH_SIZE = 128

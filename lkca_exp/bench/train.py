@@ -27,7 +27,7 @@ from lkca_exp.execute import build_datamodule, execute
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
 from lkca_exp.train import begin
 from lkca_exp.training.optim import build_optimizer
-from lkca_exp.training.schedule import warmup_cosine
+from lkca_exp.training.schedule import build_schedule
 
 CASES = {
     "digits": ["+experiment=digits_compare", "epochs=4"],
@@ -98,10 +98,7 @@ def bare_loop(job: Job, data: RunData) -> float:
     epoch = 0
     loader = build_datamodule(config, job.derived, data).train_loader(lambda: epoch)
     num_steps, num_warmup = config.epochs * len(loader), round(job.derived.warmup_epochs * len(loader))
-    first, last = config.optim.initial_lr_ratio, config.optim.final_lr_ratio
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup, first, last)
-    )
+    schedule = build_schedule(optimizer, config.optim, num_steps, num_warmup)
     model.train()
     start = time.perf_counter()
     for epoch in range(config.epochs):  # noqa: B007 - the loader asks for it

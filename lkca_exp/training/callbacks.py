@@ -13,6 +13,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor
 from tqdm import tqdm
 
+from lkca_exp.runs.files import write_atomically
 from lkca_exp.training.module import Classifier
 
 
@@ -57,14 +58,10 @@ class EpochEnd(pl.Callback):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoints that are never half there: `write_atomically(path, write)` has the file made and moved into place."""
-
-    def __init__(self, write_atomically: Callable[[Path, Callable[[Path], object]], None]) -> None:
-        super().__init__()
-        self.write_atomically = write_atomically
+    """Checkpoints that are never half there."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        self.write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
 
 
 class ProgressBar(pl.Callback):

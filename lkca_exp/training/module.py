@@ -11,14 +11,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
+from lkca_exp.batches.loader import Batch
 from lkca_exp.config.schema import OptimConfig
-from lkca_exp.data.loader import Batch
 from lkca_exp.data.randomness import generator
-from lkca_exp.training.metrics import build_metrics
 from lkca_exp.training.optim import build_optimizer
-from lkca_exp.training.schedule import warmup_cosine
+from lkca_exp.training.schedule import build_schedule
+
+FEWEST_CLASSES_FOR_TOP5 = 6
+
+
+def build_metrics(num_classes: int) -> MetricCollection:
+    """Top-1, top-5 where it says something, and expected calibration error in 15 bins (Guo et al. 2017, arXiv
+    1706.04599); all are fractions, accumulated on the device and read once."""
+
+    def accuracy(top_k: int) -> Metric:
+        return MulticlassAccuracy(num_classes, top_k=top_k, average="micro", validate_args=False)
+
+    metrics: dict[str, Metric | MetricCollection] = {"top1": accuracy(1)}
+    if num_classes >= FEWEST_CLASSES_FOR_TOP5:
+        metrics["top5"] = accuracy(5)
+    metrics["calibration_error"] = MulticlassCalibrationError(num_classes, n_bins=15, validate_args=False)
+    return MetricCollection(metrics, compute_groups=False)
 
 
 class Classifier(pl.LightningModule):
@@ -66,10 +82,7 @@ class Classifier(pl.LightningModule):
         self.clipped = list(self.model.parameters())
         num_steps = int(self.trainer.estimated_stepping_batches)
         num_warmup_steps = round(self.warmup_epochs * self.trainer.num_training_batches)
-        first, last = self.optim_config.initial_lr_ratio, self.optim_config.final_lr_ratio
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup_steps, first, last)
-        )
+        schedule = build_schedule(optimizer, self.optim_config, num_steps, num_warmup_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:

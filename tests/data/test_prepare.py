@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lkca_exp.augment.pipeline import Augmentation
+from lkca_exp.batches.loader import TrainLoader
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import compose
-from lkca_exp.data.loader import TrainLoader
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.data.specs import SPECS
 from tests.data.published import photos, write_cifar, write_svhn

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lkca_exp.data.loader import Share
+from lkca_exp.batches.loader import Share
 from lkca_exp.models.embeddings.linear import LinearEmbedding
 from lkca_exp.models.layers.block import Block
 from lkca_exp.models.layers.drop import Drop, drop_path_rates, share_masks

@@ -5,7 +5,7 @@ Stochastic Depth", arXiv 1603.09382. As timm does, a branch that is kept is scal
 expectation is the same in training and evaluation.
 
 Masks come from the global generator of the tensor's device, which every process of a run seeds alike. Each draws for
-the images of all processes and keeps its share, as it does with the images themselves (see lkca_exp.data.loader).
+the images of all processes and keeps its share, as it does with the images themselves (see lkca_exp.batches.loader).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lkca_exp.data.loader import Share
+from lkca_exp.batches.loader import Share
 
 
 class Drop(nn.Module):

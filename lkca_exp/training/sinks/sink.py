@@ -1,4 +1,4 @@
-"""What a sink is, and what it is told of the run."""
+"""What a sink is, and the facts of a run that it gets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a sink is told of the run."""
+    """The facts of a run that a sink gets."""
 
     id: str
     group: str
@@ -47,7 +47,7 @@ class NoSink:
 
 
 class Safe:
-    """Another sink, whose first failure is its last: it is told once and the sink let be."""
+    """Another sink, whose first failure is logged and ends its use."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink: Sink = sink

@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lkca_exp.data.loader import BatchAugmentation, EvalLoader, Share, TrainLoader
+from lkca_exp.augment.pipeline import Augmentation
+from lkca_exp.batches.loader import EvalLoader, Share, TrainLoader
 from lkca_exp.data.prepare import RunData
 
 EVAL_BATCH_SIZE = 256
@@ -24,7 +25,7 @@ class RunDataModule(pl.LightningDataModule):
         data: RunData,
         batch_size: int,
         seed: int,
-        augment: BatchAugmentation,
+        augment: Augmentation,
         normalise: Callable[[Tensor], Tensor],
         max_batches: int | None = None,
     ) -> None:

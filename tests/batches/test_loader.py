@@ -12,9 +12,9 @@ from lkca_exp.augment.erasing import Erasing
 from lkca_exp.augment.mixing import Mixing
 from lkca_exp.augment.pipeline import Augmentation
 from lkca_exp.augment.trivial_augment import draw_trivial_augment
+from lkca_exp.batches.loader import EvalLoader, Share, TrainLoader
+from lkca_exp.batches.order import epoch_order
 from lkca_exp.data.arrays import Split
-from lkca_exp.data.loader import EvalLoader, Share, TrainLoader
-from lkca_exp.data.order import epoch_order
 from lkca_exp.data.randomness import generator
 
 
