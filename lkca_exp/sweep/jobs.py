@@ -29,7 +29,7 @@ from lkca_exp.sweep.loader import SweepLoader
 
 @dataclass(frozen=True)
 class SweepJob:
-    """One job of a sweep: the overrides that make it, what they come to, and where its record belongs."""
+    """One job of a sweep: the overrides that make it, its composed configuration, and where its record belongs."""
 
     overrides: tuple[str, ...]
     job: Job
@@ -173,5 +173,6 @@ def refusing(words: Sequence[str], where: str = "") -> Iterator[None]:
     except Exception as error:
         if not (isinstance(error, ConfigError) or is_refusal(error)):
             raise
-        told = error if isinstance(error, ConfigError) else explain(error, words)
-        raise ConfigError(told.key, told.value, told.rule, f"{told.remedy}\n  {where}".strip()) from error
+        refusal = error if isinstance(error, ConfigError) else explain(error, words)
+        remedy = f"{refusal.remedy}\n  {where}".strip()
+        raise ConfigError(refusal.key, refusal.value, refusal.rule, remedy) from error

@@ -67,7 +67,8 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
         states += _run_round(jobs, loader, new_launcher, master.hydra.launcher)[0]
     if any(look(one.directory).state is State.FINISHED for one in jobs.unique):
         show_comparison(jobs.studies)
-    _raise_if_unfinished(states)
+    if without := [state for state in states if state.state is not State.FINISHED]:
+        raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")
     return [objective(state.record) if state.record else None for state in states]
 
 
@@ -99,7 +100,7 @@ def _run_round(
 
 
 def _note_interrupted(jobs: Sequence[SweepJob], begun: str) -> None:
-    """Say so in the records of this sweep's runs whose workers the launcher did not leave the time to."""
+    """Note it in the records of those runs of this sweep whose workers were killed before they could."""
     for one in jobs:
         run = look(one.directory)
         if run.state is State.KILLED and run.record and run.record["attempts"][-1]["started"] >= begun:
@@ -173,9 +174,3 @@ def _journal(study: Path) -> Iterator[Journal]:
             shutil.rmtree(folder, ignore_errors=True)  # of a sweep that was killed
     with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as name, hold(Path(name)):
         yield Journal(Path(name).absolute() / "journal.jsonl")
-
-
-def _raise_if_unfinished(states: Sequence[RunState]) -> None:
-    without = [state for state in states if state.state is not State.FINISHED]
-    if without:
-        raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")

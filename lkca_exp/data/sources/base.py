@@ -1,14 +1,13 @@
-"""What every data set's source can tell: where its files may lie, where they can be had, and what is in them."""
+"""What every data set's source knows: where its files may lie, where they are published, and what is in them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from lkca_exp.data.arrays import Arrays, Split
+from lkca_exp.data.arrays import Arrays
 from lkca_exp.data.download import RemoteFile
 from lkca_exp.data.specs import DataSpec
 
@@ -30,17 +29,17 @@ class Source(ABC):
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
 
-    @abstractmethod
     def remote_files(self) -> tuple[RemoteFile, ...]:
         """What is published, to be fetched into `<root>/<name>`; nothing for a set that comes with a library."""
+        return ()
 
-    @abstractmethod
     def places(self, root: Path) -> list[Path]:
         """Where the files may lie, the first choice first."""
+        return []
 
-    @abstractmethod
     def files(self, place: Path) -> list[Path]:
         """What must be there for `place` to hold the data set, whose sizes and times tell if anything has changed."""
+        return []
 
     @abstractmethod
     def read(self, place: Path, verify: bool) -> Arrays:
@@ -106,8 +105,3 @@ def check_facts(arrays: Arrays, spec: DataSpec, verify: bool) -> list[str]:
     if verify:
         raise FilesError(rule, "Fetch it again, or accept it with data.verify=false.")
     return [rule]
-
-
-def joined(images: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Split:
-    """One split of several parts."""
-    return Split(np.concatenate(images), np.concatenate(labels).astype(np.int64))

