@@ -36,7 +36,7 @@ class RunDataModule(pl.LightningDataModule):
         self.waited: Sequence[float] = ()
 
     def train_loader(self, epoch: Callable[[], int], **here: Any) -> TrainLoader:
-        """The training batches, for the epoch that `epoch` tells at the start of each pass."""
+        """The training batches, for the epoch that `epoch` returns at the start of each pass."""
         return TrainLoader(self.data.train, self.batch_size, self.seed, epoch, self.augment, self.normalise, **here)
 
     def train_dataloader(self) -> TrainLoader:

@@ -140,7 +140,7 @@ def _step(mix: Callable[..., Tensor], inputs: tuple[Tensor, ...], upstream: Tens
 
 def _peak_memory(step: Callable[[], object]) -> int:
     """Bytes at the peak, beyond what there was before: results and what is kept for them included."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler tells of every start
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler logs every start
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
     allocations = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]

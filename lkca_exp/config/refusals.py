@@ -35,7 +35,8 @@ def to_config(cfg: DictConfig) -> Config:
             try:
                 OmegaConf.select(cfg, name)
             except InterpolationResolutionError as error:
-                raise ConfigError(name, _as_written(cfg, name), f"{str(error).splitlines()[0]}.") from error
+                written = str(node).strip("'")
+                raise ConfigError(name, written, f"{str(error).splitlines()[0]}.") from error
     try:
         config = OmegaConf.to_object(cfg)
     except OmegaConfBaseException as error:  # an interpolation that resolves to a value of another type
@@ -62,9 +63,13 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     """Turn what composing raised into a short answer; `overrides` are the words of the command line."""
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(error, MissingConfigException):
-        return _unknown_option(error)
+        group, _, option = (error.missing_cfg_file or "").rpartition("/")
+        rule = f"There is no conf/{group}/{option}.yaml."
+        return ConfigError(group, option, rule, did_you_mean(option, error.options or ()))
     if isinstance(error, OverrideParseException):
-        return _unreadable(error.override or " ".join(overrides))
+        key, _, value = (error.override or " ".join(overrides)).partition("=")
+        rule = "Overrides read key=value, with quotes as in 'key=\"a b\"' and lists as in key=[1,2]."
+        return ConfigError(key, value, rule)
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         name = str(cause.full_key)
         unknown = isinstance(cause, ConfigKeyError | ConfigAttributeError)
@@ -118,15 +123,6 @@ def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield name, str(field.type)
 
 
-def _as_written(cfg: DictConfig, name: str) -> object:
-    """The value before interpolation."""
-    written: object = OmegaConf.to_container(cfg, resolve=False)
-    for part in name.split("."):
-        assert isinstance(written, dict)
-        written = written[part]
-    return written
-
-
 def _given(name: str, overrides: Sequence[str]) -> str:
     """The value that the command line gave to a key."""
     for override in reversed(overrides):
@@ -138,20 +134,6 @@ def _given(name: str, overrides: Sequence[str]) -> str:
 
 def _keys(overrides: Sequence[str]) -> list[str]:
     return [override.partition("=")[0].lstrip("+~") for override in overrides]
-
-
-def _unknown_option(error: MissingConfigException) -> ConfigError:
-    group, _, option = (error.missing_cfg_file or "").rpartition("/")
-    return ConfigError(
-        group, option, f"There is no conf/{group}/{option}.yaml.", did_you_mean(option, error.options or ())
-    )
-
-
-def _unreadable(override: str) -> ConfigError:
-    key, _, value = override.partition("=")
-    return ConfigError(
-        key, value, "Overrides read key=value, with quotes as in 'key=\"a b\"' and lists as in key=[1,2]."
-    )
 
 
 def _wrong_type(name: str, value: str) -> ConfigError:

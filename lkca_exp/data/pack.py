@@ -6,7 +6,7 @@ share its pages.
 <folder>/checked.json                       size, times and inode of each file when it was last found sound
 
 Reading 1.4 GB to compute a checksum at every start would cost what the pack is to save. So files are held against their
-checksums only if they do not look as when that was last done, which is what git does with its index: a file cut short,
+checksums only if their size, times or inode changed since, which is what git does with its index: a file cut short,
 written to, replaced or copied differs in one of size, modification time, change time and inode.
 """
 

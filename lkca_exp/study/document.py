@@ -1,7 +1,7 @@
 """A README with parts that are written for it, between hand-written ones that stay:
 
     <!-- study: table variants -->
-    what the records came to
+    the results of the records
     <!-- /study -->
 
 The words of the first line say what belongs there; `parts.py` knows them.

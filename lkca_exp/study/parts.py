@@ -60,9 +60,9 @@ def runs(results: str, planned: int) -> str:
         "torch": _tally(row.get("torch", "") for row in finished),
         "Commit (+ with uncommitted changes)": _tally(commits),
     }
-    told = [f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all."]
-    told += [f"{what}: {values}." for what, values in facts.items() if values]
-    return "\n".join([*told, f"A row a run: [{RESULTS}]({RESULTS})."]) + "\n"
+    lines = [f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all."]
+    lines += [f"{what}: {values}." for what, values in facts.items() if values]
+    return "\n".join([*lines, f"A row a run: [{RESULTS}]({RESULTS})."]) + "\n"
 
 
 def answer(content: Content) -> str:

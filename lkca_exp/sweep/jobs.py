@@ -81,7 +81,9 @@ def multirun(words: Sequence[str]) -> Iterator[tuple[DictConfig, SweepLoader]]:
             master = loader.load_configuration("config", list(words), RunMode.MULTIRUN)
         sweeper = master.hydra.runtime.choices["hydra/sweeper"]
         if sweeper != "study":
-            raise ConfigError("hydra/sweeper", sweeper, "It decides on its jobs as it goes: they cannot be foretold.")
+            raise ConfigError(
+                "hydra/sweeper", sweeper, "It decides on its jobs as it goes: they are not known beforehand."
+            )
         yield master, SweepLoader(loader)
 
 

@@ -29,7 +29,7 @@ from lkca_exp.runs.record import end_attempt, now, objective
 from lkca_exp.runs.state import RunState, State, look
 from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
 from lkca_exp.sweep.loader import SweepLoader
-from lkca_exp.sweep.second_round import foretell, second_round
+from lkca_exp.sweep.second_round import expected_second_round, second_round
 from lkca_exp.sweep.summary import show_comparison, show_start, show_states
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
         config=master,
     )
     jobs = resolve(master, loader)
-    two_rounds = foretell(jobs, master, loader) is not None
+    two_rounds = expected_second_round(jobs, master, loader) is not None
     states, reason = _run_round(jobs, loader, new_launcher, master.hydra.launcher)
     more = second_round(jobs, master, loader) if two_rounds and not reason else None
     if more is not None and more.unique:

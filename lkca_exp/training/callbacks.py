@@ -20,7 +20,7 @@ from lkca_exp.training.module import Classifier
 class EpochEnd(pl.Callback):
     """After every epoch, in this order: hand over its row, remember the best weights so far, write a checkpoint.
 
-    A process killed in between repeats this epoch and comes to the same. `select` names the metric of the row whose
+    A process killed in between repeats this epoch, with the same numbers. `select` names the metric of the row whose
     largest value chooses the epoch (the latest of equals); None keeps the last weights. The best weights travel inside
     the one checkpoint file, so that no two files can disagree.
     """
@@ -37,10 +37,10 @@ class EpochEnd(pl.Callback):
         row = pl_module.row
         if trainer.is_global_zero:
             self.on_row(row)
-        if self.select is None or row[self.select] >= self.best_score:
+        if self.select is None:
             self.best_row = dict(row)
-        if self.select is not None and row[self.select] >= self.best_score:
-            self.best_score = row[self.select]
+        elif row[self.select] >= self.best_score:
+            self.best_score, self.best_row = row[self.select], dict(row)
             self.best_weights = {k: v.detach().cpu().clone() for k, v in pl_module.evaluated.state_dict().items()}
         trainer.save_checkpoint(self.checkpoint)
 
@@ -104,13 +104,10 @@ class ProgressBar(pl.Callback):
         self.bar.set_postfix_str(f"epoch {row['epoch'] + 1}/{trainer.max_epochs}, {', '.join(shown)}", refresh=False)
         self.bar.update(trainer.global_step - self.bar.n)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.close()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def on_train_end(self, *_: Any) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+    def on_exception(self, *_: Any) -> None:
+        self.on_train_end()

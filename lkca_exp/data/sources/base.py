@@ -38,7 +38,7 @@ class Source(ABC):
         return []
 
     def files(self, place: Path) -> list[Path]:
-        """What must be there for `place` to hold the data set, whose sizes and times tell if anything has changed."""
+        """What must be there for `place` to hold the data set, whose sizes and times change with the data."""
         return []
 
     @abstractmethod

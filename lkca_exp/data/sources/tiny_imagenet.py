@@ -48,7 +48,7 @@ class TinyImageNet(Source):
         return [folder / name for folder in (root / "tiny_imagenet", root) for name in (ARCHIVE.name, FOLDER)]
 
     def files(self, place: Path) -> list[Path]:
-        """Of an unpacked archive its folders, whose times tell of files that came or went."""
+        """Of an unpacked archive its folders, whose times change when files are added or removed."""
         if not place.is_dir():
             return [place]
         return [place / "train", place / "val", *sorted(place.glob("train/*")), *sorted(place.glob("train/*/images"))]
