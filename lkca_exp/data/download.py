@@ -52,9 +52,9 @@ def fetch(remote: RemoteFile, folder: Path) -> Path:
     file = folder / remote.name
     with FileLock(folder / f".{remote.name}.lock"):
         if file.exists():
-            found = md5_of(file)
-            if found != remote.md5:
-                raise DownloadError(f"{file} is there, but has MD5 {found}, expected {remote.md5}: delete it first")
+            md5 = md5_of(file)
+            if md5 != remote.md5:
+                raise DownloadError(f"{file} is there, but has MD5 {md5}, expected {remote.md5}: delete it first")
             return file
         part = folder / f"{remote.name}.part"
         answers = []
@@ -78,12 +78,12 @@ def _fetch_from(url: str, part: Path, remote: RemoteFile) -> str | None:
             if part.exists() and part.stat().st_size > before:
                 continue
             return str(error) or type(error).__name__
-        found = md5_of(part)
-        if found == remote.md5:
+        md5 = md5_of(part)
+        if md5 == remote.md5:
             return None
         part.unlink()
         if not before:  # else the beginning may have been another file's: once more, from the first byte
-            return f"a file of MD5 {found}, expected {remote.md5}"
+            return f"a file of MD5 {md5}, expected {remote.md5}"
 
 
 def _download(url: str, part: Path, title: str) -> None:

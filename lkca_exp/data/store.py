@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def load(data: DataConfig) -> Arrays:
-    """The whole data set, found, fetched or opened.
+    """The whole data set, from its pack, its files or the network.
 
     Raises:
         ConfigError: if its files are missing and cannot be fetched, are damaged, or are not the published ones.
@@ -98,8 +98,8 @@ def _open_or_pack(
     source: Source, place: Path, verify: bool, files: list[Any], published: Path, unverified: Path
 ) -> Arrays:
     def packed() -> Arrays | None:
-        found = _open_published(published, files) if source.has_checksums(place) else None
-        return found or open_pack(unverified, files)
+        arrays = _open_published(published, files) if source.has_checksums(place) else None
+        return arrays or open_pack(unverified, files)
 
     def read() -> Arrays:
         log.info("reading %s from %s", source.spec.name, place)

@@ -67,7 +67,7 @@ def _is_like(one: Published, sweep_job: SweepJob) -> bool:
     return bool(one.like) and mixers <= set(one.like) <= words
 
 
-def cost(found: Sequence[Cell]) -> str:
+def cost(configurations: Sequence[Cell]) -> str:
     """A table of the cells, and the sum of all runs, in Markdown."""
     columns: list[Column[Cell]] = [
         words("Data", "data", lambda cell: cell.data),
@@ -80,10 +80,10 @@ def cost(found: Sequence[Cell]) -> str:
         number("Hours a run, estimated", "hours", lambda cell: cell.hours, _hours),
         _published("Published top-1 %", "top1_percent", lambda top1: f"{top1:.2f}"),
     ]
-    shown = [cell.published for cell in found if cell.published]
+    shown = [cell.published for cell in configurations if cell.published]
     sources = list(dict.fromkeys(f"Published: {origin(one)}." for one in shown))
-    table = Table(columns, found, [*sources, *notes(shown)])
-    runs, hours = sum(cell.runs for cell in found), sum(cell.runs * cell.hours for cell in found)
+    table = Table(columns, configurations, [*sources, *notes(shown)])
+    runs, hours = sum(cell.runs for cell in configurations), sum(cell.runs * cell.hours for cell in configurations)
     total = f"**Estimated, not measured:** {runs} runs, {_hours(hours)} hours on one {GPU}."
     return f"{total} {BASIS}\n\n{markdown_table(table)}"
 

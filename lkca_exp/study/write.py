@@ -87,8 +87,8 @@ def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
             case ["runs"]:
                 return parts.runs(results, sum(len(jobs.unique) for jobs in rounds))
             case ["search"]:
-                found = _content(rounds[:1], Choice(metric="val/top1"), finished=True)
-                return parts.table(found, "variants") if found else before
+                search = _content(rounds[:1], Choice(metric="val/top1"), finished=True)
+                return parts.table(search, "variants") if search else before
             case ["answer"]:
                 return parts.answer(content) if content else before
             case ["table", name]:

@@ -61,15 +61,15 @@ class Source(ABC):
         return all(file.exists() for file in self.files(place))
 
 
-def hold_against(what: Path | str, found: str, expected: str, verify: bool) -> list[str]:
+def compare_md5(what: Path | str, md5: str, expected: str, verify: bool) -> list[str]:
     """Compare two MD5s; returns a warning if they differ and that is accepted.
 
     Raises:
         FilesError: if they differ and `verify`.
     """
-    if found == expected:
+    if md5 == expected:
         return []
-    rule = f"{what} is not the published file: it has MD5 {found}, expected {expected}."
+    rule = f"{what} is not the published file: it has MD5 {md5}, expected {expected}."
     if verify:
         raise FilesError(rule, "Delete it and fetch it again, or accept it with data.verify=false.")
     return [rule]
@@ -95,12 +95,12 @@ def check_facts(arrays: Arrays, spec: DataSpec, verify: bool) -> list[str]:
                 f"{spec.name} has the classes 0 to {spec.num_classes - 1}."
             )
     rarest = int(np.bincount(arrays.train.labels, minlength=spec.num_classes).min())
-    found = (len(arrays.train), len(arrays.test), rarest)
-    if found == (spec.num_train, spec.num_test, spec.min_images_per_class):
+    counts = (len(arrays.train), len(arrays.test), rarest)
+    if counts == (spec.num_train, spec.num_test, spec.min_images_per_class):
         return []
     rule = (
-        f"{arrays.origin} holds {found[0]} training and {found[1]} test images, {rarest} of the rarest class to train "
-        f"on; expected {spec.num_train}, {spec.num_test} and {spec.min_images_per_class}."
+        f"{arrays.origin} holds {counts[0]} training and {counts[1]} test images, {rarest} of the rarest class to "
+        f"train on; expected {spec.num_train}, {spec.num_test} and {spec.min_images_per_class}."
     )
     if verify:
         raise FilesError(rule, "Fetch it again, or accept it with data.verify=false.")

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.download import RemoteFile, md5_of
 from lkca_exp.data.sources.archives import Members
-from lkca_exp.data.sources.base import FilesError, Source, hold_against
+from lkca_exp.data.sources.base import FilesError, Source, compare_md5
 
 FOLDER = "tiny-imagenet-200"
 ARCHIVE = RemoteFile(
@@ -58,7 +58,7 @@ class TinyImageNet(Source):
             checked, warnings = "unpacked", [f"{place} is an unpacked archive, which has no checksum to be compared."]
         else:
             md5 = md5_of(place)
-            checked, warnings = f"MD5 {md5}", hold_against(place, md5, ARCHIVE.md5, verify)
+            checked, warnings = f"MD5 {md5}", compare_md5(place, md5, ARCHIVE.md5, verify)
         return _read(Members(place), f"{place} ({checked})", verify, warnings)
 
 
@@ -107,8 +107,8 @@ def _class_names(members: Members, wnids: Iterable[str]) -> tuple[str, ...]:
 
 def _text(members: Members, ending: str) -> str:
     """The file whose path ends so, nearest to the top; empty if there is none."""
-    found = sorted((name for name in members.names if f"/{name}".endswith(f"/{ending}")), key=len)
-    return members.read(found[0]).decode(errors="replace") if found else ""
+    paths = sorted((name for name in members.names if f"/{name}".endswith(f"/{ending}")), key=len)
+    return members.read(paths[0]).decode(errors="replace") if paths else ""
 
 
 def _decode(members: Members, wnid_of: Mapping[str, str], wnids: list[str], origin: str) -> Split:
