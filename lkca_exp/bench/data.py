@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as v1
@@ -28,6 +27,7 @@ from torchvision.transforms import v2
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.batches.loader import TrainLoader
+from lkca_exp.bench.machine import table_of
 from lkca_exp.config.job import compose
 from lkca_exp.data.arrays import Split
 from lkca_exp.data.specs import SPECS
@@ -69,7 +69,9 @@ def run(rounds: int) -> dict[str, Any]:
     for recipe, side in CASES:
         lines = measure(recipe, side, rounds)
         cases |= {f"{line}, {side}x{side}": figures for line, figures in lines.items()}
-    _print(cases, rounds)
+    made = f"{torch.get_num_threads()} CPU threads, synthetic images, median of {rounds} rounds"
+    title = f"Training batches, images/s, {made}"
+    Console().print(table_of(title, (_row(*case) for case in cases.items())))
     return {"threads": torch.get_num_threads(), "batch_size": BATCH_SIZE, "rounds": rounds, "cases": cases}
 
 
@@ -157,12 +159,12 @@ def mixed(loader: DataLoader) -> Iterator[Any]:
         yield mix(images, labels) if torch.rand(()) < 0.5 else (images, labels)
 
 
-def _print(cases: dict[str, dict[str, Any]], rounds: int) -> None:
-    made = f"{torch.get_num_threads()} CPU threads, synthetic images, median of {rounds} rounds"
-    table = Table(title=f"Training batches, images/s, {made}")
-    for heading in ("", "ours", "torchvision + DataLoader", "which", "ratio"):
-        table.add_column(heading, justify="left" if heading in ("", "which") else "right")
-    for name, case in cases.items():
-        rates, best = case["images_per_s"], case["best_other"]
-        table.add_row(name, f"{rates['ours']:,.0f}", f"{rates[best]:,.0f}", best, f"{case['ratio']:.1f}x")
-    Console().print(table)
+def _row(name: str, case: dict[str, Any]) -> dict[str, str]:
+    rates, best = case["images_per_s"], case["best_other"]
+    return {
+        "": name,
+        "ours": f"{rates['ours']:,.0f}",
+        "torchvision + DataLoader": f"{rates[best]:,.0f}",
+        "which": best,
+        "ratio": f"{case['ratio']:.1f}x",
+    }

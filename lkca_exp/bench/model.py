@@ -18,10 +18,9 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
-from lkca_exp.bench.machine import in_gflops, matmul_peak
+from lkca_exp.bench.machine import in_gflops, matmul_peak, table_of
 from lkca_exp.config.schema import OptimConfig
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import no_weight_decay
@@ -62,8 +61,19 @@ def run(rounds: int, names: Sequence[str], dtypes: Sequence[str]) -> dict[str, A
         ways = [Way(dtype, compiled) for compiled in suite.compiled if works() or not compiled for dtype in dtypes]
         models = measure(list(suite.contenders()), ways, suite.batch, rounds, peaks)
         ratios = {name: ratios_to(models, name, others) for name, others in suite.pairs.items()}
-        console.print(_table(models, suite.batch, rounds))
-        console.print(_ratio_table(ratios))
+        threads = f"{torch.get_num_threads()} CPU threads, median of {rounds} rounds"
+        title = f"training images/s, batches of {suite.batch}, {threads}"
+        console.print(table_of(title, (_row(*model) for model in models.items())))
+        console.print(
+            table_of(
+                "times as fast, each in its best way and in the same way",
+                (
+                    {"": name, "as": other, **{way: f"{ratio:.2f}" for way, ratio in by_way.items()}}
+                    for name, others in ratios.items()
+                    for other, by_way in others.items()
+                ),
+            )
+        )
         figures[name] = {"models": models, "times_as_fast_as": ratios}
     console.print(
         f"Peak of the matrix product: {in_gflops(peaks)}. In brackets the share of it, by the products of "
@@ -146,26 +156,12 @@ def ratios_to(models: dict[str, dict[str, Any]], name: str, others: Sequence[str
     return {other: {way: rate(name, way) / rate(other, way) for way in ways} for other in others if other in models}
 
 
-def _table(models: dict[str, dict[str, Any]], batch: int, rounds: int) -> Table:
-    some = next(iter(models.values()))
-    threads = torch.get_num_threads()
-    table = Table(title=f"training images/s, batches of {batch}, {threads} CPU threads, median of {rounds} rounds")
-    for heading in ("", "parameters", "MFLOP/image", *some["images_per_s"], "best"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, model in models.items():
-        shares = model["share_of_peak_percent"]
-        rates = [f"{rate:,.0f} ({shares[way]:.0f} %)" for way, rate in model["images_per_s"].items()]
-        price = f"{model['parameters']:,}", f"{model['flops_per_image'] / 1e6:.0f}"
-        table.add_row(name, *price, *rates, model["best"])
-    return table
-
-
-def _ratio_table(ratios: dict[str, dict[str, dict[str, float]]]) -> Table:
-    table = Table(title="times as fast, each in its best way and in the same way")
-    ways = next(iter(next(iter(ratios.values())).values()))
-    for heading in ("", "as", *ways):
-        table.add_column(heading)
-    for name, others in ratios.items():
-        for other, by_way in others.items():
-            table.add_row(name, other, *(f"{ratio:.2f}" for ratio in by_way.values()))
-    return table
+def _row(name: str, model: dict[str, Any]) -> dict[str, str]:
+    shares = model["share_of_peak_percent"]
+    return {
+        "": name,
+        "parameters": f"{model['parameters']:,}",
+        "MFLOP/image": f"{model['flops_per_image'] / 1e6:.0f}",
+        **{way: f"{rate:,.0f} ({shares[way]:.0f} %)" for way, rate in model["images_per_s"].items()},
+        "best": model["best"],
+    }

@@ -17,11 +17,10 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from lkca_exp.bench.machine import in_gflops, matmul_peak
+from lkca_exp.bench.machine import in_gflops, matmul_peak, table_of
 from lkca_exp.models.large_kernel import direct, large_kernel_mix
 from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
 
@@ -67,7 +66,8 @@ def run(cases: Iterable[Case], rounds: int) -> dict[str, Any]:
     figures = {}
     for case in track(list(cases), "measuring", console=console, transient=True):
         figures[str(case)] = measure(case, rounds, peaks[case.dtype])
-    console.print(_table(figures, rounds))
+    title = f"ms a step, C={CHANNELS}, {torch.get_num_threads()} CPU threads, median of {rounds} rounds"
+    console.print(table_of(title, (_row(*case) for case in figures.items())))
     console.print(
         f"Peak of the matrix product: {in_gflops(peaks)}. Share of it by the N x N products of the attention view."
     )
@@ -148,18 +148,14 @@ def _peak_memory(step: Callable[[], object]) -> int:
     return max(held, default=0)
 
 
-def _table(figures: dict[str, dict[str, Any]], rounds: int) -> Table:
-    table = Table(title=f"ms a step, C={CHANNELS}, {torch.get_num_threads()} CPU threads, median of {rounds} rounds")
-    for heading in ("", *BACKENDS, *REFERENCES, "auto", "/ best", "x conv2d, channels_last, attention", "% peak", "MB"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, case in figures.items():
-        table.add_row(
-            name,
-            *(f"{case['ms'][column]:.2f}" if column in case["ms"] else "" for column in (*BACKENDS, *REFERENCES)),
-            case["auto"],
-            f"{case['auto_over_best']:.2f}",
-            " / ".join(f"{ratio:.3g}" for ratio in case["times_as_fast_as"].values()),
-            f"{case['share_of_peak_percent']:.0f}",
-            f"{case['memory_mb'][case['auto']]:.0f}",
-        )
-    return table
+def _row(name: str, case: dict[str, Any]) -> dict[str, str]:
+    ms = {column: f"{case['ms'][column]:.2f}" if column in case["ms"] else "" for column in (*BACKENDS, *REFERENCES)}
+    return {
+        "": name,
+        **ms,
+        "auto": case["auto"],
+        "/ best": f"{case['auto_over_best']:.2f}",
+        "x conv2d, channels_last, attention": " / ".join(f"{ratio:.3g}" for ratio in case["times_as_fast_as"].values()),
+        "% peak": f"{case['share_of_peak_percent']:.0f}",
+        "MB": f"{case['memory_mb'][case['auto']]:.0f}",
+    }
