@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from lkca_exp.augment.policies import (
-    AUTO_AUGMENT,
     ID,
     SIGNED,
     SIGNED_BUT_ROTATIONS,
@@ -38,8 +37,11 @@ def draw_auto_augment(
 
 @functools.cache
 def sub_policies(policy: str, size: tuple[int, int], pixels: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Numbers, probabilities and strengths of the operations, each (25, 2)."""
-    table = AUTO_AUGMENT[policy]
+    """Numbers, probabilities and strengths of the operations, each (25, 2): torchvision's tables, of which each entry
+    is a pair of (name, probability, level)."""
+    from torchvision.transforms import AutoAugment, AutoAugmentPolicy
+
+    table = AutoAugment(AutoAugmentPolicy(policy)).policies
     operations = torch.tensor([[ID[name] for name, _, _ in pair] for pair in table])
     probabilities = torch.tensor([[probability for _, probability, _ in pair] for pair in table])
     levels = torch.tensor([[level or 0 for _, _, level in pair] for pair in table])

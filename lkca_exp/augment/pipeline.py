@@ -7,9 +7,9 @@ batches are changed together, which is faster and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,11 +20,8 @@ from lkca_exp.augment.erasing import Erasing, blank, draw_cutout, draw_fill
 from lkca_exp.augment.mixing import Mix, Mixing, mix
 from lkca_exp.augment.operations import apply_operations
 
-
-class Policy(Protocol):
-    """Draws operations: numbers and strengths (B, K) for `count` images of `size` (H, W)."""
-
-    def __call__(self, count: int, size: tuple[int, int], generator: torch.Generator) -> tuple[Tensor, Tensor]: ...
+Policy = Callable[[int, tuple[int, int], torch.Generator], tuple[Tensor, Tensor]]
+"""Draws operations: numbers and strengths (B, K) for so many images of a size (H, W)."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lkca_exp.batches.loader import BatchAugmentation, EvalLoader, Share, TrainLoader
+from lkca_exp.augment.pipeline import Augmentation
+from lkca_exp.batches.loader import EvalLoader, Share, TrainLoader
 from lkca_exp.data.prepare import RunData
 
 EVAL_BATCH_SIZE = 256
@@ -24,7 +25,7 @@ class RunDataModule(pl.LightningDataModule):
         data: RunData,
         batch_size: int,
         seed: int,
-        augment: BatchAugmentation,
+        augment: Augmentation,
         normalise: Callable[[Tensor], Tensor],
         max_batches: int | None = None,
     ) -> None:
@@ -35,7 +36,7 @@ class RunDataModule(pl.LightningDataModule):
         self.waited: Sequence[float] = ()
 
     def train_loader(self, epoch: Callable[[], int], **here: Any) -> TrainLoader:
-        """The training batches, for the epoch that `epoch` tells at the start of each pass."""
+        """The training batches, for the epoch that `epoch` returns at the start of each pass."""
         return TrainLoader(self.data.train, self.batch_size, self.seed, epoch, self.augment, self.normalise, **here)
 
     def train_dataloader(self) -> TrainLoader:
@@ -44,8 +45,8 @@ class RunDataModule(pl.LightningDataModule):
         return loader
 
     def val_dataloader(self) -> EvalLoader:
-        assert self.data.watched is not None, "nothing is watched under this protocol"
-        return EvalLoader(self.data.watched, EVAL_BATCH_SIZE, self.normalise, **self._here())
+        assert self.data.validation is not None, "there is no validation under this protocol"
+        return EvalLoader(self.data.validation, EVAL_BATCH_SIZE, self.normalise, **self._here())
 
     def test_dataloader(self) -> EvalLoader:
         return EvalLoader(self.data.test, EVAL_BATCH_SIZE, self.normalise, **self._here())

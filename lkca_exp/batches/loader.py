@@ -6,14 +6,14 @@ Shapes: B images a batch, C channels, H x W pixels.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lkca_exp.augment.pipeline import Augmentation
 from lkca_exp.batches.order import epoch_order
 from lkca_exp.data.arrays import Split
 from lkca_exp.data.randomness import generator
@@ -25,22 +25,6 @@ CHUNK_IMAGES = 1024
 CHUNK_VALUES = 6 << 20
 """At most so many images, or pixel values, are augmented together, in whole batches: enough for groups of images that
 share an operation, few enough to stay near the processor."""
-
-
-class BatchAugmentation(Protocol):
-    """What the loader asks of an augmentation (see lkca_exp.augment.pipeline.Augmentation)."""
-
-    @property
-    def repeats(self) -> int: ...
-
-    @property
-    def passes_per_epoch(self) -> int: ...
-
-    def draw(self, count: int, shape: tuple[int, int, int], generator: torch.Generator) -> Any: ...
-
-    def on_pixels(self, images: Tensor, draws: Sequence[Any]) -> Tensor: ...
-
-    def on_values(self, images: Tensor, labels: Tensor, draws: Any) -> Batch: ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +56,7 @@ class TrainLoader:
         batch_size: int,
         seed: int,
         epoch: Callable[[], int],
-        augment: BatchAugmentation,
+        augment: Augmentation,
         normalise: Callable[[Tensor], Tensor],
         *,
         device: torch.device | str = "cpu",

@@ -4,7 +4,7 @@ Origin: RASampler as Lee et al. 2021 use it (SPT_LSA_ViT, utils/sampler.py), aft
 1901.09335): an endless row of permutations of the images, each image `repeats` times in a row, of which an epoch takes
 the first `passes_per_epoch` times as many entries as there are images. So
 - repeats=3 alone is repeated augmentation as DeiT does it: an epoch is as long as ever and has a third of the images;
-- passes_per_epoch=3 alone is what Lee et al.'s "repeated augmentation x3" comes to (`RASampler(n, batch, 1, 3)`):
+- passes_per_epoch=3 alone is what Lee et al.'s "repeated augmentation x3" amounts to (`RASampler(n, batch, 1, 3)`):
   an epoch is three times as long, every image comes three times, copies rarely meet in a batch. Their 100 epochs are
   300 passes over the images.
 """

@@ -55,13 +55,13 @@ def contenders(size: Sequence[str] = SIZE) -> Iterator[Contender]:
         yield Contender(name, lambda batch, dtype, make=make: make(derived), count, flops)  # type: ignore[misc]
 
 
-def paper_contenders(data: str = "cifar100", further: Sequence[str] = ()) -> Iterator[Contender]:
+def paper_contenders(further: Sequence[str] = ()) -> Iterator[Contender]:
     """LKCA as we compute it, as its authors do, and the ViT that it is compared with; all with `further` overrides."""
     for lkca, vit in PAPER.items():
-        overrides = [f"data={data}", f"model={lkca}", *further]
+        overrides = ["data=cifar100", f"model={lkca}", *further]
         yield _made(lkca, overrides)
         yield _made(as_published(lkca), overrides, change=_publish)
-        yield _made(vit, [f"data={data}", f"model={vit}", *further])
+        yield _made(vit, ["data=cifar100", f"model={vit}", *further])
 
 
 def as_published(name: str) -> str:

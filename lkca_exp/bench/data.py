@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as v1
@@ -28,6 +27,7 @@ from torchvision.transforms import v2
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.batches.loader import TrainLoader
+from lkca_exp.bench.machine import table_of
 from lkca_exp.config.job import compose
 from lkca_exp.data.arrays import Split
 from lkca_exp.data.specs import SPECS
@@ -69,7 +69,9 @@ def run(rounds: int) -> dict[str, Any]:
     for recipe, side in CASES:
         lines = measure(recipe, side, rounds)
         cases |= {f"{line}, {side}x{side}": figures for line, figures in lines.items()}
-    _print(cases, rounds)
+    made = f"{torch.get_num_threads()} CPU threads, synthetic images, median of {rounds} rounds"
+    title = f"Training batches, images/s, {made}"
+    Console().print(table_of(title, (_row(*case) for case in cases.items())))
     return {"threads": torch.get_num_threads(), "batch_size": BATCH_SIZE, "rounds": rounds, "cases": cases}
 
 
@@ -130,31 +132,24 @@ def ours(recipe: str, split: Split, overrides: list[str]) -> Passes:
 
 def theirs(recipe: str, split: Split, version: str, workers: int) -> Passes:
     """The same recipe from torchvision and PyTorch; batches are mixed where they arrive, as the protocol does."""
-    data = PilImages(split, v1_transform(recipe, split) if version == "v1" else v2_transform(recipe, split))
+    data = PilImages(split, torchvision_transform(recipe, split.images.shape[-1], version))
     loader: DataLoader = DataLoader(
         data, BATCH_SIZE, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0
     )
     return (lambda: iter(loader)) if recipe == "light" else (lambda: mixed(loader))
 
 
-def v1_transform(recipe: str, split: Split) -> Callable[[Image.Image], Tensor]:
-    side = split.images.shape[-1]
-    steps = [v1.RandomHorizontalFlip(), v1.RandomCrop(side, padding=4), v1.ToTensor(), v1.Normalize(MEAN, STD)]
+def torchvision_transform(recipe: str, side: int, version: str) -> Callable[[Image.Image], Tensor]:
+    """From a PIL image to a normalised tensor."""
+    t: Any = v1 if version == "v1" else v2
+    steps = [t.RandomHorizontalFlip(), t.RandomCrop(side, padding=4)]
     if recipe == "lee2021":
-        steps.insert(2, v1.AutoAugment(v1.AutoAugmentPolicy.CIFAR10, fill=128))
-        steps.append(v1.RandomErasing(0.25, (0.02, 0.4), (0.3, 1 / 0.3)))
-    return v1.Compose(steps)
-
-
-def v2_transform(recipe: str, split: Split) -> Callable[[Image.Image], Tensor]:
-    side = split.images.shape[-1]
-    steps = [v2.RandomHorizontalFlip(), v2.RandomCrop(side, padding=4)]
+        steps.append(t.AutoAugment(t.AutoAugmentPolicy.CIFAR10, fill=128))
+    steps += [t.ToTensor()] if version == "v1" else [t.ToImage(), t.ToDtype(torch.float32, scale=True)]
+    steps.append(t.Normalize(MEAN, STD))
     if recipe == "lee2021":
-        steps.append(v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10, fill=128))
-    steps += [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
-    if recipe == "lee2021":
-        steps.append(v2.RandomErasing(0.25, (0.02, 0.4), (0.3, 1 / 0.3)))
-    return v2.Compose(steps)
+        steps.append(t.RandomErasing(0.25, (0.02, 0.4), (0.3, 1 / 0.3)))
+    return t.Compose(steps)
 
 
 def mixed(loader: DataLoader) -> Iterator[Any]:
@@ -164,14 +159,12 @@ def mixed(loader: DataLoader) -> Iterator[Any]:
         yield mix(images, labels) if torch.rand(()) < 0.5 else (images, labels)
 
 
-def _print(cases: dict[str, dict[str, Any]], rounds: int) -> None:
-    threads = torch.get_num_threads()
-    table = Table(
-        title=f"Training batches, images/s, {threads} CPU threads, synthetic images, median of {rounds} rounds"
-    )
-    for heading in ("", "ours", "torchvision + DataLoader", "which", "ratio"):
-        table.add_column(heading, justify="left" if heading in ("", "which") else "right")
-    for name, case in cases.items():
-        rates, best = case["images_per_s"], case["best_other"]
-        table.add_row(name, f"{rates['ours']:,.0f}", f"{rates[best]:,.0f}", best, f"{case['ratio']:.1f}x")
-    Console().print(table)
+def _row(name: str, case: dict[str, Any]) -> dict[str, str]:
+    rates, best = case["images_per_s"], case["best_other"]
+    return {
+        "": name,
+        "ours": f"{rates['ours']:,.0f}",
+        "torchvision + DataLoader": f"{rates[best]:,.0f}",
+        "which": best,
+        "ratio": f"{case['ratio']:.1f}x",
+    }

@@ -1,10 +1,12 @@
-"""What the machine can do at most."""
+"""What the machine can do at most, and how a bench shows what it measured."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import torch
+from rich.table import Table
 
 MOST_SECONDS = 1.0
 """After which no further repeat begins."""
@@ -22,3 +24,18 @@ def matmul_peak(dtype: torch.dtype = torch.float32, side: int = 2048, repeats: i
         if time.perf_counter() - begun > MOST_SECONDS:
             break
     return 2 * side**3 / best
+
+
+def in_gflops(peaks: dict[str, float]) -> str:
+    """Name and peak of each dtype, for people."""
+    return ", ".join(f"{name} {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items())
+
+
+def table_of(title: str, rows: Iterable[dict[str, str]]) -> Table:
+    """A line for each of `rows`, under the keys of the first; all columns but the first are flush right."""
+    rows, table = list(rows), Table(title=title)
+    for number, heading in enumerate(rows[0]):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row.values())
+    return table

@@ -18,10 +18,9 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
-from lkca_exp.bench.machine import matmul_peak
+from lkca_exp.bench.machine import in_gflops, matmul_peak, table_of
 from lkca_exp.config.schema import OptimConfig
 from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import no_weight_decay
@@ -42,35 +41,14 @@ class Way(NamedTuple):
         return f"{self.dtype} compiled" if self.compiled else self.dtype
 
 
-class Goal(NamedTuple):
-    """`name` should train so many times as many images/s as the fastest of `others`: in `way`, or each in its best."""
-
-    name: str
-    others: tuple[str, ...]
-    must: float
-    stretch: float
-    way: str | None = None
-
-
-GOALS = (
-    Goal(OURS["attention"], PEERS, 1.0, 1.0),
-    Goal(OURS["lkca_depthwise"], (OURS["attention"], *PEERS), 2.0, 2.5),
-)
-PAPER_GOALS = tuple(
-    Goal(lkca, (other,), must, stretch, way)
-    for lkca, vit in PAPER.items()
-    for other, must, stretch in ((as_published(lkca), 8.0, 10.0), (vit, 1.25, 1.5))
-    for way in DTYPES
-)
-
-
 class Suite(NamedTuple):
-    """Models that are measured together."""
+    """Models that are measured together, each plain and, where there is a compiler, `compiled`; `pairs` are a model and
+    those that it is held against."""
 
     contenders: Callable[[], Iterable[Contender]]
-    ways: Callable[[], list[Way]]
+    compiled: tuple[bool, ...]
     batch: int
-    goals: tuple[Goal, ...]
+    pairs: dict[str, tuple[str, ...]]
 
 
 def run(rounds: int, names: Sequence[str], dtypes: Sequence[str]) -> dict[str, Any]:
@@ -80,34 +58,36 @@ def run(rounds: int, names: Sequence[str], dtypes: Sequence[str]) -> dict[str, A
     figures = {}
     for name in names:
         suite = SUITES[name]
-        chosen = [way for way in suite.ways() if way.dtype in dtypes]
-        models = measure(list(suite.contenders()), chosen, suite.batch, rounds, peaks)
-        console.print(_table(models, suite.batch, rounds))
-        goals = [goal for goal in suite.goals if goal.way in (None, *map(str, chosen))]
-        console.print(_goal_table(goals, models))
-        measured = [goal._asdict() | {"measured": ratio(goal, models)} for goal in goals]
-        figures[name] = {"models": models, "goals": measured}
-    told = ", ".join(f"{name} {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items())
+        ways = [Way(dtype, compiled) for compiled in suite.compiled if works() or not compiled for dtype in dtypes]
+        models = measure(list(suite.contenders()), ways, suite.batch, rounds, peaks)
+        ratios = {name: ratios_to(models, name, others) for name, others in suite.pairs.items()}
+        threads = f"{torch.get_num_threads()} CPU threads, median of {rounds} rounds"
+        title = f"training images/s, batches of {suite.batch}, {threads}"
+        console.print(table_of(title, (_row(*model) for model in models.items())))
+        console.print(
+            table_of(
+                "times as fast, each in its best way and in the same way",
+                (
+                    {"": name, "as": other, **{way: f"{ratio:.2f}" for way, ratio in by_way.items()}}
+                    for name, others in ratios.items()
+                    for other, by_way in others.items()
+                ),
+            )
+        )
+        figures[name] = {"models": models, "times_as_fast_as": ratios}
     console.print(
-        f"Peak of the matrix product: {told}. In brackets the share of it, by the products of forward and backward, "
-        "of LKCA those of its attention view."
+        f"Peak of the matrix product: {in_gflops(peaks)}. In brackets the share of it, by the products of "
+        "forward and backward, of LKCA those of its attention view."
     )
     return {"peak_flops": peaks, "threads": torch.get_num_threads(), "rounds": rounds, "suites": figures}
 
 
-def ways() -> list[Way]:
-    """The two precisions; both of them compiled too, where there is a compiler."""
-    return [Way(dtype, compiled) for compiled in (False, True)[: 1 + works()] for dtype in DTYPES]
-
-
-def plain_ways() -> list[Way]:
-    """The two precisions, nothing compiled: the published form has no other."""
-    return [Way(dtype, compiled=False) for dtype in DTYPES]
-
-
 SUITES = {
-    "skeleton": Suite(contenders, ways, 128, GOALS),
-    "paper": Suite(paper_contenders, plain_ways, 64, PAPER_GOALS),
+    "skeleton": Suite(
+        contenders, (False, True), 128, {OURS["attention"]: PEERS, OURS["lkca_depthwise"]: (OURS["attention"], *PEERS)}
+    ),
+    # The published form is not compiled.
+    "paper": Suite(paper_contenders, (False,), 64, {lkca: (as_published(lkca), vit) for lkca, vit in PAPER.items()}),
 }
 
 
@@ -165,34 +145,23 @@ def training_step(contender: Contender, way: Way, batch: int) -> Callable[[], ob
     return step
 
 
-def ratio(goal: Goal, models: dict[str, dict[str, Any]]) -> float | None:
-    """How many times as fast it is; None if there is nothing to compare it with."""
-    rates = {name: model["images_per_s"][goal.way or model["best"]] for name, model in models.items()}
-    others = [rates[name] for name in goal.others if name in rates]
-    return rates[goal.name] / max(others) if others else None
+def ratios_to(models: dict[str, dict[str, Any]], name: str, others: Sequence[str]) -> dict[str, dict[str, float]]:
+    """How many times as fast `name` trains as each of `others` that was measured: both in their best way, and both in
+    each way."""
+
+    def rate(model: str, way: str) -> float:
+        return models[model]["images_per_s"][models[model]["best"] if way == "best" else way]
+
+    ways = ["best", *models[name]["images_per_s"]]
+    return {other: {way: rate(name, way) / rate(other, way) for way in ways} for other in others if other in models}
 
 
-def _table(models: dict[str, dict[str, Any]], batch: int, rounds: int) -> Table:
-    some = next(iter(models.values()))
-    threads = torch.get_num_threads()
-    table = Table(title=f"training images/s, batches of {batch}, {threads} CPU threads, median of {rounds} rounds")
-    for heading in ("", "parameters", "MFLOP/image", *some["images_per_s"], "best"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, model in models.items():
-        shares = model["share_of_peak_percent"]
-        rates = [f"{rate:,.0f} ({shares[way]:.0f} %)" for way, rate in model["images_per_s"].items()]
-        price = f"{model['parameters']:,}", f"{model['flops_per_image'] / 1e6:.0f}"
-        table.add_row(name, *price, *rates, model["best"])
-    return table
-
-
-def _goal_table(goals: Sequence[Goal], models: dict[str, dict[str, Any]]) -> Table:
-    table = Table(title="times as fast as the fastest other")
-    for heading in ("", "in", "of", "must", "stretch", "measured"):
-        table.add_column(heading)
-    for goal in goals:
-        measured = ratio(goal, models)
-        others = ", ".join(name for name in goal.others if name in models)
-        shown = "" if measured is None else f"{measured:.2f}"
-        table.add_row(goal.name, goal.way or "its best way", others, f"{goal.must:g}", f"{goal.stretch:g}", shown)
-    return table
+def _row(name: str, model: dict[str, Any]) -> dict[str, str]:
+    shares = model["share_of_peak_percent"]
+    return {
+        "": name,
+        "parameters": f"{model['parameters']:,}",
+        "MFLOP/image": f"{model['flops_per_image'] / 1e6:.0f}",
+        **{way: f"{rate:,.0f} ({shares[way]:.0f} %)" for way, rate in model["images_per_s"].items()},
+        "best": model["best"],
+    }

@@ -17,11 +17,10 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from lkca_exp.bench.machine import matmul_peak
+from lkca_exp.bench.machine import in_gflops, matmul_peak, table_of
 from lkca_exp.models.large_kernel import direct, large_kernel_mix
 from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
 
@@ -37,38 +36,16 @@ BACKENDS = ("convolution", "toeplitz", "direct")
 
 
 class Case(NamedTuple):
-    """`batch` images of n x n tokens; `direct` runs where there is a `compiler`."""
+    """`batch` images of n x n tokens."""
 
     n: int
     side: int
     sharing: str
     dtype: str
     batch: int
-    compiler: bool = True
 
     def __str__(self) -> str:
-        without = "" if self.compiler else ", no compiler"
-        return f"n={self.n} K={self.side} {self.dtype} per {self.sharing}, B={self.batch}{without}"
-
-
-class Target(NamedTuple):
-    """Times as fast as conv2d, channels_last conv2d, fused attention in its faster dtype; the least and the hope."""
-
-    case: Case
-    must: tuple[float, float, float]
-    stretch: tuple[float, float, float]
-
-
-TARGETS = (
-    Target(Case(8, 15, "channel", "fp32", 128), (35, 15, 5), (50, 22, 8)),
-    Target(Case(8, 7, "channel", "fp32", 128), (8, 4, 8), (10, 5.5, 12)),
-    Target(Case(16, 31, "channel", "fp32", 32), (30, 9, 3), (40, 13, 4)),
-    Target(Case(8, 15, "all", "bf16", 128), (60, 25, 10), (90, 38, 14)),
-    Target(Case(16, 31, "head", "bf16", 32), (50, 15, 5), (74, 21, 6)),
-    Target(Case(16, 7, "channel", "fp32", 32), (2.5, 1.5, 5), (5, 3, 10)),
-    Target(Case(16, 11, "channel", "fp32", 32), (2.5, 1.5, 5), (5, 3, 10)),
-    Target(Case(8, 15, "channel", "fp32", 128, compiler=False), (14, 6, 2.5), (24, 10, 3.4)),
-)
+        return f"n={self.n} K={self.side} {self.dtype} per {self.sharing}, B={self.batch}"
 
 
 def grid_of_cases(
@@ -82,19 +59,18 @@ def grid_of_cases(
                 yield Case(n, side, sharing, dtype, batch)
 
 
-def run(cases: Iterable[Case] | None, rounds: int) -> dict[str, Any]:
-    """Measure these cases, or those that have a target; print a table, return the figures."""
+def run(cases: Iterable[Case], rounds: int) -> dict[str, Any]:
+    """Measure these cases, print a table, return the figures."""
     console = Console(width=TABLE_WIDTH)
     peaks = {name: matmul_peak(dtype) for name, dtype in DTYPES.items()}
-    chosen = [target.case for target in TARGETS] if cases is None else list(cases)
     figures = {}
-    for case in track(chosen, "measuring", console=console, transient=True):
+    for case in track(list(cases), "measuring", console=console, transient=True):
         figures[str(case)] = measure(case, rounds, peaks[case.dtype])
-    console.print(_table(figures, rounds))
-    if cases is None:
-        console.print(_target_table(figures))
-    told = ", ".join(f"{name} {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items())
-    console.print(f"Peak of the matrix product: {told}. Share of it by the N x N products of the attention view.")
+    title = f"ms a step, C={CHANNELS}, {torch.get_num_threads()} CPU threads, median of {rounds} rounds"
+    console.print(table_of(title, (_row(*case) for case in figures.items())))
+    console.print(
+        f"Peak of the matrix product: {in_gflops(peaks)}. Share of it by the N x N products of the attention view."
+    )
     return {"peak_flops": peaks, "threads": torch.get_num_threads(), "rounds": rounds, "cases": figures}
 
 
@@ -108,14 +84,18 @@ def measure(case: Case, rounds: int, peak: float) -> dict[str, Any]:
         for name, step in steps.items():
             seconds[name].append(_turn(step))
     ms = {name: 1000 * statistics.median(times) for name, times in seconds.items()}
-    auto = fastest_backend(_problem(case), compiler=case.compiler)
+    grid, num_kernels = (case.n, case.n), SHARINGS[case.sharing]
+    problem = Problem(case.batch, grid, CHANNELS, num_kernels, case.side, DTYPES[case.dtype], "cpu")
+    auto = fastest_backend(problem)
+    attention = min(ms["attention fp32"], ms["attention bf16"])
+    others = {"conv2d": ms["conv2d"], "channels_last": ms["channels_last"], "attention": attention}
     flops = 3 * 2 * case.batch * case.n**4 * CHANNELS
     return {
         "ms": ms,
         "auto": auto,
         "share_of_peak_percent": 100 * flops / (ms[auto] / 1000) / peak,
         "memory_mb": {name: _peak_memory(step) / 1e6 for name, step in steps.items()},
-        "times_as_fast_as": _ratios(ms, ms[auto]),
+        "times_as_fast_as": {name: other / ms[auto] for name, other in others.items()},
         "auto_over_best": ms[auto] / min(ms[name] for name in BACKENDS if name in ms),
     }
 
@@ -130,16 +110,6 @@ def _turn(step: Callable[[], object]) -> float:
     return statistics.median(seconds)
 
 
-def _ratios(ms: dict[str, float], auto: float) -> dict[str, float]:
-    attention = min(ms["attention fp32"], ms["attention bf16"])
-    return {"conv2d": ms["conv2d"] / auto, "channels_last": ms["channels_last"] / auto, "attention": attention / auto}
-
-
-def _problem(case: Case) -> Problem:
-    grid = (case.n, case.n)
-    return Problem(case.batch, grid, CHANNELS, SHARINGS[case.sharing], case.side, DTYPES[case.dtype], "cpu")
-
-
 def _steps(case: Case) -> dict[str, Callable[[], object]]:
     """Name -> one step, forward and backward, of the backends and of what they are compared with."""
     dtype, grid = DTYPES[case.dtype], (case.n, case.n)
@@ -147,7 +117,7 @@ def _steps(case: Case) -> dict[str, Callable[[], object]]:
     upstream = torch.randn(case.batch, case.n**2, CHANNELS).to(dtype)
     kernel = torch.randn(SHARINGS[case.sharing], case.side, case.side, requires_grad=True)
     steps: dict[str, Callable[[], object]] = {}
-    for backend in BACKENDS if case.compiler and direct.works() else BACKENDS[:2]:
+    for backend in BACKENDS if direct.works() else BACKENDS[:2]:
         steps[backend] = _step(lambda x, k, b=backend: large_kernel_mix(x, k, grid, b), (tokens, kernel), upstream)
     image = tokens.detach().unflatten(1, grid).permute(0, 3, 1, 2)
     weight = kernel.detach().repeat_interleave(CHANNELS // len(kernel), 0)[:, None].to(dtype).requires_grad_()
@@ -170,7 +140,7 @@ def _step(mix: Callable[..., Tensor], inputs: tuple[Tensor, ...], upstream: Tens
 
 def _peak_memory(step: Callable[[], object]) -> int:
     """Bytes at the peak, beyond what there was before: results and what is kept for them included."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler tells of every start
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler logs every start
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
     allocations = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
@@ -178,34 +148,14 @@ def _peak_memory(step: Callable[[], object]) -> int:
     return max(held, default=0)
 
 
-def _table(figures: dict[str, dict[str, Any]], rounds: int) -> Table:
-    table = Table(title=f"ms a step, C={CHANNELS}, {torch.get_num_threads()} CPU threads, median of {rounds} rounds")
-    for heading in ("", *BACKENDS, *REFERENCES, "auto", "/ best", "x conv2d, channels_last, attention", "% peak", "MB"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, case in figures.items():
-        table.add_row(
-            name,
-            *(f"{case['ms'][column]:.2f}" if column in case["ms"] else "" for column in (*BACKENDS, *REFERENCES)),
-            case["auto"],
-            f"{case['auto_over_best']:.2f}",
-            _triple(case["times_as_fast_as"].values()),
-            f"{case['share_of_peak_percent']:.0f}",
-            f"{case['memory_mb'][case['auto']]:.0f}",
-        )
-    return table
-
-
-def _target_table(figures: dict[str, dict[str, Any]]) -> Table:
-    table = Table(title="times as fast as conv2d / channels_last conv2d / fused attention in its faster dtype")
-    for heading in ("", "must", "stretch", "measured", "holds"):
-        table.add_column(heading)
-    for case, must, stretch in TARGETS:
-        measured = tuple(figures[str(case)]["times_as_fast_as"].values())
-        reached = [all(m >= goal for m, goal in zip(measured, goals, strict=True)) for goals in (must, stretch)]
-        verdict = "stretch" if reached[1] else "must" if reached[0] else "no"
-        table.add_row(str(case), _triple(must), _triple(stretch), _triple(measured), verdict)
-    return table
-
-
-def _triple(values: Iterable[float]) -> str:
-    return " / ".join(f"{value:.3g}" for value in values)
+def _row(name: str, case: dict[str, Any]) -> dict[str, str]:
+    ms = {column: f"{case['ms'][column]:.2f}" if column in case["ms"] else "" for column in (*BACKENDS, *REFERENCES)}
+    return {
+        "": name,
+        **ms,
+        "auto": case["auto"],
+        "/ best": f"{case['auto_over_best']:.2f}",
+        "x conv2d, channels_last, attention": " / ".join(f"{ratio:.3g}" for ratio in case["times_as_fast_as"].values()),
+        "% peak": f"{case['share_of_peak_percent']:.0f}",
+        "MB": f"{case['memory_mb'][case['auto']]:.0f}",
+    }

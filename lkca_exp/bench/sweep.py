@@ -19,8 +19,8 @@ from statistics import median
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from lkca_exp.bench.machine import table_of
 from lkca_exp.config.job import compose
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.specs import SPECS
@@ -55,11 +55,7 @@ def run(rounds: int) -> dict[str, Any]:
             "next job of a sweep, beside its training": next_job(place, rounds),
             **finished_jobs(place),
         }
-    table = Table("", "seconds")
-    table.columns[1].justify = "right"
-    for what, seconds in figures.items():
-        table.add_row(what, f"{seconds:.3f}")
-    Console().print(table)
+    Console().print(table_of("", ({"": what, "seconds": f"{seconds:.3f}"} for what, seconds in figures.items())))
     return {"rounds": rounds, "seconds": figures}
 
 

@@ -16,10 +16,9 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from rich.console import Console
-from rich.table import Table
 from torch import nn
 
-from lkca_exp.bench.machine import matmul_peak
+from lkca_exp.bench.machine import matmul_peak, table_of
 from lkca_exp.config.job import Job, compose
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.data.prepare import RunData, prepare
@@ -29,7 +28,7 @@ from lkca_exp.engine.lifecycle import begin
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
 from lkca_exp.runs.run import Run
 from lkca_exp.training.optim import build_optimizer
-from lkca_exp.training.schedule import warmup_cosine
+from lkca_exp.training.schedule import build_schedule
 
 CASES = {
     "digits": ["+experiment=digits_compare", "epochs=4"],
@@ -57,7 +56,10 @@ def run(rounds: int) -> dict[str, Any]:
         for mixer in ("attention", "lkca"):
             job = compose([*overrides, f"model/mixer={mixer}", "logger=none"], SPECS)
             cases[f"{data_set}, {mixer}"] = measure(job, rounds, peak)
-    _print(cases, peak, rounds)
+    console = Console()
+    title = f"Training, {torch.get_num_threads()} CPU threads, median of {rounds} rounds"
+    console.print(table_of(title, (_row(*case) for case in cases.items())))
+    console.print(f"Peak of the fp32 matrix product: {peak / 1e9:.0f} GFLOP/s.")
     return {"peak_fp32_flops": peak, "threads": torch.get_num_threads(), "rounds": rounds, "cases": cases}
 
 
@@ -101,10 +103,7 @@ def bare_loop(job: Job, data: RunData) -> float:
     epoch = 0
     loader = build_datamodule(job, data).train_loader(lambda: epoch)
     num_steps, num_warmup = config.epochs * len(loader), round(job.derived.warmup_epochs * len(loader))
-    first, last = config.optim.initial_lr_ratio, config.optim.final_lr_ratio
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup, first, last)
-    )
+    schedule = build_schedule(optimizer, config.optim, num_steps, num_warmup)
     model.train()
     start = time.perf_counter()
     for epoch in range(config.epochs):  # noqa: B007 - the loader asks for it
@@ -119,20 +118,13 @@ def bare_loop(job: Job, data: RunData) -> float:
     return (time.perf_counter() - start) / num_steps
 
 
-def _print(cases: dict[str, dict[str, float]], peak: float, rounds: int) -> None:
-    table = Table(title=f"Training, {torch.get_num_threads()} CPU threads, median of {rounds} rounds")
-    for heading in ("", "bare ms/step", "ours ms/step", "overhead ms", "overhead %", "ours images/s", "% of peak"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, case in cases.items():
-        table.add_row(
-            name,
-            f"{case['bare_ms_per_step']:.2f}",
-            f"{case['ours_ms_per_step']:.2f}",
-            f"{case['overhead_ms_per_step']:.2f}",
-            f"{case['overhead_percent']:.1f}",
-            f"{case['ours_images_per_s']:,.0f}",
-            f"{case['ours_share_of_peak_percent']:.1f}",
-        )
-    console = Console()
-    console.print(table)
-    console.print(f"Peak of the fp32 matrix product: {peak / 1e9:.0f} GFLOP/s.")
+def _row(name: str, case: dict[str, float]) -> dict[str, str]:
+    return {
+        "": name,
+        "bare ms/step": f"{case['bare_ms_per_step']:.2f}",
+        "ours ms/step": f"{case['ours_ms_per_step']:.2f}",
+        "overhead ms": f"{case['overhead_ms_per_step']:.2f}",
+        "overhead %": f"{case['overhead_percent']:.1f}",
+        "ours images/s": f"{case['ours_images_per_s']:,.0f}",
+        "% of peak": f"{case['ours_share_of_peak_percent']:.1f}",
+    }

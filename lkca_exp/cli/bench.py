@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from lkca_exp.bench import data, model, op, sweep, train
 from lkca_exp.config.errors import short_answers
@@ -33,13 +32,14 @@ def main() -> None:
     bench.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each is measured (3)")
     bench.set_defaults(run=lambda args: sweep.run(args.rounds))
     bench = benches.add_parser("op", help="the large-kernel operator: every backend against conv2d and fused attention")
-    bench.add_argument("--targets", action="store_true", help="the cases that have a target, beside it, and no others")
     bench.add_argument("--grid", type=int, nargs="+", default=op.GRIDS, metavar="n", help="n x n tokens (4 7 8 16)")
     bench.add_argument("--kernel", type=int, nargs="+", metavar="K", help="kernel sides (3 5 7 11 15 and 2n-1)")
     bench.add_argument("--sharing", nargs="+", default=op.SHARINGS, choices=op.SHARINGS, help="one kernel per (all)")
     bench.add_argument("--dtype", nargs="+", default=op.DTYPES, choices=op.DTYPES, help="(all)")
     bench.add_argument("--rounds", type=int, default=7, metavar="N", help="times that each is measured (7)")
-    bench.set_defaults(run=run_op)
+    bench.set_defaults(
+        run=lambda args: op.run(op.grid_of_cases(args.grid, args.kernel, args.sharing, args.dtype), args.rounds)
+    )
     for each in benches.choices.values():
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args()
@@ -47,8 +47,3 @@ def main() -> None:
         figures = args.run(args)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
-
-
-def run_op(args: argparse.Namespace) -> dict[str, Any]:
-    cases = None if args.targets else op.grid_of_cases(args.grid, args.kernel, args.sharing, args.dtype)
-    return op.run(cases, args.rounds)

@@ -25,11 +25,10 @@ from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
 from lkca_exp.data.content import run_of
 from lkca_exp.data.specs import SPECS
+from lkca_exp.runs.handover import Journal
 from lkca_exp.runs.run import Run, check_writable
 from lkca_exp.runs.store import find, log_result
-from lkca_exp.sweep.journal import Journal
-from lkca_exp.sweep.orphan import end_with_parent
-from lkca_exp.sweep.slots import take_gpus
+from lkca_exp.runs.worker import end_with_parent, take_gpus
 
 log = logging.getLogger(__name__)
 

@@ -1,18 +1,18 @@
-"""Hydra's and OmegaConf's complaints, told as ours: the key, the value, the rule, the nearest valid choice."""
+"""Errors of Hydra's and OmegaConf's as ConfigErrors: the key, the value, the rule, the nearest valid choice."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 from collections.abc import Iterator, Sequence
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, Node, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from lkca_exp.config.checks import keys
 from lkca_exp.config.errors import ConfigError, did_you_mean
+from lkca_exp.config.hydra_private import MESSAGES, is_interpolation, is_missing, leaves
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config
 
 TYPE_RULES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
@@ -25,17 +25,18 @@ def to_config(cfg: DictConfig) -> Config:
     Raises:
         ConfigError: for a key that the schema does not have, one that was taken out, or a value that does not resolve.
     """
-    leaves = dict(_leaves(cfg))
-    for name, node in leaves.items():
+    nodes = dict(leaves(cfg, known_keys()))
+    for name, node in nodes.items():
         if name not in known_keys():
             raise unknown_key(name, OmegaConf.select(cfg, name))
-        if node._is_missing():
+        if is_missing(node):
             raise ConfigError(name, "???", f"{name} must be given.", f"Write {name}=NAME.")
-        if node._is_interpolation():
+        if is_interpolation(node):
             try:
                 OmegaConf.select(cfg, name)
             except InterpolationResolutionError as error:
-                raise ConfigError(name, _as_written(cfg, name), f"{str(error).splitlines()[0]}.") from error
+                written = str(node).strip("'")
+                raise ConfigError(name, written, f"{str(error).splitlines()[0]}.") from error
     try:
         config = OmegaConf.to_object(cfg)
     except OmegaConfBaseException as error:  # an interpolation that resolves to a value of another type
@@ -43,9 +44,9 @@ def to_config(cfg: DictConfig) -> Config:
     assert isinstance(config, Config)
     fields = {name: field for name, field, _ in keys(config)}
     for name, field in fields.items():
-        if name not in leaves:
+        if name not in nodes:
             raise ConfigError(f"~{name}", "", f"{name} ({field.metadata['help']}) cannot be taken out.")
-    for name in leaves:
+    for name in nodes:
         if name not in fields:
             raise unknown_key(name, OmegaConf.select(cfg, name))
     return config
@@ -55,16 +56,20 @@ def is_refusal(error: Exception) -> bool:
     """Whether it comes from composing, not from a job."""
     if isinstance(error, HydraException | OmegaConfBaseException | MissingConfigException):
         return True
-    return str(error).startswith("Config group override must be")  # a bare ValueError of Hydra's, for data=null
+    return bool(MESSAGES["no option"].match(str(error)))  # a bare ValueError of Hydra's, for data=null
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     """Turn what composing raised into a short answer; `overrides` are the words of the command line."""
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(error, MissingConfigException):
-        return _unknown_option(error)
+        group, _, option = (error.missing_cfg_file or "").rpartition("/")
+        rule = f"There is no conf/{group}/{option}.yaml."
+        return ConfigError(group, option, rule, did_you_mean(option, error.options or ()))
     if isinstance(error, OverrideParseException):
-        return _unreadable(error.override or " ".join(overrides))
+        key, _, value = (error.override or " ".join(overrides)).partition("=")
+        rule = "Overrides read key=value, with quotes as in 'key=\"a b\"' and lists as in key=[1,2]."
+        return ConfigError(key, value, rule)
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         name = str(cause.full_key)
         unknown = isinstance(cause, ConfigKeyError | ConfigAttributeError)
@@ -118,25 +123,6 @@ def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield name, str(field.type)
 
 
-def _leaves(cfg: DictConfig, prefix: str = "") -> Iterator[tuple[str, Node]]:
-    for name in map(str, cfg):
-        node = cfg._get_node(name)
-        if isinstance(node, DictConfig) and not node._is_none() and f"{prefix}{name}" not in known_keys():
-            yield from _leaves(node, f"{prefix}{name}.")
-        else:
-            assert isinstance(node, Node)
-            yield f"{prefix}{name}", node
-
-
-def _as_written(cfg: DictConfig, name: str) -> object:
-    """The value before interpolation."""
-    written: object = OmegaConf.to_container(cfg, resolve=False)
-    for part in name.split("."):
-        assert isinstance(written, dict)
-        written = written[part]
-    return written
-
-
 def _given(name: str, overrides: Sequence[str]) -> str:
     """The value that the command line gave to a key."""
     for override in reversed(overrides):
@@ -150,20 +136,6 @@ def _keys(overrides: Sequence[str]) -> list[str]:
     return [override.partition("=")[0].lstrip("+~") for override in overrides]
 
 
-def _unknown_option(error: MissingConfigException) -> ConfigError:
-    group, _, option = (error.missing_cfg_file or "").rpartition("/")
-    return ConfigError(
-        group, option, f"There is no conf/{group}/{option}.yaml.", did_you_mean(option, error.options or ())
-    )
-
-
-def _unreadable(override: str) -> ConfigError:
-    key, _, value = override.partition("=")
-    return ConfigError(
-        key, value, "Overrides read key=value, with quotes as in 'key=\"a b\"' and lists as in key=[1,2]."
-    )
-
-
 def _wrong_type(name: str, value: str) -> ConfigError:
     written = known_keys().get(name)
     if written is None:
@@ -174,26 +146,30 @@ def _wrong_type(name: str, value: str) -> ConfigError:
 
 
 def _other(message: str, overrides: Sequence[str]) -> ConfigError:
-    """Complaints of Hydra's that carry no key of their own, only words."""
+    """For errors of Hydra's that have no key as an attribute, only a message."""
     first = message.splitlines()[0]
-    if set_in := re.search(r"In '(.+)/(.+)': Config(?:Key|Attribute)Error.*full_key: (\S+)", message, re.DOTALL):
+    if set_in := MESSAGES["unknown key in a file"].search(message):
         group, option, name = set_in.groups()
         return ConfigError(group, option, f"It sets {name}. {unknown_key(name, '').rule}")
-    if missing := re.match(r"(?:In '(.+)/(.+)': )?Could not override '(model/.+?)'", first):
+    if missing := MESSAGES["no such part"].match(first):
         group, option, part = missing.groups()
         remedy = "Only model=vit and its like have one."
         if group:
             return ConfigError(group, option, f"It chooses {part}, and the model has no such part.", remedy)
         return ConfigError(part, _given(part, overrides), "The model has no such part.", remedy)
-    for override in overrides:
-        key, _, value = override.partition("=")
-        name = key.lstrip("+~")
-        if f"'{override}'" in first and "--multirun" in first:
-            return ConfigError(key, value, "Several values make a sweep.", "Add -m.")
-        if f"'{name}'" in first and "already at" in first:
-            return ConfigError(key, value, f"{name} exists, so it takes no +.", f"Write {name}={value}.")
-        if f"'{name}'" in first and name == "experiment":
-            return ConfigError(key, value, "An experiment is added to the defaults.", f"Write +experiment={value}.")
-        if name in GROUPS and first.startswith("Config group override"):
-            return ConfigError(key, value, f"{name} takes the name of a file in conf/{name}/.")
+    if swept := MESSAGES["sweep"].match(first):
+        key, _, value = swept["override"].partition("=")
+        return ConfigError(key, value, "Several values make a sweep.", "Add -m.")
+    if exists := MESSAGES["key exists"].match(first):
+        name, value = exists["key"], _given(exists["key"], overrides)
+        return ConfigError(f"+{name}", value, f"{name} exists, so it takes no +.", f"Write {name}={value}.")
+    if (absent := MESSAGES["not in the defaults"].match(first)) and absent["key"] == "experiment":
+        value = _given("experiment", overrides)
+        rule = "An experiment is added to the defaults."
+        return ConfigError("experiment", value, rule, f"Write +experiment={value}.")
+    if MESSAGES["no option"].match(first):
+        for name in _keys(overrides):
+            if name in GROUPS:
+                rule = f"{name} takes the name of a file in conf/{name}/."
+                return ConfigError(name, _given(name, overrides), rule)
     return ConfigError("overrides", " ".join(overrides), first)

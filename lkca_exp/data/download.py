@@ -1,7 +1,7 @@
 """Fetch published files: once for all processes, on from where a broken download stopped, checked before use.
 
 torchvision.datasets.utils downloads and checks, but always from the first byte, from one address, and each process for
-itself; pooch, which scikit-learn and SciPy tell their users to take, lacks the same (pooch.HTTPDownloader has neither
+itself; pooch, which scikit-learn and SciPy recommend, lacks the same (pooch.HTTPDownloader has neither
 resuming nor mirrors). So the addresses and checksums are torchvision's, and this file is the rest.
 """
 
@@ -24,7 +24,7 @@ CHUNK_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that its authors publish: the name it is kept by, its MD5 and the addresses it can be had from."""
+    """A file that its authors publish: the name it is kept by, its MD5 and its addresses."""
 
     name: str
     md5: str
@@ -32,7 +32,7 @@ class RemoteFile:
 
 
 class DownloadError(Exception):
-    """A file that cannot be had, and what each of its addresses answered."""
+    """A file that cannot be downloaded, and what each of its addresses answered."""
 
 
 def md5_of(file: Path) -> str:
@@ -52,9 +52,9 @@ def fetch(remote: RemoteFile, folder: Path) -> Path:
     file = folder / remote.name
     with FileLock(folder / f".{remote.name}.lock"):
         if file.exists():
-            found = md5_of(file)
-            if found != remote.md5:
-                raise DownloadError(f"{file} is there, but has MD5 {found}, expected {remote.md5}: delete it first")
+            md5 = md5_of(file)
+            if md5 != remote.md5:
+                raise DownloadError(f"{file} is there, but has MD5 {md5}, expected {remote.md5}: delete it first")
             return file
         part = folder / f"{remote.name}.part"
         answers = []
@@ -78,12 +78,12 @@ def _fetch_from(url: str, part: Path, remote: RemoteFile) -> str | None:
             if part.exists() and part.stat().st_size > before:
                 continue
             return str(error) or type(error).__name__
-        found = md5_of(part)
-        if found == remote.md5:
+        md5 = md5_of(part)
+        if md5 == remote.md5:
             return None
         part.unlink()
         if not before:  # else the beginning may have been another file's: once more, from the first byte
-            return f"a file of MD5 {found}, expected {remote.md5}"
+            return f"a file of MD5 {md5}, expected {remote.md5}"
 
 
 def _download(url: str, part: Path, title: str) -> None:
@@ -100,7 +100,7 @@ def _download(url: str, part: Path, title: str) -> None:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # all of it is here already, or too much: the checksum tells
+            return  # all of it is here already, or too much, which the checksum shows
         raise
     with response:
         start = have if _continues(response, have) else 0
@@ -116,5 +116,5 @@ def _download(url: str, part: Path, title: str) -> None:
 
 def _continues(response: http.client.HTTPResponse, have: int) -> bool:
     """Whether the answer starts where we stopped; a server without ranges sends the whole file."""
-    told = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return response.status == http.HTTPStatus.PARTIAL_CONTENT and told is not None and int(told[1]) == have
+    begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return response.status == http.HTTPStatus.PARTIAL_CONTENT and begins is not None and int(begins[1]) == have

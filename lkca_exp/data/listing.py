@@ -18,15 +18,15 @@ from lkca_exp.data.store import published_pack
 WIDTH_WITH_COUNTS = 70
 
 
-class Found(NamedTuple):
+class Listed(NamedTuple):
     """State of a data set: packed; ready (its files are here, and verified when they are read); missing; damaged."""
 
     name: str
     state: str
-    num_train: int
-    num_test: int
-    num_bytes: int
-    where: str
+    where: str = ""
+    num_train: int = 0
+    num_test: int = 0
+    num_bytes: int = 0
 
 
 def table(root: Path, *, check: bool = False) -> None:
@@ -39,37 +39,37 @@ def table(root: Path, *, check: bool = False) -> None:
     for title in ("train", "test", "MB") if counted else ():
         shown.add_column(title, justify="right", no_wrap=True)
     shown.add_column("where", overflow="fold")
-    found = [each for source in SOURCES.values() for each in look(source, root, check)]
-    for each in found:
-        counts = (each.num_train, each.num_test, round(each.num_bytes / 1e6))
-        told = [f"{count:,}" if count else "" for count in counts] if counted else []
-        shown.add_row(each.name, each.state, *told, each.where)
+    listed = [each for source in SOURCES.values() for each in list_packs(source, root, check)]
+    for each in listed:
+        counts = (each.num_train, each.num_test, round(each.num_bytes / 1e6)) if counted else ()
+        shown.add_row(each.name, each.state, *(f"{count:,}" if count else "" for count in counts), each.where)
     console.print(shown)
-    if any(each.state == "missing" for each in found):
+    if any(each.state == "missing" for each in listed):
         console.print("What is missing: python -m lkca_exp.data fetch NAME", soft_wrap=True)
 
 
-def look(source: Source, root: Path, check: bool) -> Iterator[Found]:
+def list_packs(source: Source, root: Path, check: bool) -> Iterator[Listed]:
     """The data set as published, then every other that was packed in its name."""
-    spec, published = source.spec, published_pack(root, source.spec.name)
-    place = source.find(root)
+    spec, published, place = source.spec, published_pack(root, source.spec.name), source.find(root)
+    counts = spec.num_train, spec.num_test
     if published.exists():
         yield _packed(spec.name, published, check)
     elif spec.part_of:
-        yield Found(spec.name, "ready", spec.num_train, spec.num_test, 0, f"part of {spec.part_of}")
+        yield Listed(spec.name, "ready", f"part of {spec.part_of}", *counts)
     elif place is not None:
         num_bytes = sum(file.stat().st_size for file in source.files(place) if file.is_file())
-        yield Found(spec.name, "ready", spec.num_train, spec.num_test, num_bytes, str(place))
+        yield Listed(spec.name, "ready", str(place), *counts, num_bytes)
     else:
-        yield Found(spec.name, "missing", spec.num_train, spec.num_test, 0, "")
+        yield Listed(spec.name, "missing", "", *counts)
     for other in sorted(published.parent.glob(f"{spec.name}-unverified-*")):
         yield _packed(f"{spec.name} (unverified)", other, check)
 
 
-def _packed(name: str, folder: Path, check: bool) -> Found:
+def _packed(name: str, folder: Path, check: bool) -> Listed:
     manifest = read_manifest(folder)
     if manifest is None or not is_sound(folder, thoroughly=check):
-        return Found(name, "damaged", 0, 0, 0, f"{folder}; packed again when it is next used")
+        return Listed(name, "damaged", f"{folder}; packed again when it is next used")
     files = manifest["files"]
     num_train, num_test = (files[f"{part}_labels.npy"]["shape"][0] for part in ("train", "test"))
-    return Found(name, "packed", num_train, num_test, sum(told["bytes"] for told in files.values()), str(folder))
+    num_bytes = sum(file["bytes"] for file in files.values())
+    return Listed(name, "packed", str(folder), num_train, num_test, num_bytes)

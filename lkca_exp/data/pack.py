@@ -6,7 +6,7 @@ share its pages.
 <folder>/checked.json                       size, times and inode of each file when it was last found sound
 
 Reading 1.4 GB to compute a checksum at every start would cost what the pack is to save. So files are held against their
-checksums only if they do not look as when that was last done, which is what git does with its index: a file cut short,
+checksums only if their size, times or inode changed since, which is what git does with its index: a file cut short,
 written to, replaced or copied differs in one of size, modification time, change time and inode.
 """
 
@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from lkca_exp.data.arrays import Arrays, Split
+from lkca_exp.runs.files import write_json
 
 FORMAT = 1
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -35,7 +36,7 @@ FILES = (*(f"{array}.npy" for array in ARRAYS), "manifest.json")
 def write_pack(folder: Path, arrays: Arrays, read_from: list[Any]) -> None:
     """Write `arrays` as the pack in `folder`, in place of what is there; it is whole at every moment.
 
-    `read_from` tells the files that the arrays come from, as `open_pack` is asked for them. To be called under a lock.
+    `read_from` describes the files that the arrays come from, as for `open_pack`. To be called under a lock.
 
     Raises:
         OSError: if it cannot be written.
@@ -49,13 +50,13 @@ def write_pack(folder: Path, arrays: Arrays, read_from: list[Any]) -> None:
                 np.save(file, values)
                 file.flush()
                 os.fsync(file.fileno())
-        _write_json(temporary / "manifest.json", _manifest(temporary, arrays, read_from))
+        write_json(temporary / "manifest.json", _manifest(temporary, arrays, read_from))
         temporary.chmod(0o755)
         if folder.exists():
             folder.rename(temporary / "replaced")  # whoever has mapped its files keeps them
         temporary.rename(folder)
         shutil.rmtree(folder / "replaced", ignore_errors=True)
-        _write_json(folder / "checked.json", _looks(folder))
+        write_json(folder / "checked.json", stamps(folder))
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -115,16 +116,17 @@ def is_sound(folder: Path, *, thoroughly: bool = False) -> bool:
     manifest = read_manifest(folder)
     if manifest is None or not all((folder / name).is_file() for name in FILES):
         return False
-    looks = _looks(folder)
-    if not thoroughly and looks == _last_looks(folder):
-        return True
+    now = stamps(folder)
+    with suppress(OSError, ValueError):
+        if not thoroughly and now == json.loads((folder / "checked.json").read_text()):
+            return True
     sound = all(
-        (folder / name).stat().st_size == told["bytes"] and _sha256(folder / name) == told["sha256"]
-        for name, told in manifest["files"].items()
+        (folder / name).stat().st_size == file["bytes"] and _sha256(folder / name) == file["sha256"]
+        for name, file in manifest["files"].items()
     )
     if sound:
         with suppress(OSError):  # another's pack, which we may only read: checked each time
-            _write_json(folder / "checked.json", looks)
+            write_json(folder / "checked.json", now)
     return sound
 
 
@@ -164,29 +166,12 @@ def _parts(arrays: Arrays) -> tuple[np.ndarray, ...]:
     return tuple(np.ascontiguousarray(part) for part in parts)
 
 
-def _looks(folder: Path) -> dict[str, list[int]]:
+def stamps(folder: Path) -> dict[str, list[int]]:
+    """Size, times and inode of each file."""
     stats = {name: (folder / name).stat() for name in FILES}
     return {name: [s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for name, s in stats.items()}
-
-
-def _last_looks(folder: Path) -> Any:
-    try:
-        return json.loads((folder / "checked.json").read_text())
-    except (OSError, ValueError):
-        return None
 
 
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _write_json(path: Path, value: Any) -> None:
-    """Whole or not at all, as several processes may write `checked.json` at once."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    with open(handle, "w") as file:
-        file.write(json.dumps(value, indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).chmod(0o644)
-    Path(name).replace(path)

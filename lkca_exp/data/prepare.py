@@ -1,4 +1,4 @@
-"""From a data set to what one run trains on, watches while training, and is tested on."""
+"""From a data set to what one run trains on, validates on, and is tested on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lkca_exp.data.store import load
 
 @dataclass(frozen=True)
 class RunData:
-    """`watched` is evaluated after every epoch and chooses one; `watched_name` is "val", "test" or empty. `content` is
-    that of the whole data set (see Arrays)."""
+    """`validation` is evaluated after every epoch and chooses one; `validation_name` is "val", "test" or empty.
+    `content` is that of the whole data set (see Arrays)."""
 
     train: Split
-    watched: Split | None
-    watched_name: str
+    validation: Split | None
+    validation_name: str
     test: Split
     class_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -38,10 +38,10 @@ def prepare(config: Config) -> RunData:
     run_data = RunData(train, None, "", test, arrays.class_names, arrays.warnings, arrays.content)
     if isinstance(protocol, HoldoutConfig):
         count = max(round(protocol.validation_fraction * len(train)), 1)
-        rest, held_out = split_off(train.labels, count, protocol.split_seed)
-        run_data = replace(run_data, train=train.take(rest), watched=train.take(held_out), watched_name="val")
+        rest, chosen = split_off(train.labels, count, protocol.split_seed)
+        run_data = replace(run_data, train=train.take(rest), validation=train.take(chosen), validation_name="val")
     elif isinstance(protocol, BestOnTestConfig):
-        run_data = replace(run_data, watched=test, watched_name="test")
+        run_data = replace(run_data, validation=test, validation_name="test")
     return _overfit(run_data, config) if config.trainer.overfit_batches else run_data
 
 
@@ -65,4 +65,4 @@ def _subset(train: Split, data: DataConfig) -> Split:
 def _overfit(data: RunData, config: Config) -> RunData:
     """A few batches in every role: a model that can learn reaches 100 % on them."""
     few = data.train.take(slice(config.trainer.overfit_batches * config.batch_size))  # type: ignore[arg-type]
-    return replace(data, train=few, watched=few if data.watched else None, test=few)
+    return replace(data, train=few, validation=few if data.validation else None, test=few)

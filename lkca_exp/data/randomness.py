@@ -7,7 +7,7 @@ import hashlib
 import torch
 
 
-def generator(purpose: str, *key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
+def generator(purpose: str, *key: int | str) -> torch.Generator:
     """A generator for one purpose, seeded by it and by what is drawn for: (seed, epoch, step), or (seed, name)."""
     digest = hashlib.blake2b(repr((purpose, *key)).encode(), digest_size=8).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest, "big") >> 1)
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)

@@ -1,4 +1,4 @@
-"""Which images are trained on, and which are held out. Splits are stratified and functions of a seed alone."""
+"""Which images are trained on, and which are split off. Splits are stratified and functions of a seed alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def subset(labels: np.ndarray, seed: int, *, fraction: float = 1.0, images_per_c
 
 
 def split_off(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of (the rest, `count` held-out images), both sorted; each class gives its share to within one image."""
+    """Indices of (the rest, `count` images), both sorted; each class gives its share to within one image."""
     if not 0 < count < len(labels):
         raise ValueError(f"count={count} must leave images on both sides of {len(labels)}")
     classes = _shuffled_classes(labels, seed)
@@ -28,8 +28,8 @@ def split_off(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np
     counts = np.floor(shares).astype(int)
     largest_remainders = np.argsort(counts - shares, kind="stable")[: count - counts.sum()]
     counts[largest_remainders] += 1
-    held_out = np.concatenate([members[:n] for members, n in zip(classes, counts, strict=True)])
-    return np.setdiff1d(np.arange(len(labels)), held_out), np.sort(held_out)
+    split_off_indices = np.concatenate([members[:n] for members, n in zip(classes, counts, strict=True)])
+    return np.setdiff1d(np.arange(len(labels)), split_off_indices), np.sort(split_off_indices)
 
 
 def _shuffled_classes(labels: np.ndarray, seed: int) -> list[np.ndarray]:

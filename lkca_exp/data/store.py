@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def load(data: DataConfig) -> Arrays:
-    """The whole data set, found, fetched or opened.
+    """The whole data set, from its pack, its files or the network.
 
     Raises:
         ConfigError: if its files are missing and cannot be fetched, are damaged, or are not the published ones.
@@ -47,7 +47,7 @@ _contents: dict[tuple[str, str, str | None, bool], str | None] = {}
 
 def content(data: DataConfig) -> str | None:
     """The content of the data set that a run would read: None if it is the published one, also if that has yet to be
-    downloaded. Files that may be others are packed for it, if they are not packed yet. Each data set is looked at once
+    downloaded. Files that may be others are packed for it, if they are not packed yet. Each data set is read once
     a process, so that all jobs of a sweep agree.
 
     Raises:
@@ -98,8 +98,8 @@ def _open_or_pack(
     source: Source, place: Path, verify: bool, files: list[Any], published: Path, unverified: Path
 ) -> Arrays:
     def packed() -> Arrays | None:
-        found = _open_published(published, files) if source.has_checksums(place) else None
-        return found or open_pack(unverified, files)
+        arrays = _open_published(published, files) if source.has_checksums(place) else None
+        return arrays or open_pack(unverified, files)
 
     def read() -> Arrays:
         log.info("reading %s from %s", source.spec.name, place)
@@ -153,7 +153,7 @@ def download(source: Source, root: Path) -> Path:
     """Fetch the published files into `<root>/<name>`; returns the place.
 
     Raises:
-        FilesError: if they cannot be had, or `root` cannot be written.
+        FilesError: if they cannot be downloaded, or `root` cannot be written.
     """
     folder = root / source.spec.name
     names = ", ".join(remote.name for remote in source.remote_files())

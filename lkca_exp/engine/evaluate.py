@@ -114,7 +114,7 @@ def _measure(run: RunState, weights: Path, split: str, own: Job, other: Job) -> 
     same_name = other.config.data.name == own.config.data.name
     if same_name and data.content != run.record.derived.get("data_content", data.content):
         print(f"lkca_exp: these are not the files of {own.config.data.name} that it was trained on", file=sys.stderr)
-    images = {"test": data.test, "validation": data.watched, "train": data.train}[split]
+    images = {"test": data.test, "validation": data.validation, "train": data.train}[split]
     assert images is not None
     metrics, count = test(own, weights, dataclasses.replace(data, test=images))
     return {"run": run.name, "data": other.config.data.name, "split": split, "images": count, **metrics}

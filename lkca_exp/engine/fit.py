@@ -32,13 +32,14 @@ from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
 from lkca_exp.runs.files import read_rows, write_atomically, write_rows
+from lkca_exp.runs.handover import Handover
 from lkca_exp.runs.record import Record
 from lkca_exp.runs.run import Run, selected_on
 from lkca_exp.training.callbacks import AtomicCheckpointIO, EpochEnd, ProgressBar
 from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
 from lkca_exp.training.module import Classifier
 from lkca_exp.training.sinks import open_sink
-from lkca_exp.training.sinks.sink import NoSink, RunFacts, Sink, varied
+from lkca_exp.training.sinks.sink import NoSink, RunFacts, Sink
 
 epoch_log = logging.getLogger("lkca_exp.epochs")
 epoch_log.propagate = False  # for train.log; the console has the bar
@@ -67,7 +68,7 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
         "flops_per_image": flops_per_image(model, derived),
         "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),
     }
-    module = build_module(run, model, data.watched_name)
+    module = build_module(run, model, data.validation_name)
     checkpoint = directory / "checkpoints" / "last.ckpt"
     trainer = build_trainer(config, run.name)
     share_masks(model, Share(trainer.global_rank, trainer.world_size))
@@ -105,7 +106,7 @@ def test(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]
     Raises:
         ConfigError: if the file is damaged, or of another model than is built here.
     """
-    module = build_module(job, build_model(job.config.model, job.derived), data.watched_name)
+    module = build_module(job, build_model(job.config.model, job.derived), data.validation_name)
     try:
         module.evaluated.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
@@ -117,7 +118,7 @@ def test(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]
     return metrics, sum(part.shape[1] for part in module.predictions)
 
 
-def build_module(job: Job, model: nn.Module, watched_name: str) -> Classifier:
+def build_module(job: Job, model: nn.Module, validation_name: str) -> Classifier:
     """The training of `model` as configured."""
     return Classifier(
         model,
@@ -126,7 +127,7 @@ def build_module(job: Job, model: nn.Module, watched_name: str) -> Classifier:
         num_classes=job.derived.num_classes,
         seed=job.config.seed,
         warmup_epochs=job.derived.warmup_epochs,
-        watched_name=watched_name,
+        validation_name=validation_name,
     )
 
 
@@ -139,7 +140,7 @@ def build_trainer(config: Config, title: str) -> pl.Trainer:
         precision="bf16-mixed" if config.precision == "bf16" else "32-true",
         max_epochs=1 if config.trainer.fast_run else config.epochs,
         callbacks=[ProgressBar(title)] if config.trainer.progress_bar else [],
-        plugins=[AtomicCheckpointIO(write_atomically)],
+        plugins=[AtomicCheckpointIO()],
         limit_val_batches=None if selected_on(config) else 0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -198,7 +199,7 @@ def _sink(run: Run, rows: list[dict[str, Any]], enabled: bool) -> Iterator[Sink]
             study=run.config.study,
             name=run.name,
             directory=run.directory,
-            tags=[run.config.data.name, run.label, *varied()]
+            tags=[run.config.data.name, run.label, *Handover.received().varied_keys]
             + (["selected on test"] if selected_on(run.config) == "test" else []),
             config=asdict(run.config) | {"derived": asdict(run.derived), "identity": run.id},
         )

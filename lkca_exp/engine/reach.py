@@ -1,4 +1,4 @@
-"""How far a model's tokens look, layer by layer: the paper's "local and global" as a curve.
+"""How far a model's tokens reach, layer by layer: the paper's "local and global" as a curve.
 
 Attention and LKCA are brought to one form, the N x N matrix with which tokens read tokens. The mass of a row, the sum
 of its absolute weights, is counted by the distance of the two tokens: rows or columns, whichever is more, so that

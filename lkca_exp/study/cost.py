@@ -1,8 +1,8 @@
-"""What a study costs before any of it was run: sizes of its models, operations, and hours that these come to."""
+"""What a study costs before any of it was run: sizes of its models, operations, and the hours of its runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from lkca_exp.report.formats import thousands
@@ -67,44 +67,31 @@ def _is_like(one: Published, sweep_job: SweepJob) -> bool:
     return bool(one.like) and mixers <= set(one.like) <= words
 
 
-def cost(found: Sequence[Cell]) -> str:
-    """A table of the cells, and what all runs come to, in Markdown."""
+def cost(configurations: Sequence[Cell]) -> str:
+    """A table of the cells, and the sum of all runs, in Markdown."""
     columns: list[Column[Cell]] = [
         words("Data", "data", lambda cell: cell.data),
         words("Configuration", "configuration", lambda cell: cell.name),
         number("Parameters", "parameters", lambda cell: cell.parameters, thousands),
-        number("Published parameters, M", "million_parameters", lambda cell: _of(cell, "million_parameters"), plain),
-        number("Multiplications, M", "multiplications", lambda cell: cell.flops / 2e6, _tenth),
-        number(
-            "Published multiplications, M",
-            "mega_multiplications",
-            lambda cell: _of(cell, "mega_multiplications"),
-            plain,
-        ),
-        number(
-            f"{MACS}, M",
-            "mega_macs_without_mixer",
-            lambda cell: _of(cell, "mega_macs_without_mixer"),
-            plain,
-        ),
+        _published("Published parameters, M", "million_parameters"),
+        number("Multiplications, M", "multiplications", lambda cell: cell.flops / 2e6, lambda value: f"{value:,.1f}"),
+        _published("Published multiplications, M", "mega_multiplications"),
+        _published(f"{MACS}, M", "mega_macs_without_mixer"),
         number("Hours a run, estimated", "hours", lambda cell: cell.hours, _hours),
-        number("Published top-1 %", "top1_percent", lambda cell: _of(cell, "top1_percent"), lambda top1: f"{top1:.2f}"),
+        _published("Published top-1 %", "top1_percent", lambda top1: f"{top1:.2f}"),
     ]
-    shown = [cell.published for cell in found if cell.published]
+    shown = [cell.published for cell in configurations if cell.published]
     sources = list(dict.fromkeys(f"Published: {origin(one)}." for one in shown))
-    table = Table(columns, found, [*sources, *notes(shown)])
-    runs, hours = sum(cell.runs for cell in found), sum(cell.runs * cell.hours for cell in found)
+    table = Table(columns, configurations, [*sources, *notes(shown)])
+    runs, hours = sum(cell.runs for cell in configurations), sum(cell.runs * cell.hours for cell in configurations)
     total = f"**Estimated, not measured:** {runs} runs, {_hours(hours)} hours on one {GPU}."
     return f"{total} {BASIS}\n\n{markdown_table(table)}"
 
 
-def _of(cell: Cell, what: str) -> float | None:
-    return None if cell.published is None else getattr(cell.published, what)
+def _published(title: str, name: str, show: Callable[[float], str] = plain) -> Column[Cell]:
+    """A number of the published model, where there is one."""
+    return number(title, name, lambda cell: getattr(cell.published, name, None), show)
 
 
 def _hours(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-def _tenth(value: float) -> str:
-    return f"{value:,.1f}"

@@ -1,7 +1,7 @@
 """A README with parts that are written for it, between hand-written ones that stay:
 
     <!-- study: table variants -->
-    what the records came to
+    the results of the records
     <!-- /study -->
 
 The words of the first line say what belongs there; `parts.py` knows them.
@@ -22,13 +22,13 @@ def parts(text: str) -> dict[str, str]:
     Raises:
         ValueError: for a mark without its counterpart, or the same part twice.
     """
-    found = PART.findall(text)
-    names = [name for name, _ in found]
-    if len(MARK.findall(text)) != 2 * len(found) or any(MARK.search(body) for _, body in found):
+    matches = PART.findall(text)
+    names = [name for name, _ in matches]
+    if len(MARK.findall(text)) != 2 * len(matches) or any(MARK.search(body) for _, body in matches):
         raise ValueError("a part begins with <!-- study: WHAT --> and ends with <!-- /study -->, each on a line")
     if len(set(names)) < len(names):
         raise ValueError(f"the same part twice: {', '.join(sorted(name for name in names if names.count(name) > 1))}")
-    return dict(found)
+    return dict(matches)
 
 
 def filled(text: str, write: Callable[[str, str], str]) -> str:

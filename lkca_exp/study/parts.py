@@ -60,9 +60,9 @@ def runs(results: str, planned: int) -> str:
         "torch": _tally(row.get("torch", "") for row in finished),
         "Commit (+ with uncommitted changes)": _tally(commits),
     }
-    told = [f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all."]
-    told += [f"{what}: {values}." for what, values in facts.items() if values]
-    return "\n".join([*told, f"A row a run: [{RESULTS}]({RESULTS})."]) + "\n"
+    lines = [f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all."]
+    lines += [f"{what}: {values}." for what, values in facts.items() if values]
+    return "\n".join([*lines, f"A row a run: [{RESULTS}]({RESULTS})."]) + "\n"
 
 
 def answer(content: Content) -> str:
@@ -80,7 +80,7 @@ def table(content: Content, name: str) -> str:
 
 def drawings(content: Content, names: Sequence[str]) -> list[Drawing]:
     """The figures and pictures of these names. Raises ValueError for a name that fits none of them."""
-    found = [
+    available = [
         (stem, Drawing(f"{stem}.svg", svg(figure, alone=True).encode(), figure.title, figure.note))
         for stem, figure in content.figures().items()
     ]
@@ -89,12 +89,12 @@ def drawings(content: Content, names: Sequence[str]) -> list[Drawing]:
             kind, _, data = picture.address.partition(";base64,")
             suffix = kind.partition("/")[2].partition("+")[0]
             stem, title = f"{inside.folder.name}-{picture.stem}", f"{picture.stem}: {inside.name}"
-            found.append((stem, Drawing(f"{stem}-picture.{suffix}", base64.b64decode(data), title, "")))
+            available.append((stem, Drawing(f"{stem}-picture.{suffix}", base64.b64decode(data), title, "")))
     chosen: dict[str, Drawing] = {}
     for name in names:
-        fitting = {one.file: one for stem, one in found if fnmatch.fnmatchcase(stem, name)}
+        fitting = {one.file: one for stem, one in available if fnmatch.fnmatchcase(stem, name)}
         if not fitting:
-            raise ValueError(f"the report has no figure {name!r}; there are {', '.join(stem for stem, _ in found)}")
+            raise ValueError(f"the report has no figure {name!r}; there are {', '.join(stem for stem, _ in available)}")
         chosen |= fitting
     return list(chosen.values())
 
@@ -109,5 +109,5 @@ def figures(drawn: Sequence[Drawing]) -> str:
 
 def _tally(values: Iterable[str]) -> str:
     """The values, the most frequent first; with the number of runs where there are several."""
-    found = Counter(value for value in values if value).most_common()
-    return ", ".join(value if len(found) == 1 else f"{value} ({number})" for value, number in found)
+    tally = Counter(value for value in values if value).most_common()
+    return ", ".join(value if len(tally) == 1 else f"{value} ({number})" for value, number in tally)

@@ -17,7 +17,7 @@ from lkca_exp.study import document, parts
 from lkca_exp.study.cost import cells, cost
 from lkca_exp.study.parts import RESULTS, Drawing
 from lkca_exp.sweep.jobs import Jobs, multirun, resolve
-from lkca_exp.sweep.second_round import foretell, second_round
+from lkca_exp.sweep.second_round import expected_second_round, second_round
 
 ROOT = Path("experiments")
 """In the checkout that is worked in."""
@@ -25,7 +25,7 @@ README, TABLE, FIGURES = "README.md", "table.md", "figures"
 
 
 def write(name: str, words: Sequence[str]) -> Path:
-    """Write what the runs of `python -m lkca_exp -m +experiment=NAME WORDS` came to into `experiments/NAME/`, or, for
+    """Write the results of the runs of `python -m lkca_exp -m +experiment=NAME WORDS` into `experiments/NAME/`, or, for
     another data set than the study's own, `experiments/NAME/DATA/`. Without any runs only the cost is written, and
     results that are there stay. Returns the README.
 
@@ -51,11 +51,11 @@ def write(name: str, words: Sequence[str]) -> Path:
 
 
 def _rounds(words: Sequence[str]) -> list[Jobs]:
-    """The jobs of a sweep, and those of its second round if it has one: the foretold ones until the first has ended."""
+    """The jobs of a sweep, and those of its second round if it has one: those expected until the first has ended."""
     with multirun(words) as (master, loader):
         first = resolve(master, loader)
-        foretold = foretell(first, master, loader)
-        return [first] if foretold is None else [first, second_round(first, master, loader) or foretold]
+        expected = expected_second_round(first, master, loader)
+        return [first] if expected is None else [first, second_round(first, master, loader) or expected]
 
 
 def _place(own: Jobs, asked: Jobs, words: Sequence[str]) -> str:
@@ -87,8 +87,8 @@ def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
             case ["runs"]:
                 return parts.runs(results, sum(len(jobs.unique) for jobs in rounds))
             case ["search"]:
-                found = _content(rounds[:1], Choice(metric="val/top1"), finished=True)
-                return parts.table(found, "variants") if found else before
+                search = _content(rounds[:1], Choice(metric="val/top1"), finished=True)
+                return parts.table(search, "variants") if search else before
             case ["answer"]:
                 return parts.answer(content) if content else before
             case ["table", name]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from lkca_exp.config.errors import ConfigError, refuse
+from lkca_exp.config.machine import gpus
+from lkca_exp.runs.handover import Handover
 from lkca_exp.sweep.jobs import first_job
 from lkca_exp.sweep.loader import SweepLoader
-from lkca_exp.sweep.orphan import be_parent
-from lkca_exp.sweep.slots import offer_gpus
 from lkca_exp.sweep.summary import show_comparison
 
 EXTRAS = ("joblib", "submitit", "ray", "optuna")
+LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
+"""Those that show every job all GPUs of the machine, or none: the jobs share them out."""
 
 
 class SweepCallback(Callback):
@@ -32,8 +35,8 @@ class SweepCallback(Callback):
         try:
             for part in ("launcher", "sweeper"):
                 check_available(part, config.hydra[part]._target_)
-            offer_gpus(_class(config.hydra.launcher))
-            be_parent()
+            shared = gpus() if _class(config.hydra.launcher) in LAUNCHERS else ()
+            os.environ.update(Handover(shared, pid=os.getpid()).environment)
             if _class(config.hydra.sweeper) != "StudySweeper":
                 self._begin(config)
         except ConfigError as error:

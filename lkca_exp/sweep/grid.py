@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
+
+from lkca_exp.config.hydra_private import grid
 
 Point = dict[str, str]
 """One job's overrides: key with its + or ~ -> the whole word."""
@@ -33,10 +34,7 @@ def expand(sweeper: DictConfig, words: Sequence[str], loader: ConfigLoader) -> l
 def points(words: Iterable[str], loader: ConfigLoader) -> list[Point]:
     """The grid that a list of overrides spans, by the rules of Hydra's basic sweeper."""
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(words))
-    return [
-        {word.partition("=")[0]: word for word in job}
-        for job in BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
-    ]
+    return [{word.partition("=")[0]: word for word in job} for job in grid(overrides)]
 
 
 def _merge(point: Point, case: Point, typed: Iterable[str]) -> Point:

@@ -77,7 +77,8 @@ def multirun(words: Sequence[str]) -> Iterator[tuple[DictConfig, SweepLoader]]:
             master = loader.load_configuration("config", list(words), RunMode.MULTIRUN)
         sweeper = master.hydra.runtime.choices["hydra/sweeper"]
         if sweeper != "study":
-            raise ConfigError("hydra/sweeper", sweeper, "It decides on its jobs as it goes: they cannot be foretold.")
+            rule = "It decides on its jobs as it goes: they are not known beforehand."
+            raise ConfigError("hydra/sweeper", sweeper, rule)
         yield master, SweepLoader(loader)
 
 

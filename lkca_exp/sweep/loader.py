@@ -5,17 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from lkca_exp.config.hydra_private import HydraLoader
 from lkca_exp.config.job import without_hydra
 
 
-class SweepLoader(ConfigLoaderImpl):
+class SweepLoader(HydraLoader):
     """Answers `load_sweep_config` with what Hydra's own loader would, key for key, at a fraction of its time: the YAML
     is read and merged once for each choice of groups, and the values are set on a copy.
 
@@ -24,7 +23,7 @@ class SweepLoader(ConfigLoaderImpl):
     """
 
     def __init__(self, loader: ConfigLoader) -> None:
-        super().__init__(loader.get_search_path())
+        super().__init__(loader)
         self.env_set: dict[str, str] = {}
         """Environment variables that jobs are to find, beside those of `hydra.job.env_set`."""
         self._composed: dict[tuple[str, ...], tuple[DictConfig, DictConfig]] = {}
@@ -39,7 +38,7 @@ class SweepLoader(ConfigLoaderImpl):
         """
         groups, values = self._split(sweep_overrides)
         cfg = copy.deepcopy(self._compose(master_config, groups)[0])
-        self._apply_overrides_to_config(values, cfg)
+        self.set_values(values, cfg)
         self._note(cfg, [self._parsed[word] for word in sweep_overrides])
         with open_dict(cfg.hydra.job.env_set):
             cfg.hydra.job.env_set.update(self.env_set)
@@ -55,16 +54,14 @@ class SweepLoader(ConfigLoaderImpl):
         groups, values = self._split(overrides)
         whole, plain = self._compose(master_config, groups)
         cfg = copy.deepcopy(plain)
-        self._apply_overrides_to_config([value for value in values if not value.is_hydra_override()], cfg)
+        self.set_values([value for value in values if not value.is_hydra_override()], cfg)
         OmegaConf.copy_cache(from_config=master_config, to_config=cfg)
         return cfg, whole.hydra.runtime.choices
 
     def _split(self, words: Sequence[str]) -> tuple[list[Override], list[Override]]:
         """The overrides that choose an option of a group, by the rule of Hydra's defaults list, and the others."""
         new = [word for word in words if word not in self._parsed]
-        parsed = OverridesParser.create(config_loader=self).parse_overrides(new)
-        self.validate_sweep_overrides_legal(parsed, run_mode=RunMode.RUN, from_shell=True)
-        self._parsed |= zip(new, parsed, strict=True)
+        self._parsed |= zip(new, self.parse(new), strict=True)
         overrides = [self._parsed[word] for word in words]
         groups = [override for override in overrides if self._chooses(override)]
         return groups, [override for override in overrides if not self._chooses(override)]
@@ -72,7 +69,7 @@ class SweepLoader(ConfigLoaderImpl):
     def _chooses(self, override: Override) -> bool:
         name = override.key_or_group
         if name not in self._is_group:
-            self._is_group[name] = self.repository.group_exists(name)
+            self._is_group[name] = self.is_group(name)
         return self._is_group[name] and not isinstance(override.value(), dict)
 
     def _compose(self, master_config: DictConfig, groups: Sequence[Override]) -> tuple[DictConfig, DictConfig]:
@@ -87,16 +84,9 @@ class SweepLoader(ConfigLoaderImpl):
             self._composed[words] = cfg, without_hydra(cfg)
         return self._composed[words]
 
-    @staticmethod
-    def _note(cfg: DictConfig, parsed: Sequence[Override]) -> None:
+    def _note(self, cfg: DictConfig, parsed: Sequence[Override]) -> None:
         """Have the configuration say which overrides made it."""
         tasks = [override for override in parsed if not override.is_hydra_override()]
         cfg.hydra.overrides.task = [override.input_line for override in tasks]
         cfg.hydra.overrides.hydra += [override.input_line for override in parsed if override.is_hydra_override()]
-        settings = cfg.hydra.job.config.override_dirname
-        cfg.hydra.job.override_dirname = get_overrides_dirname(
-            overrides=tasks,
-            kv_sep=settings.kv_sep,
-            item_sep=settings.item_sep,
-            exclude_keys=settings.exclude_keys,
-        )
+        cfg.hydra.job.override_dirname = self.dirname(tasks, cfg.hydra.job.config.override_dirname)

@@ -6,7 +6,7 @@ import logging
 import warnings
 from pathlib import Path
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells what it imports
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs what it imports
 
 import optuna  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402

@@ -14,7 +14,7 @@ from lkca_exp.runs.state import RunState, State, look
 from lkca_exp.runs.store import find_twin
 from lkca_exp.sweep.estimate import Estimate, finished_records, price
 from lkca_exp.sweep.jobs import Jobs, SweepJob, multirun, resolve
-from lkca_exp.sweep.second_round import foretell, second_round
+from lkca_exp.sweep.second_round import expected_second_round, second_round
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def plan(words: Sequence[str]) -> None:
     """
     with multirun(words) as (master, loader):
         jobs = resolve(master, loader)
-        foretold = foretell(jobs, master, loader)
-        more = second_round(jobs, master, loader) if foretold else None
+        expected = expected_second_round(jobs, master, loader)
+        more = second_round(jobs, master, loader) if expected else None
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
@@ -45,9 +45,9 @@ def plan(words: Sequence[str]) -> None:
     if more is not None:
         console.print(Text("The best of them on validation go on:"))
         _print(more, console)
-    elif foretold is not None:
+    elif expected is not None:
         what = " ".join(master.hydra.sweeper.then.overrides)
-        console.print(Text(f"Then the best of them on validation go on, with {what}: {len(foretold.unique)} jobs."))
+        console.print(Text(f"Then the best of them on validation go on, with {what}: {len(expected.unique)} jobs."))
 
 
 def _print(jobs: Jobs, console: Console) -> None:

@@ -23,9 +23,9 @@ from lkca_exp.sweep.loader import SweepLoader
 FAILED = float("-inf")
 
 
-def foretell(first: Jobs, master: DictConfig, loader: SweepLoader) -> Jobs | None:
+def expected_second_round(first: Jobs, master: DictConfig, loader: SweepLoader) -> Jobs | None:
     """The second round if the first job of each kind were the best: as many as there will be, so that all that is
-    wrong with them is told before the first round begins. None for a sweep of one round.
+    wrong with them is reported before the first round begins. None for a sweep of one round.
 
     Raises:
         ConfigError: if a job would be wrong, or the choice would not be made on validation.

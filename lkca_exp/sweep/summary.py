@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 def show_start(jobs: Jobs, to_do: Sequence[SweepJob]) -> None:
     """One line: how many jobs there are, how many are left to do."""
     total = len(jobs.unique)
-    told = [f"{total} jobs", f"{total - len(to_do)} finished before", f"{len(to_do)} to do"]
+    counts = [f"{total} jobs", f"{total - len(to_do)} finished before", f"{len(to_do)} to do"]
     if jobs.duplicates:
-        told.append(f"{len(jobs.duplicates)} left out that would repeat another")
-    log.info("%s", ", ".join(told))
+        counts.append(f"{len(jobs.duplicates)} left out that would repeat another")
+    log.info("%s", ", ".join(counts))
 
 
 def show_states(states: Sequence[RunState], reason: str) -> None:
@@ -36,21 +36,17 @@ def show_states(states: Sequence[RunState], reason: str) -> None:
     console = Console()
     unfinished = [one for one in states if one.state is not State.FINISHED]
     if unfinished:
-        console.print(_table(unfinished))
+        table = Table("run", "state", "epochs", "error", title="Runs without a result", title_justify="left")
+        for one in unfinished:
+            epochs = f"{one.epochs_done}/{one.epochs}" if one.epochs else ""
+            table.add_row(Text(one.name), one.state.value, epochs, Text(one.error))
+        console.print(table)
         counts = Counter(one.state for one in states)
         console.print(Text(f"{len(states)} runs: " + ", ".join(f"{n} {state}" for state, n in counts.items())))
     if reason:
         console.print(Text(f"The sweep stopped early: {reason}."))
     for remark in code_remarks(states):
         console.print(Text(remark))
-
-
-def _table(states: Sequence[RunState]) -> Table:
-    table = Table("run", "state", "epochs", "error", title="Runs without a result", title_justify="left")
-    for one in states:
-        epochs = f"{one.epochs_done}/{one.epochs}" if one.epochs else ""
-        table.add_row(Text(one.name), one.state.value, epochs, Text(one.error))
-    return table
 
 
 def code_remarks(states: Sequence[RunState]) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
@@ -18,21 +20,21 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from lkca_exp.config.errors import ConfigError, RunFailedError
+from lkca_exp.config.hydra_private import returned
 from lkca_exp.config.machine import available_cpus
+from lkca_exp.runs.handover import Handover, Journal
 from lkca_exp.runs.lock import hold, is_held
 from lkca_exp.runs.record import end_attempt, now, objective
 from lkca_exp.runs.state import RunState, State, look
 from lkca_exp.runs.store import find
 from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
-from lkca_exp.sweep.journal import JOURNAL, Journal
 from lkca_exp.sweep.loader import SweepLoader
-from lkca_exp.sweep.second_round import foretell, second_round
+from lkca_exp.sweep.second_round import expected_second_round, second_round
 from lkca_exp.sweep.summary import show_comparison, show_start, show_states
-from lkca_exp.training.sinks.sink import VARIED
 
 log = logging.getLogger(__name__)
 
-SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_CHECKS = 1.0
 SECONDS_TO_BEGIN = 60.0
 ENDED = (State.FINISHED, State.FAILED)
 
@@ -49,49 +51,44 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
         RunFailedError: if some have no result at the end.
     """
     loader = SweepLoader(context.config_loader)
-    launching = Launching(master, task_function, context, loader)
+    new_launcher = functools.partial(
+        Plugins.instance().instantiate_launcher,
+        hydra_context=HydraContext(config_loader=loader, callbacks=context.callbacks),
+        task_function=task_function,
+        config=master,
+    )
     jobs = resolve(master, loader)
-    two_rounds = foretell(jobs, master, loader) is not None
-    states, reason = _do(jobs, launching)
+    two_rounds = expected_second_round(jobs, master, loader) is not None
+    states, reason = _run_round(jobs, loader, new_launcher, master.hydra.launcher)
     more = second_round(jobs, master, loader) if two_rounds and not reason else None
     if more is not None and more.unique:
         log.info("The best on validation go on: %s", ", ".join(one.directory.name for one in more.unique))
         jobs = more
-        states += _do(jobs, launching)[0]
+        states += _run_round(jobs, loader, new_launcher, master.hydra.launcher)[0]
     if any(look(one.directory).state is State.FINISHED for one in jobs.unique):
         show_comparison(jobs.studies)
-    _raise_if_unfinished(states)
+    if without := [state for state in states if state.state is not State.FINISHED]:
+        raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")
     return [objective(state.record) if state.record else None for state in states]
 
 
-class Launching(NamedTuple):
-    """What it takes to launch jobs."""
-
-    master: DictConfig
-    task_function: TaskFunction
-    context: HydraContext
-    loader: SweepLoader
-
-
-def _do(jobs: Jobs, launching: Launching) -> tuple[list[RunState], str]:
-    """Launch those of the jobs that have no result. Returns how all of them stand, and why that ended early if so."""
-    master, task_function, context, loader = launching
+def _run_round(
+    jobs: Jobs, loader: SweepLoader, new_launcher: Callable[[], Launcher], settings: DictConfig
+) -> tuple[list[RunState], str]:
+    """Launch those of the jobs that have no result; `settings` are `hydra.launcher`. Returns the state of all runs, and
+    why the sweep stopped early if it did."""
     begun = now()
     to_do = [one for one in jobs.unique if find(one) is None]
     show_start(jobs, to_do)
     reason = ""
     if to_do:
         with _journal(jobs.studies[0]) as journal:
-            loader.env_set = {JOURNAL: str(journal.path), VARIED: ",".join(jobs.varied_keys)}
-            launcher = Plugins.instance().instantiate_launcher(
-                hydra_context=HydraContext(config_loader=loader, callbacks=context.callbacks),
-                task_function=task_function,
-                config=master,
-            )
-            at_once = _jobs_at_once(master.hydra.launcher, len(to_do))
+            handover = replace(Handover.received(), journal=str(journal.path), varied_keys=tuple(jobs.varied_keys))
+            loader.env_set = handover.environment
+            at_once = _jobs_at_once(settings, len(to_do))
             refused: list[ConfigError] = []
             try:
-                reason = _launch_until_done(launcher, to_do, journal, at_once, refused)
+                reason = _launch_until_done(new_launcher(), to_do, journal, at_once, refused)
             except KeyboardInterrupt:
                 _note_interrupted(to_do, begun)
                 raise
@@ -103,7 +100,7 @@ def _do(jobs: Jobs, launching: Launching) -> tuple[list[RunState], str]:
 
 
 def _note_interrupted(jobs: Sequence[SweepJob], begun: str) -> None:
-    """Say so in the records of this sweep's runs whose workers the launcher did not leave the time to."""
+    """Note it in the records of those runs of this sweep whose workers were killed before they could."""
     for one in jobs:
         run = look(one.directory)
         if run.state is State.KILLED and run.record and run.record.attempts[-1].started >= begun:
@@ -150,8 +147,7 @@ def _launch(launcher: Launcher, jobs: Sequence[SweepJob], first: int) -> dict[st
         log.exception("the launcher gave up")
         return {}
     ends = zip(jobs, returns, strict=True)
-    # Not `return_value`, which raises what it is, with words of its own.
-    return {one.id: back._return_value for one, back in ends if back.status is not JobStatus.COMPLETED}
+    return {one.id: returned(back) for one, back in ends if back.status is not JobStatus.COMPLETED}
 
 
 def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], bool]:
@@ -164,9 +160,9 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], boo
         if not left or any(state is not State.RUNNING for state in left):
             return runs, waited
         if not waited:
-            log.info("Waiting for %d runs that other processes are at; Ctrl-C leaves them to it", len(left))
+            log.info("Waiting for %d runs locked by other processes; Ctrl-C leaves them to it", len(left))
             waited = True
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(SECONDS_BETWEEN_CHECKS)
 
 
 @contextmanager
@@ -178,9 +174,3 @@ def _journal(study: Path) -> Iterator[Journal]:
             shutil.rmtree(folder, ignore_errors=True)  # of a sweep that was killed
     with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as name, hold(Path(name)):
         yield Journal(Path(name).absolute() / "journal.jsonl")
-
-
-def _raise_if_unfinished(states: Sequence[RunState]) -> None:
-    without = [state for state in states if state.state is not State.FINISHED]
-    if without:
-        raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")

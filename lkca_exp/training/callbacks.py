@@ -13,13 +13,14 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor
 from tqdm import tqdm
 
+from lkca_exp.runs.files import write_atomically
 from lkca_exp.training.module import Classifier
 
 
 class EpochEnd(pl.Callback):
     """After every epoch, in this order: hand over its row, remember the best weights so far, write a checkpoint.
 
-    A process killed in between repeats this epoch and comes to the same. `select` names the metric of the row whose
+    A process killed in between repeats this epoch, with the same numbers. `select` names the metric of the row whose
     largest value chooses the epoch (the latest of equals); None keeps the last weights. The best weights travel inside
     the one checkpoint file, so that no two files can disagree.
     """
@@ -32,14 +33,14 @@ class EpochEnd(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
-        pl_module.end_training_part()  # where nothing is watched, nobody has asked for it yet
+        pl_module.end_training_part()  # not done yet where there is no validation
         row = pl_module.row
         if trainer.is_global_zero:
             self.on_row(row)
-        if self.select is None or row[self.select] >= self.best_score:
+        if self.select is None:
             self.best_row = dict(row)
-        if self.select is not None and row[self.select] >= self.best_score:
-            self.best_score = row[self.select]
+        elif row[self.select] >= self.best_score:
+            self.best_score, self.best_row = row[self.select], dict(row)
             self.best_weights = {k: v.detach().cpu().clone() for k, v in pl_module.evaluated.state_dict().items()}
         trainer.save_checkpoint(self.checkpoint)
 
@@ -57,14 +58,10 @@ class EpochEnd(pl.Callback):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoints that are never half there: `write_atomically(path, write)` has the file made and moved into place."""
-
-    def __init__(self, write_atomically: Callable[[Path, Callable[[Path], object]], None]) -> None:
-        super().__init__()
-        self.write_atomically = write_atomically
+    """Checkpoints that are never half there."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        self.write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
 
 
 class ProgressBar(pl.Callback):
@@ -107,13 +104,10 @@ class ProgressBar(pl.Callback):
         self.bar.set_postfix_str(f"epoch {row['epoch'] + 1}/{trainer.max_epochs}, {', '.join(shown)}", refresh=False)
         self.bar.update(trainer.global_step - self.bar.n)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.close()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def on_train_end(self, *_: Any) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+    def on_exception(self, *_: Any) -> None:
+        self.on_train_end()

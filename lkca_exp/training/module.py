@@ -11,22 +11,38 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
 from lkca_exp.batches.loader import Batch
 from lkca_exp.config.schema import OptimConfig
 from lkca_exp.data.randomness import generator
-from lkca_exp.training.metrics import build_metrics
 from lkca_exp.training.optim import build_optimizer
-from lkca_exp.training.schedule import warmup_cosine
+from lkca_exp.training.schedule import build_schedule
+
+FEWEST_CLASSES_FOR_TOP5 = 6
+
+
+def build_metrics(num_classes: int) -> MetricCollection:
+    """Top-1, top-5 where it says something, and expected calibration error in 15 bins (Guo et al. 2017, arXiv
+    1706.04599); all are fractions, accumulated on the device and read once."""
+
+    def accuracy(top_k: int) -> Metric:
+        return MulticlassAccuracy(num_classes, top_k=top_k, average="micro", validate_args=False)
+
+    metrics: dict[str, Metric | MetricCollection] = {"top1": accuracy(1)}
+    if num_classes >= FEWEST_CLASSES_FOR_TOP5:
+        metrics["top5"] = accuracy(5)
+    metrics["calibration_error"] = MulticlassCalibrationError(num_classes, n_bins=15, validate_args=False)
+    return MetricCollection(metrics, compute_groups=False)
 
 
 class Classifier(pl.LightningModule):
     """Trains `model` (images (B, C, H, W) -> logits (B, classes)) as `optim` says; a compiled one is evaluated as it
     was, so that stored weights are tested alike and batches of other sizes compile nothing.
 
-    `watched_name` prefixes the metrics of the set that is evaluated after every epoch. Nothing is read from the device
-    within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass.
+    `validation_name` prefixes the metrics of the set that is evaluated after every epoch. Nothing is read from the
+    device within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass.
     """
 
     def __init__(
@@ -37,7 +53,7 @@ class Classifier(pl.LightningModule):
         num_classes: int,
         seed: int,
         warmup_epochs: float,
-        watched_name: str,
+        validation_name: str,
     ) -> None:
         super().__init__()
         self.model, self.optim_config, self.no_decay = model, optim, no_decay
@@ -46,7 +62,7 @@ class Classifier(pl.LightningModule):
         if optim.ema_decay is not None:
             self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay), use_buffers=True)
             self.ema.requires_grad_(False)
-        self.watched_name = watched_name
+        self.validation_name = validation_name
         self.metrics = build_metrics(num_classes)
         self.eval_loss = MeanMetric()
         self.losses, self.num_correct = torch.empty(0), torch.empty(0)
@@ -66,10 +82,7 @@ class Classifier(pl.LightningModule):
         self.clipped = list(self.model.parameters())
         num_steps = int(self.trainer.estimated_stepping_batches)
         num_warmup_steps = round(self.warmup_epochs * self.trainer.num_training_batches)
-        first, last = self.optim_config.initial_lr_ratio, self.optim_config.final_lr_ratio
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup_steps, first, last)
-        )
+        schedule = build_schedule(optimizer, self.optim_config, num_steps, num_warmup_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
@@ -127,7 +140,7 @@ class Classifier(pl.LightningModule):
         self._evaluate(batch)
 
     def on_validation_epoch_end(self) -> None:
-        self.row |= self._read(self.watched_name)
+        self.row |= self._read(self.validation_name)
 
     def on_test_start(self) -> None:
         self.predictions = []

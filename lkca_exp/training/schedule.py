@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import math
 
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from lkca_exp.config.schema import OptimConfig
+
 
 def warmup_cosine(
     step: int, num_steps: int, num_warmup_steps: int, initial_ratio: float | None, final_ratio: float
@@ -18,3 +23,9 @@ def warmup_cosine(
         return first + (1 - first) * step / num_warmup_steps
     progress = (step - num_warmup_steps) / max(num_steps - num_warmup_steps, 1)
     return final_ratio + (1 - final_ratio) * 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
+
+
+def build_schedule(optimizer: Optimizer, optim: OptimConfig, num_steps: int, num_warmup_steps: int) -> LambdaLR:
+    """The schedule of `optimizer` over a whole run."""
+    first, last = optim.initial_lr_ratio, optim.final_lr_ratio
+    return LambdaLR(optimizer, lambda step: warmup_cosine(step, num_steps, num_warmup_steps, first, last))

@@ -89,11 +89,11 @@ def test_a_flipped_byte_even_if_its_time_was_set_back(folder, file):
 
 
 def test_a_byte_that_the_disk_flipped_is_found_by_a_thorough_check(folder, monkeypatch):
-    looks = pack._looks(folder)
+    before = pack.stamps(folder)
     with (folder / "test_images.npy").open("r+b") as stream:
         stream.seek(-1, os.SEEK_END)
         stream.write(b"\1")
-    monkeypatch.setattr(pack, "_looks", lambda folder: looks)  # the file system noticed nothing
+    monkeypatch.setattr(pack, "stamps", lambda folder: before)  # the file system noticed nothing
     assert is_sound(folder)
     assert not is_sound(folder, thoroughly=True)
 

@@ -37,7 +37,7 @@ def test_all_of_train_stays_in_the_mapped_file(run_data):
 def test_subsets_and_held_out_images_of_a_new_set(run_data):
     data = run_data("svhn", "protocol=holdout", "data.images_per_class=10")
     assert np.bincount(data.train.labels).tolist() == [9] * 10
-    assert np.bincount(data.watched.labels).tolist() == [1] * 10
+    assert np.bincount(data.validation.labels).tolist() == [1] * 10
     assert len(data.test) == 200
     assert data.class_names == tuple("0123456789")
     assert len(data.warnings) == 3
@@ -46,8 +46,8 @@ def test_subsets_and_held_out_images_of_a_new_set(run_data):
 def test_a_fraction_of_a_hundred_classes(run_data):
     data = run_data("cifar100", "protocol=best_on_test", "data.fraction=0.5")
     assert np.bincount(data.train.labels).tolist() == [1] * 100
-    assert data.watched is data.test
-    assert data.watched_name == "test"
+    assert data.validation is data.test
+    assert data.validation_name == "test"
 
 
 def test_more_images_than_these_files_have(run_data):

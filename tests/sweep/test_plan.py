@@ -67,7 +67,7 @@ def test_a_wrong_job_and_a_sweeper_without_a_plan_are_refused(cli):
     done = cli("plan", "-m", "model.mixer.kernel_size=3,4", module="lkca_exp.runs")
     assert (done.returncode, "job #1 of 2" in done.stderr) == (2, True)
     done = cli("plan", "-m", "hydra/sweeper=basic", module="lkca_exp.runs")
-    assert (done.returncode, "cannot be foretold" in done.stderr) == (2, True)
+    assert (done.returncode, "not known beforehand" in done.stderr) == (2, True)
 
 
 def settings(job, *overrides: str) -> dict:

@@ -8,7 +8,7 @@ import pytest
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.sweep.jobs import resolve
-from lkca_exp.sweep.second_round import foretell, second_round
+from lkca_exp.sweep.second_round import expected_second_round, second_round
 from tests.conftest import TINY
 
 SEARCH = ["model/mixer=attention,lkca", "optim.lr=1e-3,2e-3"]
@@ -19,20 +19,20 @@ def go_on_with(*words: str) -> str:
     return f"hydra.sweeper.then.overrides={[*words]}"
 
 
-def test_the_round_is_foretold_with_as_many_jobs_as_there_will_be(multirun, loader):
+def test_the_round_is_expected_with_as_many_jobs_as_there_will_be(multirun, loader):
     master = multirun(*SEARCH, "protocol.validation_fraction=0.2", BEST, go_on_with("protocol=final", "seed=1,2,3"))
     jobs = resolve(master, loader)
-    foretold = foretell(jobs, master, loader)
-    assert foretold is not None
-    got = [(one.config.model.mixer.name, one.config.protocol.name, one.config.seed) for one in foretold.unique]
+    expected = expected_second_round(jobs, master, loader)
+    assert expected is not None
+    got = [(one.config.model.mixer.name, one.config.protocol.name, one.config.seed) for one in expected.unique]
     assert got == [(mixer, "final", seed) for mixer in ("attention", "lkca") for seed in (1, 2, 3)]
     assert second_round(jobs, master, loader) is None, "nothing has been trained"
 
 
 def test_the_command_line_has_the_last_word(multirun, loader):
     master = multirun(*SEARCH, "study=mine", BEST, go_on_with("study=theirs", "seed=1"))
-    foretold = foretell(resolve(master, loader), master, loader)
-    assert {one.directory.parent.name for one in foretold.unique} == {"mine"}
+    expected = expected_second_round(resolve(master, loader), master, loader)
+    assert {one.directory.parent.name for one in expected.unique} == {"mine"}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_command_line_has_the_last_word(multirun, loader):
 def test_what_is_wrong_with_it_is_told_first(words, told, multirun, loader):
     master = multirun(*words)
     with pytest.raises(ConfigError, match=told):
-        foretell(resolve(master, loader), master, loader)
+        expected_second_round(resolve(master, loader), master, loader)
 
 
 def test_the_best_of_each_goes_on_and_a_failure_is_a_lost_try(cli, tmp_path):

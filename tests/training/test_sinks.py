@@ -7,7 +7,7 @@ import pytest
 from lkca_exp.config.schema import NoLoggerConfig, TensorboardConfig
 from lkca_exp.training import sinks
 from lkca_exp.training.sinks import open_sink
-from lkca_exp.training.sinks.sink import VARIED, NoSink, RunFacts, Safe, varied
+from lkca_exp.training.sinks.sink import NoSink, RunFacts, Safe
 
 ROWS = [{"epoch": 0, "step": 10, "train/loss": 2.0}, {"epoch": 1, "step": 20, "train/loss": 1.0}]
 
@@ -57,10 +57,3 @@ def test_a_sink_that_cannot_be_opened_is_done_without(run, monkeypatch, caplog):
     monkeypatch.setattr(sinks, "TensorboardSink", broken)
     assert isinstance(open_sink(TensorboardConfig(), run), NoSink)
     assert "no room" in caplog.text
-
-
-def test_a_sweep_says_what_it_varies(monkeypatch):
-    monkeypatch.delenv(VARIED, raising=False)
-    assert varied() == []
-    monkeypatch.setenv(VARIED, "model/mixer,seed")
-    assert varied() == ["model/mixer", "seed"]

@@ -16,9 +16,10 @@ from lkca_exp.config.errors import RunFailedError
 from lkca_exp.config.schema import WandbConfig
 from lkca_exp.data.content import run_of
 from lkca_exp.engine.lifecycle import train
+from lkca_exp.runs.handover import Handover
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks import wandb as wandb_sink
-from lkca_exp.training.sinks.sink import VARIED, RunFacts
+from lkca_exp.training.sinks.sink import RunFacts
 from lkca_exp.training.sinks.wandb import WandbSink, wandb_mode
 from tests.conftest import TINY
 from tests.test_run import record, run_folder, start_and_stop
@@ -140,7 +141,7 @@ def test_a_run_killed_again_and_again_is_one_run_in_w_and_b(cli, tmp_path):
     args = [*WITH_WANDB, "epochs=9", "data.fraction=1"]
     for epochs in (2, 5):
         assert start_and_stop(tmp_path, args, epochs, signal.SIGKILL) == -signal.SIGKILL
-    done = cli(*args, **{VARIED: "seed"})
+    done = cli(*args, **Handover(varied_keys=("seed",)).environment)
     assert done.returncode == 0, done.stderr
     folder = run_folder(tmp_path)
     records, ours = stored(folder), record(folder)

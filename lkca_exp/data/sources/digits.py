@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from lkca_exp.data.arrays import Arrays, Split
-from lkca_exp.data.download import RemoteFile
 from lkca_exp.data.sources.base import Source
 from lkca_exp.data.splits import split_off
 
@@ -16,16 +15,7 @@ DARKEST = 16
 
 
 class Digits(Source):
-    """Part of scikit-learn: there is nothing to be found or fetched, and nothing to be verified."""
-
-    def remote_files(self) -> tuple[RemoteFile, ...]:
-        return ()
-
-    def places(self, root: Path) -> list[Path]:
-        return []
-
-    def files(self, place: Path) -> list[Path]:
-        return []
+    """Part of scikit-learn: there are no files to fetch or to verify."""
 
     def read(self, place: Path, verify: bool) -> Arrays:
         from sklearn.datasets import load_digits

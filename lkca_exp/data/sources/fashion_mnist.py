@@ -15,7 +15,7 @@ import numpy as np
 
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.download import RemoteFile
-from lkca_exp.data.sources.base import FilesError, Source, hold_against
+from lkca_exp.data.sources.base import FilesError, Source, compare_md5
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 MD5_OF_CONTENTS = {
@@ -47,8 +47,8 @@ class FashionMnist(Source):
         contents, warnings = {}, []
         for file in self.files(place):
             contents[file.name] = _unzip(file)
-            found = hashlib.md5(contents[file.name], usedforsecurity=False).hexdigest()
-            warnings += hold_against(f"The content of {file}", found, MD5_OF_CONTENTS[file.name], verify)
+            md5 = hashlib.md5(contents[file.name], usedforsecurity=False).hexdigest()
+            warnings += compare_md5(f"The content of {file}", md5, MD5_OF_CONTENTS[file.name], verify)
         train, test = (_split(place, contents, part) for part in ("train", "t10k"))
         origin = f"{place} (MD5 of each content compared)"
         return Arrays(train, test, self.spec.class_names, origin, tuple(warnings))

@@ -11,7 +11,7 @@ import numpy as np
 
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.download import RemoteFile, md5_of
-from lkca_exp.data.sources.base import FilesError, Source, hold_against
+from lkca_exp.data.sources.base import FilesError, Source, compare_md5
 
 NAMES = ("train_32x32.mat", "test_32x32.mat")
 """Those of torchvision's class, which takes seconds to import: a start with data.verify=false looks for the files."""
@@ -36,7 +36,7 @@ class Svhn(Source):
         md5s, warnings, splits = [], [], []
         for file, remote in zip(self.files(place), self.remote_files(), strict=True):
             md5s.append(md5_of(file))
-            warnings += hold_against(file, md5s[-1], remote.md5, verify)
+            warnings += compare_md5(file, md5s[-1], remote.md5, verify)
             splits.append(_read_mat(file))
         train, test = splits
         return Arrays(train, test, self.spec.class_names, f"{place} (MD5 {', '.join(md5s)})", tuple(warnings))

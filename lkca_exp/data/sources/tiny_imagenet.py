@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.download import RemoteFile, md5_of
-from lkca_exp.data.sources.archives import FolderMembers, Members, ZipMembers
-from lkca_exp.data.sources.base import FilesError, Source, hold_against
+from lkca_exp.data.sources.archives import Members
+from lkca_exp.data.sources.base import FilesError, Source, compare_md5
 
 FOLDER = "tiny-imagenet-200"
 ARCHIVE = RemoteFile(
@@ -48,20 +48,18 @@ class TinyImageNet(Source):
         return [folder / name for folder in (root / "tiny_imagenet", root) for name in (ARCHIVE.name, FOLDER)]
 
     def files(self, place: Path) -> list[Path]:
-        """Of an unpacked archive its folders, whose times tell of files that came or went."""
+        """Of an unpacked archive its folders, whose times change when files are added or removed."""
         if not place.is_dir():
             return [place]
         return [place / "train", place / "val", *sorted(place.glob("train/*")), *sorted(place.glob("train/*/images"))]
 
     def read(self, place: Path, verify: bool) -> Arrays:
         if place.is_dir():
-            members: Members = FolderMembers(place)
-            told, warnings = "unpacked", [f"{place} is an unpacked archive, which has no checksum to be compared."]
+            checked, warnings = "unpacked", [f"{place} is an unpacked archive, which has no checksum to be compared."]
         else:
-            found = md5_of(place)
-            warnings = hold_against(place, found, ARCHIVE.md5, verify)
-            members, told = ZipMembers(place), f"MD5 {found}"
-        return _read(members, f"{place} ({told})", verify, warnings)
+            md5 = md5_of(place)
+            checked, warnings = f"MD5 {md5}", compare_md5(place, md5, ARCHIVE.md5, verify)
+        return _read(Members(place), f"{place} ({checked})", verify, warnings)
 
 
 def _read(members: Members, origin: str, verify: bool, warnings: list[str]) -> Arrays:
@@ -109,8 +107,8 @@ def _class_names(members: Members, wnids: Iterable[str]) -> tuple[str, ...]:
 
 def _text(members: Members, ending: str) -> str:
     """The file whose path ends so, nearest to the top; empty if there is none."""
-    found = sorted((name for name in members.names if f"/{name}".endswith(f"/{ending}")), key=len)
-    return members.read(found[0]).decode(errors="replace") if found else ""
+    paths = sorted((name for name in members.names if f"/{name}".endswith(f"/{ending}")), key=len)
+    return members.read(paths[0]).decode(errors="replace") if paths else ""
 
 
 def _decode(members: Members, wnid_of: Mapping[str, str], wnids: list[str], origin: str) -> Split:

@@ -1,9 +1,8 @@
-"""What a sink is, and what it is told of the run."""
+"""What a sink is, and the facts of a run that it gets."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a sink is told of the run."""
+    """The facts of a run that a sink gets."""
 
     id: str
     group: str
@@ -48,7 +47,7 @@ class NoSink:
 
 
 class Safe:
-    """Another sink, whose first failure is its last: it is told once and the sink let be."""
+    """Another sink, whose first failure is logged and ends its use."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink: Sink = sink
@@ -65,15 +64,6 @@ class Safe:
         except Exception as error:
             log.warning("logging stopped (%s); the local record is complete", first_line(error))
             self.sink = NoSink()
-
-
-VARIED = "LKCA_EXP_VARIED"
-"""The environment variable by which a sweep tells its runs, in whatever process, which keys differ between them."""
-
-
-def varied() -> list[str]:
-    """The keys that the sweep varies to which this run belongs."""
-    return [key for key in os.environ.get(VARIED, "").split(",") if key]
 
 
 def first_line(error: Exception) -> str:

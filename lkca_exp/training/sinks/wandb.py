@@ -117,8 +117,8 @@ def _is_uploaded(folder: Path) -> bool:
 def _steps(folder: Path) -> int:
     """The first step that the W&B files in a folder do not hold; their last record may be torn."""
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(folder)]
-    told = subprocess.run(command, capture_output=True, check=True, text=True, timeout=SECONDS_TO_START)
-    step = json.loads(told.stdout)["step"]
+    inspected = subprocess.run(command, capture_output=True, check=True, text=True, timeout=SECONDS_TO_START)
+    step = json.loads(inspected.stdout)["step"]
     return 0 if step is None else step + 1
 
 

@@ -10,12 +10,13 @@ import pytest
 
 from lkca_exp.config import machine
 from lkca_exp.config.schema import TrainerConfig
+from lkca_exp.runs.handover import Handover
 from tests.conftest import environment
 
 JOB = """
 import os, sys
 from lkca_exp.config.schema import TrainerConfig
-from lkca_exp.sweep.slots import take_gpus
+from lkca_exp.runs.worker import take_gpus
 trainer = TrainerConfig(jobs_per_gpu=int(sys.argv[1]), devices=int(sys.argv[2]), accelerator=sys.argv[3])
 for job in range(2):
     take_gpus(trainer)
@@ -30,7 +31,8 @@ def start(tmp_path: Path):
     processes = []
 
     def begin(jobs_per_gpu: int = 1, devices: int = 1, accelerator: str = "auto", offered: str = "4,7"):
-        env = environment(LKCA_EXP_GPUS=offered, TMPDIR=str(tmp_path))
+        gpus = tuple(offered.split(",")) if offered else ()
+        env = environment(**Handover(gpus).environment, TMPDIR=str(tmp_path))
         command = [sys.executable, "-c", JOB, str(jobs_per_gpu), str(devices), accelerator]
         process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         processes.append(process)
@@ -115,3 +117,14 @@ def test_a_distributed_run_shares_no_gpu(cli):
     done = cli("trainer=ddp", "trainer.jobs_per_gpu=2")
     assert done.returncode == 2
     assert "trainer.jobs_per_gpu=2" in done.stderr
+
+
+def test_a_job_receives_what_its_sweep_hands_over(monkeypatch):
+    monkeypatch.delenv("LKCA_EXP_SWEEP", raising=False)
+    assert Handover.received() == Handover()
+    sent = Handover(("0", "3"), 17, "runs/study/journal.jsonl", ("model/mixer", "seed"))
+    for name, value in sent.environment.items():
+        monkeypatch.setenv(name, value)
+    received = Handover.received()
+    assert received.environment == sent.environment
+    assert list(received.gpus) == ["0", "3"]

@@ -1,0 +1,82 @@
+"""What a process does before its first run of a sweep: take a place on a GPU, and watch the sweep's process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lkca_exp.config.schema import TrainerConfig
+from lkca_exp.runs.handover import Handover
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_TRIES = 0.2
+SECONDS_BETWEEN_CHECKS = 1.0
+SECONDS_TO_END = 5.0
+_places: list[FileLock] = []
+"""On GPUs. A process that has begun to use a GPU keeps to it, so a place is given back when the process ends."""
+_watched: set[int] = set()
+
+
+def take_gpus(trainer: TrainerConfig) -> None:
+    """Wait for a place on as many GPUs as the job has processes, and hide the others; before CUDA is initialised.
+
+    Does nothing where the sweep shares out no GPUs, where the job trains on CPUs, or if this process has its place.
+    """
+    offered = Handover.received().gpus
+    if _places or not offered or trainer.accelerator == "cpu":
+        return
+    if not (taken := _try_to_take(offered, trainer)):
+        log.info("waiting for a place on one of %d GPUs", len(offered))
+    while not taken:
+        time.sleep(SECONDS_BETWEEN_TRIES)
+        taken = _try_to_take(offered, trainer)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+
+
+def _try_to_take(offered: Sequence[str], trainer: TrainerConfig) -> list[str]:
+    """All GPUs that the job needs, or none, so that two jobs cannot wait for each other; the emptiest first."""
+    folder = Path(tempfile.gettempdir(), f"lkca_exp-gpus-{os.getuid() if hasattr(os, 'getuid') else 'all'}")
+    folder.mkdir(exist_ok=True)
+    taken: list[str] = []
+    for place in range(trainer.jobs_per_gpu):
+        for gpu in offered:
+            lock = FileLock(folder / f"{gpu}.{place}")
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                continue
+            _places.append(lock)
+            taken.append(gpu)
+            if len(taken) == trainer.devices:
+                return taken
+    while _places:
+        _places.pop().release()
+    return []
+
+
+def end_with_parent() -> None:
+    """If this process is a worker of the sweep's process, begin to watch it; its end interrupts the run and ends this.
+
+    joblib's workers outlive a sweep that is killed, with their memory and their place on a GPU, unless they notice.
+    """
+    parent = os.getppid()
+    if Handover.received().pid == parent and parent not in _watched:
+        _watched.add(parent)
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(SECONDS_BETWEEN_CHECKS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_END)
+    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
