@@ -13,7 +13,7 @@ from typing import Any
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import DataConfig
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 from lkca_exp.runs.format import short
 
 

@@ -25,10 +25,10 @@ from lkca_exp.augment.normalise import normalise
 from lkca_exp.config.derive import Derived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import Config
+from lkca_exp.config.specs import SPECS
 from lkca_exp.data.datamodule import RunDataModule
 from lkca_exp.data.loader import Share
 from lkca_exp.data.prepare import RunData
-from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks

@@ -16,7 +16,6 @@ from lkca_exp.config.errors import ConfigError, RunFailedError, short_answers
 from lkca_exp.config.job import checked
 from lkca_exp.config.schema import Config
 from lkca_exp.content import with_content
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.identity import directory_name
 from lkca_exp.runs.ledger import finished_before
 from lkca_exp.runs.record import check_writable
@@ -44,7 +43,7 @@ def run_job(cfg: DictConfig) -> float | None:
         ConfigError: if the job cannot work, or not here.
         RunFailedError: if a run raised.
     """
-    job = checked(cfg, SPECS)
+    job = checked(cfg)
     check_writable(job.config)
     job = with_content(job)
     seeds = range(job.config.seed, job.config.seed + job.config.seeds)

@@ -13,7 +13,6 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, compose
 from lkca_exp.content import with_content
 from lkca_exp.data import store
-from lkca_exp.data.specs import SPECS
 from lkca_exp.evaluate import evaluate, main
 from lkca_exp.rerun import rerun
 from lkca_exp.runs import record as records
@@ -41,7 +40,7 @@ def forget(monkeypatch) -> None:
 
 
 def composed(*overrides: str) -> Job:
-    return with_content(compose([*RUN, *overrides], SPECS))
+    return with_content(compose([*RUN, *overrides]))
 
 
 def trained(*overrides: str) -> Path:

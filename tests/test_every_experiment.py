@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lkca_exp.config.job import compose, conf_dir
+from lkca_exp.config.specs import SPECS
 from lkca_exp.content import with_content
 from lkca_exp.data.sources import SOURCES
-from lkca_exp.data.specs import SPECS
 from lkca_exp.report.read.published import read_published
 from lkca_exp.runs.identity import result_keys
 from lkca_exp.runs.record import read, run_directory
@@ -124,7 +124,7 @@ def trains(one: SweepJob, archives, tmp_path):
     overrides = [*one.overrides, "trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}"]
     if data in archives:
         overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=8"]
-    job = with_content(compose(overrides, SPECS))
+    job = with_content(compose(overrides))
     train(job.config, job.derived)
     record = read(run_directory(job.config, job.derived))
     assert record["status"] == "finished", one.overrides

@@ -6,7 +6,6 @@ import pytest
 
 from lkca_exp.config.job import compose
 from lkca_exp.data.sources import SOURCES, fashion_mnist
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import read, run_directory
 from lkca_exp.train import train
 
@@ -16,7 +15,7 @@ needs_fashion_mnist = pytest.mark.skipif(
 
 
 def accuracy(tmp_path, *overrides: str) -> float:
-    job = compose([*overrides, "logger=none", f"paths.runs={tmp_path}"], SPECS)
+    job = compose([*overrides, "logger=none", f"paths.runs={tmp_path}"])
     train(job.config, job.derived)
     return read(run_directory(job.config, job.derived))["metrics"]["test/top1"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from lkca_exp.augment.normalise import normalise
+from lkca_exp.config.specs import SPECS
 from lkca_exp.data.prepare import RunData
-from lkca_exp.data.specs import SPECS
 
 
 def first_test_images(data: RunData, name: str, count: int) -> Tensor:

@@ -23,7 +23,7 @@ from rich.table import Table
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
 from lkca_exp.bench.machine import matmul_peak
 from lkca_exp.config.schema import OptimConfig
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import no_weight_decay
 from lkca_exp.models.compilation import compile_model, works
 from lkca_exp.training.optim import build_optimizer

@@ -22,7 +22,6 @@ from torch import nn
 from lkca_exp.bench.machine import matmul_peak
 from lkca_exp.config.job import Job, compose
 from lkca_exp.data.prepare import RunData, prepare
-from lkca_exp.data.specs import SPECS
 from lkca_exp.execute import build_datamodule, execute
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
 from lkca_exp.train import begin
@@ -53,7 +52,7 @@ def run(rounds: int) -> dict[str, Any]:
     cases = {}
     for data_set, overrides in CASES.items():
         for mixer in ("attention", "lkca"):
-            job = compose([*overrides, f"model/mixer={mixer}", "logger=none"], SPECS)
+            job = compose([*overrides, f"model/mixer={mixer}", "logger=none"])
             cases[f"{data_set}, {mixer}"] = measure(job, rounds, peak)
     _print(cases, peak, rounds)
     return {"peak_fp32_flops": peak, "threads": torch.get_num_threads(), "rounds": rounds, "cases": cases}

@@ -20,7 +20,6 @@ from lkca_exp.config.job import Job, checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_key
 from lkca_exp.config.schema import register
 from lkca_exp.content import with_content
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.identity import identity
 from lkca_exp.runs.record import check_writable, run_directory
 from lkca_exp.sweep.grid import Point, expand, points
@@ -137,7 +136,7 @@ def _resolve_one(
     cfg, choices = loader.load_job(master, overrides)
     if any(_applies(point, cfg, choices) for point in excluded):
         return
-    job = checked(cfg, SPECS)
+    job = checked(cfg)
     config = job.config
     if config.seeds > 1:
         others = [word for word in overrides if word.partition("=")[0] not in ("seed", "seeds")]

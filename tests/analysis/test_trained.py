@@ -10,7 +10,6 @@ import pytest
 from lkca_exp.analysis import efficiency
 from lkca_exp.analysis.__main__ import main
 from lkca_exp.config.job import compose
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs import record as records
 from lkca_exp.train import train
 
@@ -110,7 +109,7 @@ def test_mistakes_are_told(trained, words, capsys):
 
 def test_a_model_of_timm_has_no_tokens_to_look_at(tmp_path, monkeypatch, capsys):
     words = ["model=timm", "model.name=resnet10t", "trainer=debug", "logger=none", f"paths.runs={tmp_path / 'runs'}"]
-    made = compose(words, SPECS)
+    made = compose(words)
     train(made.config, made.derived)
     folder = records.run_directory(made.config, made.derived)
     assert names(folder) == set()

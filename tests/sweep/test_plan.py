@@ -10,7 +10,6 @@ from dataclasses import asdict
 import pytest
 
 from lkca_exp.config.job import compose
-from lkca_exp.data.specs import SPECS
 from lkca_exp.sweep.estimate import Estimate, images_trained
 from lkca_exp.sweep.plan import duration
 from tests.conftest import TINY
@@ -94,7 +93,7 @@ def test_another_model_takes_longer_by_its_operations_images_and_epochs(finished
 
 
 def test_a_model_of_timm_is_judged_by_its_like(finished):
-    config = asdict(compose(["model=resnet18", "epochs=10"], SPECS).config)
+    config = asdict(compose(["model=resnet18", "epochs=10"]).config)
     slow = finished | {"group": "c", "config": config, "timings": {"seconds": 60.0}}
     assert Estimate([finished, slow]).seconds("b", config, 200) == pytest.approx(120)
     assert Estimate([finished]).seconds("b", config, 200) == pytest.approx(60)
