@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from lkca_exp.config.job import Job, compose
-from lkca_exp.data.specs import SPECS
 
 TINY = ["model.width=16", "model.depth=2", "data.fraction=0.3", "epochs=3", "logger=none", "trainer.progress_bar=false"]
 """Overrides of a run that takes a second, beside the imports."""
@@ -41,6 +40,6 @@ def job(tmp_path: Path) -> Callable[..., Job]:
     """Composes a job of tiny runs in an empty folder."""
 
     def make(*overrides: str) -> Job:
-        return compose([*TINY, f"paths.runs={tmp_path / 'runs'}", *overrides], SPECS)
+        return compose([*TINY, f"paths.runs={tmp_path / 'runs'}", *overrides])
 
     return make

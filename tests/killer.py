@@ -22,7 +22,6 @@ import torch
 from lkca_exp.config.job import compose
 from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.record import Record, read
@@ -33,7 +32,7 @@ SECONDS_BETWEEN_KILLS = (0.05, 1.5)
 def main() -> None:
     root, how, *overrides = sys.argv[1:]
     torch.set_num_threads(1)  # a process with threads may not be forked
-    prepare(compose(overrides, SPECS).config)  # packs the data: no part of this
+    prepare(compose(overrides).config)  # packs the data: no part of this
     {"writes": at_every_write, "moments": at_random_moments}[how](Path(root), overrides)
 
 
@@ -63,7 +62,7 @@ def start(folder: Path, overrides: list[str], arm: Callable[[], object]) -> int:
     if not child:
         signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         arm()
-        job = compose([*overrides, f"paths.runs={folder}"], SPECS)
+        job = compose([*overrides, f"paths.runs={folder}"])
         train(run_of(job))
         os._exit(0)
     status = os.waitpid(child, 0)[1]
@@ -73,7 +72,7 @@ def start(folder: Path, overrides: list[str], arm: Callable[[], object]) -> int:
 
 def finish(folder: Path, overrides: list[str], kills: int) -> None:
     """Have the run end, and say where it is."""
-    job = compose([*overrides, f"paths.runs={folder}"], SPECS)
+    job = compose([*overrides, f"paths.runs={folder}"])
     run = run_of(job).directory
     assert not (run / "run.json").exists() or isinstance(read(run), Record), "the record is damaged"
     rows = len(read_rows(run / "metrics.jsonl"))

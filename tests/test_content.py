@@ -14,7 +14,6 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import compose
 from lkca_exp.data import content, store
 from lkca_exp.data.content import run_of
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.evaluate import evaluate
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.engine.rerun import rerun
@@ -43,7 +42,7 @@ def forget(monkeypatch) -> None:
 
 
 def composed(*overrides: str) -> Run:
-    return run_of(compose([*RUN, *overrides], SPECS))
+    return run_of(compose([*RUN, *overrides]))
 
 
 def trained(*overrides: str) -> Path:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lkca_exp.config.job import compose, conf_dir
+from lkca_exp.config.specs import SPECS
 from lkca_exp.data.content import run_of
 from lkca_exp.data.sources import SOURCES
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.report.read.published import read_published
 from lkca_exp.runs.record import read
@@ -123,7 +123,7 @@ def trains(one: SweepJob, archives, tmp_path):
     overrides = [*one.overrides, "trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}"]
     if data in archives:
         overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=8"]
-    run = run_of(compose(overrides, SPECS))
+    run = run_of(compose(overrides))
     train(run)
     record = read(run.directory)
     assert record.status == "finished", one.overrides

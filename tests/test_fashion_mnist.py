@@ -7,7 +7,6 @@ import pytest
 from lkca_exp.config.job import compose
 from lkca_exp.data.content import run_of
 from lkca_exp.data.sources import SOURCES, fashion_mnist
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.record import read
 
@@ -17,7 +16,7 @@ needs_fashion_mnist = pytest.mark.skipif(
 
 
 def accuracy(tmp_path, *overrides: str) -> float:
-    job = compose([*overrides, "logger=none", f"paths.runs={tmp_path}"], SPECS)
+    job = compose([*overrides, "logger=none", f"paths.runs={tmp_path}"])
     train(run_of(job))
     return read(run_of(job).directory).metrics["test/top1"]
 

@@ -11,7 +11,6 @@ from wandb import wandb_agent
 from wandb.sdk.launch.sweeps.utils import load_sweep_config
 
 from lkca_exp.config.job import compose, conf_dir
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.fit import SELECT
 from lkca_exp.runs.run import selected_on
 
@@ -60,7 +59,7 @@ def test_an_agent_s_commands_are_jobs(sweep, agent_command):
     for parameters in points(sweep):
         words = agent_command(parameters)
         assert words[:4] == ["/usr/bin/env", "python", "-m", "lkca_exp"]
-        job = compose(words[4:], SPECS)
+        job = compose(words[4:])
         config = OmegaConf.create({"config": job.config}).config
         assert {name: OmegaConf.select(config, name) for name in parameters} == parameters
         assert job.config.logger.name == "wandb"

@@ -14,12 +14,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lkca_exp.analysis import efficiency, kernels, receptive_field
-from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import checked
 from lkca_exp.data.content import check_content
 from lkca_exp.data.prepare import prepare
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine import reach
 from lkca_exp.engine.evaluate import stored
 from lkca_exp.models.build import build_model
@@ -51,7 +50,7 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     of = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest(), "images": num_images}
     if not again and of.items() <= _read(folder / FIELD).items():
         return []
-    job = checked(cfg, SPECS)
+    job = checked(cfg)
     assert run.record is not None
     check_content(run.record, job.config.data)
     model = build_model(job.config.model, job.derived)
@@ -77,7 +76,7 @@ def measure(run: RunState, batch_sizes: Sequence[int], rounds: int, again: bool)
     cfg, _ = stored(run)
     assert run.record is not None
     take_up_threads(run.record.device)
-    (cost,) = efficiency.measure([checked(cfg, SPECS)], batch_sizes, rounds)
+    (cost,) = efficiency.measure([checked(cfg)], batch_sizes, rounds)
     file.parent.mkdir(exist_ok=True)
     write_json(file, efficiency.curves(cost))
     return [file]

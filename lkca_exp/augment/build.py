@@ -11,7 +11,7 @@ from lkca_exp.augment.mixing import Mixing
 from lkca_exp.augment.pipeline import Augmentation, Policy
 from lkca_exp.augment.rand_augment import RandAugment
 from lkca_exp.augment.trivial_augment import draw_trivial_augment
-from lkca_exp.config.derive import Derived
+from lkca_exp.config.derived import Derived
 from lkca_exp.config.schema import AugmentConfig
 
 

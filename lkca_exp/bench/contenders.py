@@ -15,9 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.job import compose
-from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, choose_backend, count_parameters, flops_per_image, use_backend
 from lkca_exp.models.mixers.lkca import Lkca
 from lkca_exp.models.vit import VisionTransformer
@@ -47,7 +46,7 @@ def contenders(size: Sequence[str] = SIZE) -> Iterator[Contender]:
     """All of one skeleton."""
     for mixer, name in OURS.items():
         yield _made(name, [*size, f"model/mixer={mixer}"])
-    derived = compose([*size, "model/mixer=attention"], SPECS).derived
+    derived = compose([*size, "model/mixer=attention"]).derived
     assert isinstance(derived, VitDerived)
     for name, make in zip(PEERS, (_timm, _vit_pytorch), strict=True):
         model = make(derived)
@@ -93,7 +92,7 @@ def _publish(model: nn.Module) -> None:
 
 def _made(name: str, overrides: Sequence[str], change: Callable[[nn.Module], None] | None = None) -> Contender:
     """A model of this project, after `change`. Operations are those before it, of LKCA's attention view."""
-    job = compose(overrides, SPECS)
+    job = compose(overrides)
 
     def make(batch: int, dtype: torch.dtype) -> nn.Module:
         model = build_model(job.config.model, job.derived)

@@ -30,7 +30,6 @@ from lkca_exp.batches.loader import TrainLoader
 from lkca_exp.bench.machine import table_of
 from lkca_exp.config.job import compose
 from lkca_exp.data.arrays import Split
-from lkca_exp.data.specs import SPECS
 
 BATCH_SIZE = 128
 NUM_IMAGES = 40 * BATCH_SIZE
@@ -123,7 +122,7 @@ def synthetic(side: int) -> Split:
 def ours(recipe: str, split: Split, overrides: list[str]) -> Passes:
     """The loader that trains, one image one time in a pass."""
     fixed = ["augment.crop_padding_px=4", "augment.mirror=true", "augment.passes_per_epoch=1"]
-    job = compose([f"augment={recipe}", *fixed, *overrides], SPECS)
+    job = compose([f"augment={recipe}", *fixed, *overrides])
     augment = build_augmentation(job.config.augment, job.derived, MEAN)
     scale = functools.partial(normalise, mean=MEAN, std=STD)
     loader = TrainLoader(split, BATCH_SIZE, 0, lambda: 0, augment, scale)

@@ -22,7 +22,7 @@ from rich.progress import track
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
 from lkca_exp.bench.machine import in_gflops, matmul_peak, table_of
 from lkca_exp.config.schema import OptimConfig
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import no_weight_decay
 from lkca_exp.models.compilation import compile_model, works
 from lkca_exp.training.optim import build_optimizer

@@ -23,7 +23,6 @@ from rich.console import Console
 from lkca_exp.bench.machine import table_of
 from lkca_exp.config.job import compose
 from lkca_exp.data.prepare import prepare
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import read_finished, write
 from lkca_exp.runs.run import Run
 
@@ -46,7 +45,7 @@ main()
 
 def run(rounds: int) -> dict[str, Any]:
     """Measure all of it, print the table, return the figures in seconds."""
-    prepare(compose([], SPECS).config)  # the data packed, as after any first run
+    prepare(compose([]).config)  # the data packed, as after any first run
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         (place / "data").symlink_to(Path("data").absolute())
@@ -80,7 +79,7 @@ def next_job(place: Path, rounds: int) -> float:
 def finished_jobs(place: Path) -> dict[str, float]:
     """Sweeps and plans over results that are there: copies of one record, for other seeds."""
     study, epochs = "study=finished", f"epochs={FEW_EPOCHS}"
-    job = compose([study, epochs, f"paths.runs={place / 'runs'}"], SPECS)
+    job = compose([study, epochs, f"paths.runs={place / 'runs'}"])
     source = next((place / "runs" / "cost").glob("*-s0-*"))
     record = read_finished(source)
     assert record is not None

@@ -22,7 +22,6 @@ from lkca_exp.bench.machine import matmul_peak, table_of
 from lkca_exp.config.job import Job, compose
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.data.prepare import RunData, prepare
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.fit import build_datamodule, fit
 from lkca_exp.engine.lifecycle import begin
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
@@ -54,7 +53,7 @@ def run(rounds: int) -> dict[str, Any]:
     cases = {}
     for data_set, overrides in CASES.items():
         for mixer in ("attention", "lkca"):
-            job = compose([*overrides, f"model/mixer={mixer}", "logger=none"], SPECS)
+            job = compose([*overrides, f"model/mixer={mixer}", "logger=none"])
             cases[f"{data_set}, {mixer}"] = measure(job, rounds, peak)
     console = Console()
     title = f"Training, {torch.get_num_threads()} CPU threads, median of {rounds} rounds"

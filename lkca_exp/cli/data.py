@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lkca_exp.config.errors import ConfigError, did_you_mean, short_answers
 from lkca_exp.config.schema import DataConfig
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 
 PREVIEW_IMAGES = 64
 
@@ -70,7 +70,7 @@ def preview(overrides: Sequence[str], out: Path) -> None:
     from lkca_exp.data.prepare import prepare
     from lkca_exp.engine.fit import build_datamodule
 
-    job = compose(overrides, SPECS)
+    job = compose(overrides)
     folder = out.absolute().parent
     if not os.access(folder, os.W_OK):
         raise ConfigError(

@@ -17,7 +17,6 @@ from rich.console import Console
 from lkca_exp.config.errors import short_answers
 from lkca_exp.config.job import compose
 from lkca_exp.config.schema import PathsConfig
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.rerun import rerun
 from lkca_exp.runs.find import find_run, find_studies
 from lkca_exp.runs.format import flatten
@@ -97,7 +96,7 @@ def status(studies: Sequence[str], root: Path) -> None:
 def show(text: str, root: Path) -> None:
     """All that is recorded of a run."""
     run = look(find_run(text, root))
-    print_run(run, flatten(asdict(compose([], SPECS).config)), Console())
+    print_run(run, flatten(asdict(compose([]).config)), Console())
 
 
 def diff(left: str, right: str, root: Path) -> None:

@@ -24,7 +24,6 @@ from lkca_exp.config.job import checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
 from lkca_exp.data.content import run_of
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.handover import Journal
 from lkca_exp.runs.run import Run, check_writable
 from lkca_exp.runs.store import find, log_result
@@ -66,7 +65,7 @@ def run_job(cfg: DictConfig) -> float | None:
         ConfigError: if the job cannot work, or not here.
         RunFailedError: if a run raised.
     """
-    job = checked(cfg, SPECS)
+    job = checked(cfg)
     check_writable(job.config)
     first = run_of(job)
     seeds = range(job.config.seed, job.config.seed + job.config.seeds)

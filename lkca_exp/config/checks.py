@@ -9,13 +9,14 @@ import operator
 import re
 from collections.abc import Iterator
 
-from lkca_exp.config.derive import DataFacts, Derived, derive
+from lkca_exp.config.derive import derive
+from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError, did_you_mean, show
-from lkca_exp.config.model_checks import check_model
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config, VitConfig, schema_of
+from lkca_exp.config.specs import DataSpec
 
 
-def check(config: Config, facts: DataFacts) -> Derived:
+def check(config: Config, facts: DataSpec) -> Derived:
     """Check every rule and return the values that follow from `config`.
 
     Raises:
@@ -34,7 +35,7 @@ def check(config: Config, facts: DataFacts) -> Derived:
         _devices,
     ):
         relation(config, derived, facts)
-    check_model(config.model, derived, facts)
+    config.model.check(derived, facts)
     return derived
 
 
@@ -74,7 +75,7 @@ def check_key(name: str, field: dataclasses.Field, value: object) -> None:
         raise ConfigError(name, value, f"{name} ({rule['help']}) must be {stated}.")
 
 
-def _options(config: Config, derived: Derived, facts: DataFacts) -> None:
+def _options(config: Config, derived: Derived, facts: DataSpec) -> None:
     """The name of an option is what its group was chosen by, and cannot be changed alone."""
     for group, schemas in GROUP_SCHEMAS.items():
         if "/" in group and not isinstance(config.model, VitConfig):
@@ -95,7 +96,7 @@ def _choice(group: str, name: str) -> str:
     return f"model=timm model.name={name}" if schema_of(group, name) else f"{group}={'|'.join(schemas)}"
 
 
-def _study(config: Config, derived: Derived, facts: DataFacts) -> None:
+def _study(config: Config, derived: Derived, facts: DataSpec) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", config.study):
         raise ConfigError(
             "study",
@@ -105,7 +106,7 @@ def _study(config: Config, derived: Derived, facts: DataFacts) -> None:
         )
 
 
-def _data(config: Config, derived: Derived, facts: DataFacts) -> None:
+def _data(config: Config, derived: Derived, facts: DataSpec) -> None:
     data, most = config.data, facts.min_images_per_class
     if data.archive is not None and facts.part_of:
         raise ConfigError(
@@ -137,7 +138,7 @@ def _data(config: Config, derived: Derived, facts: DataFacts) -> None:
         )
 
 
-def _augment(config: Config, derived: Derived, facts: DataFacts) -> None:
+def _augment(config: Config, derived: Derived, facts: DataSpec) -> None:
     augment = config.augment
     if augment.erase_min_area > augment.erase_max_area:
         raise ConfigError(
@@ -173,7 +174,7 @@ AUGMENT_SWITCHES = {
 """Prefix of keys in `augment` -> what must be chosen for them to be read, and whether it is."""
 
 
-def _unread(config: Config, derived: Derived, facts: DataFacts) -> None:
+def _unread(config: Config, derived: Derived, facts: DataSpec) -> None:
     """A key of an augmentation that is off stays at its default: nothing would read another value."""
     for field in dataclasses.fields(config.augment):
         value = getattr(config.augment, field.name)
@@ -188,7 +189,7 @@ def _unread(config: Config, derived: Derived, facts: DataFacts) -> None:
                 )
 
 
-def _schedule(config: Config, derived: Derived, facts: DataFacts) -> None:
+def _schedule(config: Config, derived: Derived, facts: DataSpec) -> None:
     if derived.warmup_epochs >= config.epochs:
         raise ConfigError(
             "optim.warmup_epochs",
@@ -198,7 +199,7 @@ def _schedule(config: Config, derived: Derived, facts: DataFacts) -> None:
         )
 
 
-def _devices(config: Config, derived: Derived, facts: DataFacts) -> None:
+def _devices(config: Config, derived: Derived, facts: DataSpec) -> None:
     trainer = config.trainer
     if config.batch_size % trainer.devices:
         raise ConfigError(

@@ -84,3 +84,8 @@ def short_answers() -> Iterator[None]:
             raise
         print(f"lkca_exp: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def divisors(length: int) -> str:
+    """The divisors of a length, for an answer."""
+    return ", ".join(str(side) for side in range(1, length + 1) if length % side == 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -13,10 +12,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from lkca_exp.config.checks import check
-from lkca_exp.config.derive import DataFacts, Derived
+from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError, did_you_mean
 from lkca_exp.config.refusals import explain, is_refusal, to_config
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config, register, schema_of
+from lkca_exp.config.schema.store import conf_dir
+from lkca_exp.config.specs import SPECS
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,7 @@ class Job:
     derived: Derived
 
 
-def conf_dir() -> Path:
-    """The folder of the YAML files: inside the package once installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    return next(path for path in (package / "conf", package.parent / "conf") if path.is_dir())
-
-
-def compose(overrides: Sequence[str], facts: Mapping[str, DataFacts]) -> Job:
+def compose(overrides: Sequence[str]) -> Job:
     """The job that `python -m lkca_exp <overrides>` would run, for other programs than the command line.
 
     Raises:
@@ -47,7 +42,7 @@ def compose(overrides: Sequence[str], facts: Mapping[str, DataFacts]) -> Job:
             if not is_refusal(error):
                 raise
             raise explain(error, overrides) from error
-    return checked(cfg, facts)
+    return checked(cfg)
 
 
 def restored(settings: Mapping[str, Any]) -> DictConfig:
@@ -75,17 +70,17 @@ def restored(settings: Mapping[str, Any]) -> DictConfig:
     return merged
 
 
-def checked(cfg: DictConfig, facts: Mapping[str, DataFacts]) -> Job:
-    """The job in a composed configuration; `facts` of the data sets by name.
+def checked(cfg: DictConfig) -> Job:
+    """The job in a composed configuration.
 
     Raises:
         ConfigError: if the configuration breaks a rule.
     """
     config = to_config(without_hydra(cfg))
     name = config.data.name
-    if name not in facts:
-        raise ConfigError("data.name", name, "There is no such data set.", did_you_mean(name, facts))
-    return Job(config, check(config, facts[name]))
+    if name not in SPECS:
+        raise ConfigError("data.name", name, "There is no such data set.", did_you_mean(name, SPECS))
+    return Job(config, check(config, SPECS[name]))
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:

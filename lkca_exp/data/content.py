@@ -11,7 +11,7 @@ import dataclasses
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import DataConfig
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 from lkca_exp.runs.format import short
 from lkca_exp.runs.record import Record
 from lkca_exp.runs.run import Run

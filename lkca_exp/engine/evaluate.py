@@ -20,8 +20,8 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, checked, restored
 from lkca_exp.config.refusals import explain
 from lkca_exp.config.schema import DataConfig, HoldoutConfig
+from lkca_exp.config.specs import SPECS, DataSpec
 from lkca_exp.data.content import check_content
-from lkca_exp.data.specs import SPECS, DataSpec
 from lkca_exp.runs.state import RunState
 
 
@@ -37,7 +37,7 @@ def evaluate(run: RunState, split: str = "test", overrides: Sequence[str] = ()) 
             no others are asked for.
     """
     cfg, weights = stored(run)
-    own = checked(cfg, SPECS)
+    own = checked(cfg)
     other = _with_data(cfg, own, overrides)
     if not overrides and run.record is not None:
         check_content(run.record, own.config.data)
@@ -85,7 +85,7 @@ def _with_data(cfg: DictConfig, own: Job, overrides: Sequence[str]) -> Job:
                 raise explain(error, overrides) from error
         else:
             raise ConfigError(key, given, "What can be given is other data: data=NAME, data.root=DIR, ...")
-    return checked(cfg, SPECS)
+    return checked(cfg)
 
 
 def _check_fit(own: Job, name: str) -> None:

@@ -25,8 +25,8 @@ from lkca_exp.batches.loader import Share
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import Config
+from lkca_exp.config.specs import SPECS
 from lkca_exp.data.prepare import RunData
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine import reach
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.models.compilation import compile_model

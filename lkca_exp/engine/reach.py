@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from lkca_exp.augment.normalise import normalise
+from lkca_exp.config.specs import SPECS
 from lkca_exp.data.prepare import RunData
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.files import write_json
 
 NUM_IMAGES = 16

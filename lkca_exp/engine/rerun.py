@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, checked, restored
 from lkca_exp.data.content import check_content, run_of
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.record import read_finished
 from lkca_exp.runs.state import RunState, State, look
@@ -75,7 +74,7 @@ def job_of(run: RunState, study: str | None = None) -> Job:
     if run.record is not None:
         cfg.compile = run.record.model.get("compiled", False)
     cfg.force, cfg.study, cfg.paths.runs = True, study or place.parent.name, str(_root(place))
-    return checked(cfg, SPECS)
+    return checked(cfg)
 
 
 def compare(before: Result, now: Result) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import nn
 
-from lkca_exp.config.derive import Derived
+from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError
 
 

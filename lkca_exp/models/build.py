@@ -5,16 +5,15 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Collection
+from pkgutil import resolve_name
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lkca_exp.config.derive import Derived, VitDerived, VitPytorchDerived
+from lkca_exp.config.derived import Derived, VitDerived, VitPytorchDerived
 from lkca_exp.config.schema import KernelConfig, ModelConfig, TimmConfig, VitConfig, VitPytorchConfig
-from lkca_exp.models.embeddings import EMBEDDINGS
 from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
-from lkca_exp.models.mixers import MIXERS
 from lkca_exp.models.mixers.lkca import VIEWS, Lkca
 from lkca_exp.models.vit import VisionTransformer
 from lkca_exp.models.vit_pytorch_zoo import build_vit_pytorch_model, check_vit_pytorch_model
@@ -54,12 +53,9 @@ def check_buildable(model: ModelConfig, derived: Derived) -> None:
 
 
 def _build_vit(model: VitConfig, derived: VitDerived, seed: int) -> VisionTransformer:
-    if model.mixer.name not in MIXERS:
-        raise ValueError(f"model.mixer.name={model.mixer.name}: no such mixer. There is: {', '.join(MIXERS)}.")
-    if model.embedding.name not in EMBEDDINGS:
-        raise ValueError(f"model.embedding.name={model.embedding.name}: there is: {', '.join(EMBEDDINGS)}.")
+    embedding, mixer = resolve_name(model.embedding.build), resolve_name(model.mixer.build)
     return VisionTransformer(
-        embedding=EMBEDDINGS[model.embedding.name].from_config(model.embedding, derived),
+        embedding=embedding.from_config(model.embedding, derived),
         grid=derived.grid,
         num_classes=derived.num_classes,
         width=derived.width,
@@ -73,7 +69,7 @@ def _build_vit(model: VitConfig, derived: VitDerived, seed: int) -> VisionTransf
         mlp_residual=model.mlp_residual,
         drop_path=model.drop_path,
         drop_path_schedule=model.drop_path_schedule,
-        make_mixer=lambda: MIXERS[model.mixer.name].from_config(model.mixer, derived),
+        make_mixer=lambda: mixer.from_config(model.mixer, derived),
         init=model.init,
         seed=seed,
     )

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lkca_exp.config.derive import Derived, VitDerived
+from lkca_exp.config.derived import Derived, VitDerived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.models.large_kernel import direct
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from lkca_exp.config.derive import VitPytorchDerived
+from lkca_exp.config.derived import VitPytorchDerived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import VitPytorchConfig
 from lkca_exp.config.vit_pytorch_families import FAMILIES

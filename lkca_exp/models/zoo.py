@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import Derived
+from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import TimmConfig
 from lkca_exp.config.timm_names import FAMILIES

@@ -12,7 +12,7 @@ import torch
 
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import AugmentConfig, DataConfig
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 from lkca_exp.runs.record import Record, read_finished
 

@@ -20,7 +20,6 @@ from lkca_exp.config.job import checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_key
 from lkca_exp.config.schema import register
 from lkca_exp.data.content import run_of
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.run import Run, check_writable
 from lkca_exp.sweep.grid import Point, expand, points
 from lkca_exp.sweep.loader import SweepLoader
@@ -134,7 +133,7 @@ def _resolve_one(
     cfg, choices = loader.load_job(master, overrides)
     if any(_applies(point, cfg, choices) for point in excluded):
         return
-    job = checked(cfg, SPECS)
+    job = checked(cfg)
     config = job.config
     if config.seeds > 1:
         others = [word for word in overrides if word.partition("=")[0] not in ("seed", "seeds")]

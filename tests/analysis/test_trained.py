@@ -11,7 +11,6 @@ from lkca_exp.analysis import efficiency
 from lkca_exp.cli.analysis import main
 from lkca_exp.config.job import compose
 from lkca_exp.data.content import run_of
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.lifecycle import train
 
 FIELD = {"receptive_field.png", "receptive_field.json", "receptive_field.npz"}
@@ -110,7 +109,7 @@ def test_mistakes_are_told(trained, words, capsys):
 
 def test_a_model_of_timm_has_no_tokens_to_look_at(tmp_path, monkeypatch, capsys):
     words = ["model=timm", "model.name=resnet10t", "trainer=debug", "logger=none", f"paths.runs={tmp_path / 'runs'}"]
-    made = compose(words, SPECS)
+    made = compose(words)
     train(run_of(made))
     folder = run_of(made).directory
     assert names(folder) == set()

@@ -6,7 +6,6 @@ import pytest
 
 from lkca_exp.config.job import compose, conf_dir
 from lkca_exp.config.schema import BestOnTestConfig, FinalConfig, HoldoutConfig
-from lkca_exp.data.specs import SPECS
 from lkca_exp.training.schedule import warmup_cosine
 
 PAPERS = ("cifar10", "cifar100", "svhn", "tiny_imagenet")
@@ -21,7 +20,7 @@ def test_there_are_recipes():
 
 @pytest.mark.parametrize("data", PAPERS)
 def test_li2024_is_their_main_py(data):
-    job = compose([f"data={data}", "model=vit_small", "recipe=li2024"], SPECS)
+    job = compose([f"data={data}", "model=vit_small", "recipe=li2024"])
     config, derived = job.config, job.derived
     optim, augment = config.optim, config.augment
     assert (config.epochs, config.batch_size, config.precision) == (100, 128, "fp32")
@@ -51,11 +50,11 @@ def test_li2024_is_their_main_py(data):
 
 
 def test_what_is_chosen_beside_a_recipe_counts_more():
-    config = compose(["recipe=li2024", "protocol=final", "epochs=3", "augment=light", "optim.lr=0.01"], SPECS).config
+    config = compose(["recipe=li2024", "protocol=final", "epochs=3", "augment=light", "optim.lr=0.01"]).config
     assert isinstance(config.protocol, FinalConfig)
     assert (config.epochs, config.augment.policy, config.optim.lr) == (3, "none", 0.01)
     assert (config.batch_size, config.optim.weight_decay_on) == (128, "all")
-    other = compose(["+experiment=cifar100_lkca", "recipe=lee2021", "protocol=holdout"], SPECS).config
+    other = compose(["+experiment=cifar100_lkca", "recipe=lee2021", "protocol=holdout"]).config
     assert isinstance(other.protocol, HoldoutConfig)
     assert (other.augment.policy_pixels, other.optim.weight_decay_on) == ("torchvision", "weights")
     assert other.model.preset == "lkca_b"
@@ -64,6 +63,6 @@ def test_what_is_chosen_beside_a_recipe_counts_more():
 @pytest.mark.parametrize("data", PAPERS)
 @pytest.mark.parametrize(("mixer", "preset"), [("lkca", "lkca_b"), ("attention", "vit_small")])
 def test_the_papers_experiments_are_data_model_and_recipe(data, mixer, preset):
-    named = compose([f"+experiment={data}_{mixer}"], SPECS).config
-    written_out = compose([f"data={data}", f"model={preset}", "recipe=li2024", f"study={data}"], SPECS).config
+    named = compose([f"+experiment={data}_{mixer}"]).config
+    written_out = compose([f"data={data}", f"model={preset}", "recipe=li2024", f"study={data}"]).config
     assert named == written_out

@@ -12,12 +12,12 @@ from torchvision import datasets
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import compose
+from lkca_exp.config.specs import SPECS
 from lkca_exp.data import store
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.content import run_of
 from lkca_exp.data.pack import content_of, open_pack, write_pack
 from lkca_exp.data.sources import SOURCES, cifar, svhn
-from lkca_exp.data.specs import SPECS
 from lkca_exp.data.store import load
 from tests.data.published import (
     cifar_batches,
@@ -38,11 +38,11 @@ def another_process(monkeypatch):
 
 
 def content(*overrides: str) -> str | None:
-    return run_of(compose(overrides, SPECS)).derived.data_content
+    return run_of(compose(overrides)).derived.data_content
 
 
 def id_of(*overrides: str) -> str:
-    job = run_of(compose(overrides, SPECS))
+    job = run_of(compose(overrides))
     return run_of(job).id
 
 
@@ -135,7 +135,7 @@ def test_it_is_the_same_before_and_after_a_download(server, tmp_path, monkeypatc
     words = ["data=cifar10", UNVERIFIED, f"data.root={tmp_path / 'data'}"]
     assert content(*words) is None
     assert server.requests == []
-    config = compose(words, SPECS).config.data
+    config = compose(words).config.data
     assert load(config).content is None
     monkeypatch.setattr(store, "_contents", {})
     assert content(*words) is None
@@ -185,7 +185,7 @@ def test_no_warning_is_logged_for_it(archive, tmp_path, caplog):
     words = ["data=cifar10", UNVERIFIED, f"data.archive={archive}", f"data.root={tmp_path}"]
     content(*words)
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
-    assert len(load(compose(words, SPECS).config.data).warnings) == 2
+    assert len(load(compose(words).config.data).warnings) == 2
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -201,7 +201,7 @@ def test_a_set_without_checksums_never_passes_for_a_published_one(tmp_path, monk
     monkeypatch.setattr(SOURCES["svhn"], "spec", type(spec)(**(vars(spec) | own)))
     monkeypatch.setattr(svhn, "compare_md5", lambda *_: [])
     write_svhn(tmp_path)
-    config = compose(["data=svhn", f"data.root={tmp_path}"], SPECS).config.data
+    config = compose(["data=svhn", f"data.root={tmp_path}"]).config.data
     arrays = load(config)
     assert arrays.warnings == ()
     assert arrays.content == store.content(config) is not None

@@ -10,7 +10,6 @@ from lkca_exp.batches.loader import TrainLoader
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import compose
 from lkca_exp.data.prepare import RunData, prepare
-from lkca_exp.data.specs import SPECS
 from tests.data.published import photos, write_cifar, write_svhn
 
 
@@ -21,7 +20,7 @@ def run_data(tmp_path):
 
     def make(name: str, *overrides: str) -> RunData:
         files = [f"data.archive={archives[name]}", "data.verify=false", f"data.root={tmp_path / 'data'}"]
-        return prepare(compose([f"data={name}", *files, *overrides], SPECS).config)
+        return prepare(compose([f"data={name}", *files, *overrides]).config)
 
     return make
 
@@ -58,9 +57,9 @@ def test_more_images_than_these_files_have(run_data):
 
 def test_more_images_than_the_published_set_has():
     with pytest.raises(ConfigError, match="The rarest class of svhn has 4659 training images"):
-        compose(["data=svhn", "data.images_per_class=4660"], SPECS)
+        compose(["data=svhn", "data.images_per_class=4660"])
 
 
 def test_an_archive_that_nothing_would_read():
     with pytest.raises(ConfigError, match="digits comes with scikit-learn"):
-        compose(["data=digits", "data.archive=digits.zip"], SPECS)
+        compose(["data=digits", "data.archive=digits.zip"])

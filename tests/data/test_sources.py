@@ -11,9 +11,9 @@ import pytest
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import DataConfig
+from lkca_exp.config.specs import SPECS
 from lkca_exp.data.arrays import Arrays
 from lkca_exp.data.sources import SOURCES, fashion_mnist
-from lkca_exp.data.specs import SPECS
 from lkca_exp.data.store import load
 
 needs_fashion_mnist = pytest.mark.skipif(

@@ -121,10 +121,9 @@ def test_a_mistake_gets_a_short_answer(a_run, capsys, override, told):
 def a_run(tmp_path_factory) -> Path:
     """One run for all that is refused."""
     from lkca_exp.config.job import compose
-    from lkca_exp.data.specs import SPECS
     from tests.conftest import TINY
 
-    made = compose([*TINY, "epochs=1", "protocol=final", f"paths.runs={tmp_path_factory.mktemp('runs')}"], SPECS)
+    made = compose([*TINY, "epochs=1", "protocol=final", f"paths.runs={tmp_path_factory.mktemp('runs')}"])
     train(run_of(made))
     return run_of(made).directory
 

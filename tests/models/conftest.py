@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from lkca_exp.config.derive import VitDerived, derive
+from lkca_exp.config.derive import derive
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config, DataConfig, VitConfig
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 
 Describe = Callable[..., tuple[VitConfig, VitDerived]]
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from lkca_exp.config.derive import VitDerived
-from lkca_exp.config.schema import GROUP_SCHEMAS, EmbeddingConfig, MixerConfig, VitConfig
+from lkca_exp.config.derived import VitDerived
+from lkca_exp.config.schema import GROUP_SCHEMAS, VitConfig
 from lkca_exp.models.build import build_model, choose_backend, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.models.mixers.attention import Attention
 from lkca_exp.models.mixers.lkca import Lkca
@@ -143,11 +143,3 @@ def test_weight_decay_spares_the_relative_positions(describe: Describe) -> None:
     spared = no_weight_decay(build_model(*describe("relative_attention", positions="none")))
     assert "blocks.0.mixer.position_bias" in spared
     assert "blocks.0.mixer.qkv.weight" not in spared
-
-
-def test_unknown_names_are_refused(describe: Describe) -> None:
-    settings, derived = describe("lkca")
-    with pytest.raises(ValueError, match=r"model.mixer.name=pool.*attention, .*lkca"):
-        build_model(VitConfig(mixer=MixerConfig(name="pool")), derived)
-    with pytest.raises(ValueError, match=r"model.embedding.name=conv.*linear, shifted, convolution"):
-        build_model(VitConfig(mixer=settings.mixer, embedding=EmbeddingConfig(name="conv")), derived)

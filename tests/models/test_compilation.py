@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import Derived, derive
+from lkca_exp.config.derive import derive
+from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import Config, DataConfig, TimmConfig
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 from lkca_exp.models import compilation
 from lkca_exp.models.build import build_model, flops_per_image, use_backend
 from lkca_exp.models.compilation import check_compiler, choose_compiled, compile_model

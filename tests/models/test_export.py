@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lkca_exp.config.schema import GROUP_SCHEMAS
 from lkca_exp.models.build import build_model
-from lkca_exp.models.mixers import MIXERS
 
 BATCH = torch.export.Dim("batch", min=1, max=1024)
 
@@ -33,7 +33,7 @@ def digits(batch: int, seed: int = 0) -> Tensor:
     return torch.randn(batch, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("mixer", MIXERS)
+@pytest.mark.parametrize("mixer", GROUP_SCHEMAS["model/mixer"])
 def test_an_exported_model_computes_the_same_for_any_batch(mixer: str, describe: Callable[..., Any]) -> None:
     model = trained(mixer, describe)
     exported = torch.export.export(model, (digits(3),), dynamic_shapes=({0: BATCH},)).module()

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from lkca_exp.config.schema import GROUP_SCHEMAS
+from lkca_exp.config.derive import derive
+from lkca_exp.config.derived import VitDerived
+from lkca_exp.config.schema import GROUP_SCHEMAS, Config, DataConfig, VitConfig
+from lkca_exp.config.specs import SPECS
 from lkca_exp.models.layers.drop import Drop
-from lkca_exp.models.mixers import MIXERS
 from lkca_exp.models.mixers.attention import Attention, softmax_attention
-from lkca_exp.models.mixers.identity import Identity
 from lkca_exp.models.mixers.lkca import Lkca
 from lkca_exp.models.mixers.lkca_gated import LkcaGated
 from lkca_exp.models.mixers.locality_attention import LocalityAttention
@@ -45,21 +49,27 @@ def make_attention(kind: type[Attention] = Attention, **changed: Any) -> Attenti
     return kind(WIDTH, GRID, **(options | changed))
 
 
+def declared(name: str) -> nn.Module:
+    """The option as it is declared, with its defaults."""
+    config = Config(data=DataConfig(name="digits"))
+    config.model = VitConfig(width=WIDTH, mixer=GROUP_SCHEMAS["model/mixer"][name]())
+    derived = derive(config, SPECS["digits"])
+    assert isinstance(derived, VitDerived)
+    mixer = resolve_name(config.model.mixer.build).from_config(config.model.mixer, replace(derived, grid=GRID))
+    for parameter in mixer.parameters():
+        nn.init.normal_(parameter)
+    return mixer
+
+
 MADE: dict[str, Callable[[], nn.Module]] = {
-    "attention": make_attention,
+    **{name: partial(declared, name) for name in GROUP_SCHEMAS["model/mixer"]},
     "attention without bias": lambda: make_attention(qkv_bias=False),
     "attention with dropout": lambda: make_attention(dropout=0.3).eval(),
-    "locality attention": lambda: make_attention(LocalityAttention),
-    "relative attention": lambda: make_attention(RelativeAttention),
-    "lkca": make_lkca,
     "lkca with projections": lambda: make_lkca(projections=True),
     "lkca per head": lambda: make_lkca(sharing="head", num_heads=4),
     "lkca for all": lambda: make_lkca(sharing="all", init="normal"),
     "lkca as a convolution": lambda: make_lkca(view="convolution", kernel_size=3),
     "lkca as attention": lambda: make_lkca(view="attention", kernel_size=5),
-    "lkca gated": lambda: LkcaGated(WIDTH, make_lkca()),
-    "pooling": lambda: Pooling(GRID, kernel_size=3),
-    "identity": Identity,
 }
 
 
@@ -75,17 +85,12 @@ def influence(mixer: nn.Module, output_token: int) -> Tensor:
     return tokens.grad[0].abs().sum(dim=1) > 0
 
 
-def test_the_table_names_every_mixer_of_the_configuration() -> None:
-    assert set(MIXERS) == set(GROUP_SCHEMAS["model/mixer"])
-    for name, mixer in MIXERS.items():
-        module = "lkca" if name == "lkca_depthwise" else name  # one class with other defaults
-        assert mixer.__module__ == f"lkca_exp.models.mixers.{module}"
-
-
-@pytest.mark.parametrize("mixer", [mixer for mixer in MIXERS.values() if "__init__" in vars(mixer)])
-def test_constructors_name_all_their_arguments(mixer: type[nn.Module]) -> None:
-    kinds = {parameter.kind for parameter in inspect.signature(mixer).parameters.values()}
-    assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+@pytest.mark.parametrize("name", GROUP_SCHEMAS["model/mixer"])
+def test_constructors_name_all_their_arguments(name: str) -> None:
+    mixer = type(declared(name))
+    if "__init__" in vars(mixer):
+        kinds = {parameter.kind for parameter in inspect.signature(mixer).parameters.values()}
+        assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
 
 
 @pytest.mark.parametrize("made", MADE)
@@ -310,7 +315,7 @@ def test_attention_refuses_heads_that_do_not_divide_the_channels() -> None:
 
 
 @pytest.mark.parametrize(
-    "made", ["attention", "locality attention", "relative attention", "lkca", "lkca gated", "pooling"]
+    "made", ["attention", "locality_attention", "relative_attention", "lkca", "lkca_gated", "pooling"]
 )
 def test_tokens_of_another_grid_are_refused(made: str) -> None:
     with pytest.raises(ValueError, match="grid of 3 x 5"):

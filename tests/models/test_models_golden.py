@@ -23,7 +23,7 @@ from lkca_exp.config.schema import (
     MixerConfig,
     VitConfig,
 )
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import build_model
 from lkca_exp.models.vit import VisionTransformer
 

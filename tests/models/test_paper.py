@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from vit_pytorch.vit import ViT
 
-from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.job import compose
-from lkca_exp.data.specs import SPECS
+from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters
 from lkca_exp.models.vit import VisionTransformer
 from tests.models.test_published import TRANSFORMER, assert_same_logits, renamed
@@ -42,7 +42,7 @@ LKCAS = {
 
 
 def build(model: str, *overrides: str, data: str = "cifar100") -> tuple[VisionTransformer, VitDerived]:
-    job = compose([f"data={data}", f"model={model}", *overrides], SPECS)
+    job = compose([f"data={data}", f"model={model}", *overrides])
     assert isinstance(job.derived, VitDerived)
     network = build_model(job.config.model, job.derived)
     assert isinstance(network, VisionTransformer)

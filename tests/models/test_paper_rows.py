@@ -30,8 +30,8 @@ from vit_pytorch.xcit import XCiT
 from lkca_exp.config.checks import check
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, compose
+from lkca_exp.config.specs import SPECS
 from lkca_exp.config.vit_pytorch_families import FAMILIES, arguments
-from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, check_buildable, count_parameters, no_weight_decay
 
 SETS = ("cifar10", "cifar100", "tiny_imagenet")
@@ -64,7 +64,7 @@ COUNTS = {
 
 @functools.cache
 def job(*overrides: str) -> Job:
-    return compose(["data=tiny_imagenet", *overrides], SPECS)
+    return compose(["data=tiny_imagenet", *overrides])
 
 
 def build(*overrides: str, data: str = "tiny_imagenet") -> nn.Module:

@@ -14,10 +14,9 @@ from vit_pytorch.cct import cct_7
 from vit_pytorch.vit import ViT
 from vit_pytorch.vit_for_small_dataset import ViT as SlViT
 
-from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.job import compose
 from lkca_exp.config.schema import VitConfig
-from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 from lkca_exp.models.vit import VisionTransformer
 
@@ -25,7 +24,7 @@ LEE2021 = {"image_size": 32, "patch_size": 4, "dim": 192, "depth": 9, "heads": 1
 
 
 def build(model: str, data: str = "cifar100") -> tuple[VisionTransformer, VitDerived]:
-    job = compose([f"data={data}", f"model={model}"], SPECS)
+    job = compose([f"data={data}", f"model={model}"])
     assert isinstance(job.config.model, VitConfig)
     assert isinstance(job.derived, VitDerived)
     network = build_model(job.config.model, job.derived)

@@ -10,18 +10,28 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lkca_exp.config.model_checks import TAKE_A_CLASS_TOKEN
 from lkca_exp.config.schema import GROUP_SCHEMAS
 from lkca_exp.config.schema.sizes import SIZES
 from lkca_exp.models.build import build_model, count_parameters
-from lkca_exp.models.mixers import MIXERS
 
+MIXING_PARAMETERS: dict[str, Callable[[int, int], int]] = {
+    "attention": lambda width, heads: 4 * width * width + 4 * width,
+    "locality_attention": lambda width, heads: 4 * width * width + 4 * width + heads,
+    "relative_attention": lambda width, heads: 4 * width * width + 4 * width + 49 * heads,
+    "lkca": lambda width, heads: 49 + 2 * width * width + width,
+    "lkca_depthwise": lambda width, heads: 49 * width,
+    "lkca_gated": lambda width, heads: 49 * width + 3 * width * width + 3 * width,
+    "pooling": lambda width, heads: 0,
+    "identity": lambda width, heads: 0,
+}
+"""Parameters of a mixer by its channels and heads, of 4 x 4 tokens, worked out by hand."""
 SMALL_SIZES = ("xs", "lee2021", "tiny")
-MIXER_CONFIGS = GROUP_SCHEMAS["model/mixer"]
+MIXERS = GROUP_SCHEMAS["model/mixer"]
+POSITIONS, POOLINGS = ("learned", "sincos", "none"), ("mean", "class_token", "sequence")
 TABLE = [
     pytest.param(*choice, id="-".join(choice))
-    for choice in product(SMALL_SIZES, MIXERS, ("learned", "sincos", "none"), ("mean", "class_token", "sequence"))
-    if choice[3] != "class_token" or MIXER_CONFIGS[choice[1]] in TAKE_A_CLASS_TOKEN
+    for choice in product(SMALL_SIZES, MIXING_PARAMETERS, POSITIONS, POOLINGS)
+    if choice[3] != "class_token" or MIXERS[choice[1]].takes_class_token
 ]
 
 
@@ -39,17 +49,7 @@ def expected_parameters(size: str, mixer: str, positions: str, pooling: str) -> 
     width, depth, num_heads, mlp_ratio = SIZES[size]
     mlp_width = int(width * mlp_ratio)
     num_tokens = 16 + (pooling == "class_token")
-    attention = 4 * width * width + 4 * width
-    mixing = {
-        "attention": attention,
-        "locality_attention": attention + num_heads,
-        "relative_attention": attention + 49 * num_heads,
-        "lkca": 49 + 2 * width * width + width,
-        "lkca_depthwise": 49 * width,
-        "lkca_gated": 49 * width + 3 * width * width + 3 * width,
-        "pooling": 0,
-        "identity": 0,
-    }[mixer]
+    mixing = MIXING_PARAMETERS[mixer](width, num_heads)
     mlp = 2 * width * mlp_width + mlp_width + width
     norms = 2 * 2 * width
     outside = (4 * width + width) + 2 * width + (10 * width + 10) + (num_tokens - 16) * width
@@ -149,25 +149,28 @@ def test_the_hidden_width_is_the_nearest_whole_number(build: Callable[..., Any])
     ]
 
 
-@pytest.mark.parametrize("mixer", MIXERS)
+ATTENTION_NAMES = ["qkv.weight", "qkv.bias", "output.weight", "output.bias"]
+MIXING_NAMES = {
+    "attention": ATTENTION_NAMES,
+    "locality_attention": ["scale", *ATTENTION_NAMES],
+    "relative_attention": ["position_bias", *ATTENTION_NAMES],
+    "lkca": ["kernel", "value.weight", "output.weight", "output.bias"],
+    "lkca_depthwise": ["kernel"],
+    "lkca_gated": [
+        *("gate.weight", "gate.bias", "kernel.kernel"),
+        *("value.weight", "value.bias", "output.weight", "output.bias"),
+    ],
+    "pooling": [],
+    "identity": [],
+}
+
+
+@pytest.mark.parametrize("mixer", MIXING_NAMES)
 def test_names_in_a_checkpoint(mixer: str, build: Callable[..., Any]) -> None:
     """Stored weights outlive code: a change here breaks every checkpoint."""
-    mixing = {
-        "attention": ["qkv.weight", "qkv.bias", "output.weight", "output.bias"],
-        "lkca": ["kernel", "value.weight", "output.weight", "output.bias"],
-        "lkca_depthwise": ["kernel"],
-        "lkca_gated": [
-            *("gate.weight", "gate.bias", "kernel.kernel"),
-            *("value.weight", "value.bias", "output.weight", "output.bias"),
-        ],
-        "pooling": [],
-        "identity": [],
-    }
-    mixing["locality_attention"] = ["scale", *mixing["attention"]]
-    mixing["relative_attention"] = ["position_bias", *mixing["attention"]]
     block = [
         *("mixer_norm.weight", "mixer_norm.bias"),
-        *(f"mixer.{name}" for name in mixing[mixer]),
+        *(f"mixer.{name}" for name in MIXING_NAMES[mixer]),
         *("mlp_norm.weight", "mlp_norm.bias"),
         *("mlp.expand.weight", "mlp.expand.bias", "mlp.reduce.weight", "mlp.reduce.bias"),
     ]

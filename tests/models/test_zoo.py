@@ -16,7 +16,6 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, compose, conf_dir
 from lkca_exp.config.schema import TimmConfig, VitPytorchConfig
 from lkca_exp.config.timm_names import FAMILIES, timm_names
-from lkca_exp.data.specs import SPECS
 from lkca_exp.models.build import build_model, check_buildable, count_parameters, flops_per_image, no_weight_decay
 
 PIXELS = {"cifar10": 32, "tiny_imagenet": 64}
@@ -24,7 +23,7 @@ PIXELS = {"cifar10": 32, "tiny_imagenet": 64}
 
 @functools.cache
 def job(*overrides: str) -> Job:
-    return compose(["data=cifar10", *overrides], SPECS)
+    return compose(["data=cifar10", *overrides])
 
 
 def build(*overrides: str) -> nn.Module:

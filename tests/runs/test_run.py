@@ -9,7 +9,6 @@ import pytest
 from lkca_exp.config.job import Job, compose
 from lkca_exp.config.schema import VitConfig
 from lkca_exp.config.schema.key import key
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.run import Run
 
 
@@ -19,7 +18,7 @@ def name(job, *overrides: str) -> str:
 
 
 def job_name(*overrides: str) -> str:
-    made = compose(overrides, SPECS)
+    made = compose(overrides)
     return Run(made.config, made.derived).id
 
 
@@ -122,7 +121,7 @@ def test_a_directory_can_be_read(job):
     ],
 )
 def test_a_label_names_what_is_compared(overrides, label):
-    made = compose(overrides, SPECS)
+    made = compose(overrides)
     assert Run(made.config, made.derived).name.startswith(f"{label}-s0-")
 
 
@@ -131,7 +130,7 @@ def test_a_label_names_what_is_compared(overrides, label):
 )
 def test_what_is_told_to_timm_is_part_of_it(override):
     def plain(*overrides: str) -> Job:
-        return compose(overrides, SPECS)
+        return compose(overrides)
 
     assert name(plain, "model=resnet18", override) != name(plain, "model=resnet18")
 

@@ -11,7 +11,6 @@ import pytest
 
 from lkca_exp.config.job import compose
 from lkca_exp.data.content import run_of
-from lkca_exp.data.specs import SPECS
 from lkca_exp.runs.record import Record, Timings
 from lkca_exp.runs.run import new_record
 from lkca_exp.sweep.estimate import Estimate, images_trained
@@ -94,7 +93,7 @@ def test_another_model_takes_longer_by_its_operations_images_and_epochs(finished
 
 
 def test_a_model_of_timm_is_judged_by_its_like(finished):
-    config = asdict(compose(["model=resnet18", "epochs=10"], SPECS).config)
+    config = asdict(compose(["model=resnet18", "epochs=10"]).config)
     slow = replace(finished, group="c", config=config, timings=Timings(seconds=60.0))
     assert Estimate([finished, slow]).seconds("b", config, 200) == pytest.approx(120)
     assert Estimate([finished]).seconds("b", config, 200) == pytest.approx(60)

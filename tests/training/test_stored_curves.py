@@ -12,7 +12,6 @@ import torch
 
 from lkca_exp.config.job import compose
 from lkca_exp.data.content import run_of
-from lkca_exp.data.specs import SPECS
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.files import read_rows
 from tests.compare import CASES, stored
@@ -21,7 +20,7 @@ from tests.conftest import TINY
 
 def curve(case: str, folder: str) -> list[dict]:
     """The rows of a tiny run, trained by one thread: how many there are changes the order of sums."""
-    job = compose([*TINY, *CASES[case], f"paths.runs={folder}"], SPECS)
+    job = compose([*TINY, *CASES[case], f"paths.runs={folder}"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,7 +1,8 @@
 """Every key of the configuration: its type, its default, its unit and the rule a single value must keep.
 
-This package is the one home of defaults. The YAML under `conf/` only makes choices; relations between keys are in
-`checks.py`; values that follow from others (a key left at `null`) are worked out in `derive.py`.
+This package is the one home of defaults. An option of a group (a mixer, a model, a logger) is a class under `@option`,
+with its rules and what follows from it; the YAML under `conf/` only makes choices that differ. Relations between groups
+are in `checks.py`.
 """
 
 # ruff: noqa: F401
@@ -10,7 +11,6 @@ from lkca_exp.config.schema.augment import AugmentConfig
 from lkca_exp.config.schema.config import Config
 from lkca_exp.config.schema.data import DataConfig
 from lkca_exp.config.schema.embedding import ConvolutionEmbeddingConfig, EmbeddingConfig, ShiftedEmbeddingConfig
-from lkca_exp.config.schema.groups import GROUP_SCHEMAS, schema_of
 from lkca_exp.config.schema.mixer import (
     AttentionConfig,
     HeadsConfig,
@@ -24,8 +24,10 @@ from lkca_exp.config.schema.mixer import (
     PoolingConfig,
     RelativeAttentionConfig,
 )
-from lkca_exp.config.schema.model import ModelConfig, TimmConfig, VitConfig, VitPytorchConfig
+from lkca_exp.config.schema.model import ModelConfig, VitConfig
+from lkca_exp.config.schema.option import GROUP_SCHEMAS, schema_of
 from lkca_exp.config.schema.output import LoggerConfig, NoLoggerConfig, PathsConfig, TensorboardConfig, WandbConfig
+from lkca_exp.config.schema.packages import TimmConfig, VitPytorchConfig
 from lkca_exp.config.schema.store import register
 from lkca_exp.config.schema.training import (
     BestOnTestConfig,

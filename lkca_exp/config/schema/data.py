@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 
 from lkca_exp.config.schema.key import key
+from lkca_exp.config.specs import SPECS
 
 
 @dataclass
@@ -14,7 +15,7 @@ class DataConfig:
     name: str = key(
         "data set",
         MISSING,
-        choices=("digits", "fashion_mnist", "cifar10", "cifar100", "svhn", "tiny_imagenet"),
+        choices=tuple(SPECS),
     )
     root: str = key("folder of the data sets", "data", result=False)
     archive: str | None = key(

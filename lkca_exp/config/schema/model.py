@@ -1,17 +1,20 @@
-"""Keys of `model`, by option."""
+"""Keys of `model`: what every model has, and those of our own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
+from lkca_exp.config.derived import Derived, VitDerived, or_default
+from lkca_exp.config.errors import ConfigError, divisors
 from lkca_exp.config.schema.embedding import EmbeddingConfig
 from lkca_exp.config.schema.key import key, part
-from lkca_exp.config.schema.mixer import MixerConfig
+from lkca_exp.config.schema.mixer import LkcaConfig, MixerConfig
+from lkca_exp.config.schema.option import option
 from lkca_exp.config.schema.sizes import SIZES
-from lkca_exp.config.vit_pytorch_families import FAMILIES
+from lkca_exp.config.specs import DataSpec
 
 
 @dataclass
@@ -21,10 +24,16 @@ class ModelConfig:
     name: str = MISSING
     preset: str | None = key("the file of conf/model that chose the values, for names in tables", None, result=False)
 
+    def derive(self, common: Derived, facts: DataSpec) -> Derived:
+        """What follows for this model from its keys and the data set."""
+        return common
 
-@dataclass
+    def check(self, derived: Any, facts: DataSpec) -> None:
+        """Raises ConfigError where its keys break a rule, among themselves or with the data set."""
+
+
+@option("model", "vit")
 class VitConfig(ModelConfig):
-    name: str = "vit"
     size: str = key("named width, depth, heads and MLP ratio", "xs", choices=tuple(SIZES))
     width: int | None = key("channels of a token; null: as size says", None, at_least=1)
     depth: int | None = key("blocks; null: as size says", None, at_least=1)
@@ -64,40 +73,73 @@ class VitConfig(ModelConfig):
     embedding: EmbeddingConfig = part(EmbeddingConfig, "from pixels to tokens")
     mixer: MixerConfig = part(MixerConfig, "the part under comparison")
 
+    def derive(self, common: Derived, facts: DataSpec) -> VitDerived:
+        size = SIZES[self.size]
+        patch_size = or_default(self.patch_size, facts.patch_size)
+        side = max(facts.image_size // patch_size, 1)
+        return VitDerived(
+            **vars(common),
+            patch_size=patch_size,
+            grid=(side, side),
+            width=or_default(self.width, size.width),
+            depth=or_default(self.depth, size.depth),
+            mlp_ratio=or_default(self.mlp_ratio, size.mlp_ratio),
+            num_heads=self.mixer.heads(size.num_heads),
+            kernel_size=self.mixer.kernel_side(side),
+        )
 
-@dataclass
-class TimmConfig(ModelConfig):
-    """A model of the timm package, with fresh weights."""
-
-    name: str = key("what timm calls it", MISSING)
-    stem: str = key(
-        "the first layers: timm's, or (of a ResNet) a 3x3 convolution of stride 1 and no pooling, for small images",
-        "timm",
-        choices=("timm", "small"),
-    )
-    patches_per_side: int | None = key(
-        "patches along a side of the image, so that timm's patch_size is the image's side over it; null: timm's own",
-        None,
-        at_least=1,
-    )
-    positions: str = key(
-        "added to the patches: timm's own, or further learned ones, one for each patch, that start from N(0, 0.02)",
-        "timm",
-        choices=("timm", "learned"),
-    )
-    drop_path: float = key("stochastic depth, as timm spreads it over the model", 0.0, at_least=0, below=1)
-    options: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "further arguments for timm's constructor, such as depths=[2,6,4]"}
-    )
+    def check(self, derived: VitDerived, facts: DataSpec) -> None:
+        _patches(derived.patch_size, facts)
+        self.embedding.check(derived)
+        _heads(derived)
+        self.mixer.check(derived)
+        _tokens(self, derived)
+        _positions(self, derived)
 
 
-@dataclass
-class VitPytorchConfig(ModelConfig):
-    """A model of the vit-pytorch package, with fresh weights. Arguments that follow from the data set, such as
-    `image_size`, are no options."""
+def _patches(patch_size: int, facts: DataSpec) -> None:
+    if facts.image_size % patch_size:
+        raise ConfigError(
+            "model.patch_size",
+            patch_size,
+            f"Patches must tile the {facts.image_size} x {facts.image_size} pixels of {facts.name}.",
+            f"Sides that do: {divisors(facts.image_size)}.",
+        )
 
-    name: str = "vit_pytorch"
-    family: str = key("module of the package", MISSING, choices=tuple(FAMILIES))
-    options: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "further arguments for the class's constructor, such as depth=10"}
-    )
+
+def _heads(derived: VitDerived) -> None:
+    num_heads = derived.num_heads
+    if num_heads is not None and derived.width % num_heads:
+        fitting = [heads for heads in range(1, derived.width + 1) if derived.width % heads == 0]
+        near = sorted(sorted(fitting, key=lambda heads: abs(heads - num_heads))[:3])
+        raise ConfigError(
+            "model.mixer.num_heads",
+            num_heads,
+            f"The heads must divide model.width, which is {derived.width}.",
+            f"Nearest: {', '.join(map(str, near))}.",
+        )
+
+
+def _tokens(model: VitConfig, derived: VitDerived) -> None:
+    if model.pooling == "class_token" and not model.mixer.takes_class_token:
+        mixer = "LKCA" if isinstance(model.mixer, LkcaConfig) else model.mixer.name
+        raise ConfigError(
+            "model.pooling",
+            model.pooling,
+            f"{mixer} mixes a grid of tokens, in which a class token has no place.",
+            "Choose model.pooling=mean (for every model that you compare).",
+        )
+    tokens = derived.grid[0] * derived.grid[1] + (model.pooling == "class_token")
+    if tokens < model.mixer.least_tokens:
+        rule = f"With {model.mixer.name} a token looks at all tokens but itself, and here is only one."
+        raise ConfigError("model.patch_size", derived.patch_size, rule, "Give smaller patches.")
+
+
+def _positions(model: VitConfig, derived: VitDerived) -> None:
+    if model.positions == "sincos" and derived.width % 4:
+        raise ConfigError(
+            "model.positions",
+            "sincos",
+            f"Two sines and two cosines share the channels, so model.width ({derived.width}) must be a multiple of 4.",
+            "Change model.width, or choose model.positions=learned.",
+        )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 
 from lkca_exp.config.schema.key import key
+from lkca_exp.config.schema.option import option
 
 
 @dataclass
@@ -14,9 +15,8 @@ class LoggerConfig:
     name: str = MISSING
 
 
-@dataclass
+@option("logger", "wandb")
 class WandbConfig(LoggerConfig):
-    name: str = "wandb"
     project: str = key("W&B project", "lkca_exp")
     entity: str | None = key("W&B user or team; null: the account's own", None)
     mode: str = key(
@@ -24,14 +24,14 @@ class WandbConfig(LoggerConfig):
     )
 
 
-@dataclass
+@option("logger", "tensorboard")
 class TensorboardConfig(LoggerConfig):
-    name: str = "tensorboard"
+    pass
 
 
-@dataclass
+@option("logger", "none")
 class NoLoggerConfig(LoggerConfig):
-    name: str = "none"
+    pass
 
 
 @dataclass

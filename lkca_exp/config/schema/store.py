@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from omegaconf import open_dict, read_write
 
 from lkca_exp.config.machine import register_resolvers
 from lkca_exp.config.schema.config import Config
-from lkca_exp.config.schema.groups import GROUP_SCHEMAS
 from lkca_exp.config.schema.key import key, part
+from lkca_exp.config.schema.option import GROUP_SCHEMAS
+from lkca_exp.config.specs import SPECS
 
 
 @dataclass
@@ -45,8 +47,17 @@ PLUGIN_SCHEMAS = {"launcher": ("joblib", "ray", "submitit_local", "submitit_slur
 and is laid over it: a default `plugin: NAME`."""
 
 
+def conf_dir() -> Path:
+    """The folder of the YAML files: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[2]
+    return next(path for path in (package / "conf", package.parent / "conf") if path.is_dir())
+
+
 def register() -> None:
-    """Make the schemas known to Hydra, under the group `schema`, and the resolvers that launchers' YAML uses."""
+    """Make every option known to Hydra, and the resolvers that launchers' YAML uses.
+
+    An option is chosen as it is declared, unless a file in conf/ has its name. Such files lay themselves over the
+    declared options, which are in the group `schema`."""
     from hydra.core.config_store import ConfigStore
     from hydra.core.plugins import Plugins
 
@@ -57,6 +68,10 @@ def register() -> None:
     for group, schemas in GROUP_SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=f"schema/{group}", name=name, node=schema)
+            if not (conf_dir() / group / f"{name}.yaml").exists():
+                store.store(group=group, name=name, node=schema)
+    for name in SPECS:
+        store.store(group="data", name=name, node={"name": name})
     Plugins.instance()  # which has those that are installed enter their configurations
     for group, names in PLUGIN_SCHEMAS.items():
         for name in names:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 
 from lkca_exp.config.schema.key import key
+from lkca_exp.config.schema.option import option
 
 
 @dataclass
@@ -38,27 +39,22 @@ class ProtocolConfig:
     name: str = MISSING
 
 
-@dataclass
+@option("protocol", "holdout")
 class HoldoutConfig(ProtocolConfig):
     """A stratified part of train is validation and chooses the epoch; test is read once, at the end."""
 
-    name: str = "holdout"
     validation_fraction: float = key("share of the training images held out", 0.1, above=0, below=1)
     split_seed: int = key("which images are held out", 0, at_least=0)
 
 
-@dataclass
+@option("protocol", "final")
 class FinalConfig(ProtocolConfig):
     """Trains on all of train, selects nothing and reads test once, with the last weights."""
 
-    name: str = "final"
 
-
-@dataclass
+@option("protocol", "best_on_test")
 class BestOnTestConfig(ProtocolConfig):
     """Reports the best test accuracy over the epochs, as much of the literature does; stamped so everywhere."""
-
-    name: str = "best_on_test"
 
 
 @dataclass

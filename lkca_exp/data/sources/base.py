@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lkca_exp.config.specs import DataSpec
 from lkca_exp.data.arrays import Arrays
 from lkca_exp.data.download import RemoteFile
-from lkca_exp.data.specs import DataSpec
 
 
 class FilesError(Exception):

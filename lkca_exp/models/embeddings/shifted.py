@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.schema import ShiftedEmbeddingConfig
 from lkca_exp.models.embeddings.linear import check_images, cut_patches
 

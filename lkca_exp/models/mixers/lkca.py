@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.schema import LkcaConfig
 from lkca_exp.models.large_kernel import check_kernel_size, large_kernel_mix
 from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix

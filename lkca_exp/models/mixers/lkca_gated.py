@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lkca_exp.config.derive import VitDerived
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.schema import LkcaGatedConfig
 from lkca_exp.models.mixers.lkca import Lkca
 

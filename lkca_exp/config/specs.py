@@ -12,6 +12,7 @@ from dataclasses import dataclass
 class DataSpec:
     """One data set.
 
+    `source`: the class that reads its files, as "package.module:Class".
     `class_names` is empty where the files name the classes (Tiny-ImageNet's words.txt).
     `min_images_per_class` counts training images of the rarest class.
     `mean` and `std` are of the training images, per channel, on pixel values scaled to [0, 1]; those of the colour sets
@@ -26,6 +27,7 @@ class DataSpec:
     """
 
     name: str
+    source: str
     image_size: int
     channels: int
     num_classes: int
@@ -65,6 +67,7 @@ SPECS: dict[str, DataSpec] = {
     for spec in (
         DataSpec(
             name="digits",
+            source="lkca_exp.data.sources.digits:Digits",
             image_size=8,
             channels=1,
             num_classes=10,
@@ -80,6 +83,7 @@ SPECS: dict[str, DataSpec] = {
         ),
         DataSpec(
             name="fashion_mnist",
+            source="lkca_exp.data.sources.fashion_mnist:FashionMnist",
             image_size=28,
             channels=1,
             num_classes=10,
@@ -95,6 +99,7 @@ SPECS: dict[str, DataSpec] = {
         ),
         DataSpec(
             name="cifar10",
+            source="lkca_exp.data.sources.cifar:Cifar",
             image_size=32,
             channels=3,
             num_classes=10,
@@ -110,6 +115,7 @@ SPECS: dict[str, DataSpec] = {
         ),
         DataSpec(
             name="cifar100",
+            source="lkca_exp.data.sources.cifar:Cifar",
             image_size=32,
             channels=3,
             num_classes=100,
@@ -125,6 +131,7 @@ SPECS: dict[str, DataSpec] = {
         ),
         DataSpec(
             name="svhn",
+            source="lkca_exp.data.sources.svhn:Svhn",
             image_size=32,
             channels=3,
             num_classes=10,
@@ -142,6 +149,7 @@ SPECS: dict[str, DataSpec] = {
         ),
         DataSpec(
             name="tiny_imagenet",
+            source="lkca_exp.data.sources.tiny_imagenet:TinyImageNet",
             image_size=64,
             channels=3,
             num_classes=200,
