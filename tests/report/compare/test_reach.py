@@ -6,15 +6,20 @@ import pytest
 
 from lkca_exp.report.build import report
 from lkca_exp.report.compare.choice import Choice
-from lkca_exp.report.compare.reach import mean_distance
-from lkca_exp.report.content import Looks, gather
+from lkca_exp.report.content import gather
 from lkca_exp.report.figures.styles import MOST_DRAWN
+from lkca_exp.report.section import Block
+from lkca_exp.report.sections.reach import HEADING, mean_distance
 from tests.report.conftest import write_reach
 
 
-def looks(study) -> Looks:
-    (found,) = gather([study], Choice(), []).looks
+def looks(study) -> Block:
+    (found,) = of_reach(study)
     return found
+
+
+def of_reach(study) -> list[Block]:
+    return [block for block in gather([study], Choice(), []).blocks if block.heading == HEADING]
 
 
 def test_the_mean_distance_by_hand():
@@ -23,7 +28,7 @@ def test_the_mean_distance_by_hand():
 
 
 def test_nothing_is_said_where_nothing_was_looked_at(compared):
-    assert gather([compared], Choice(), []).looks == []
+    assert of_reach(compared) == []
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def looked(compared):
 
 
 def test_means_over_seeds(looked):
-    near, far = looks(looked).table.rows
+    near, far = looks(looked).tables[0].table.rows
     assert (near.variant.name, far.variant.name) == ("lkca", "attention"), "the shortest distance first"
     first, last = near.masses.distance
     assert (first.n, first.mean, first.sd) == pytest.approx((3, 1 - 0.81, 0.01))
@@ -70,14 +75,14 @@ def test_of_many_variants_the_ends_and_the_baseline_are_told(make_run, runs):
     (sentence,) = found.sentences
     assert sentence.count(" with ") == 3
     assert "0.90 with attention" in sentence
-    assert len(found.table.rows) == 40
-    assert len(found.drawn) == len(found.figures[0].marks) - 1 == MOST_DRAWN
+    assert len(found.tables[0].table.rows) == 40
+    assert len(found.legend) == len(found.figures[0].marks) - 1 == MOST_DRAWN
 
 
 def test_a_seed_of_another_shape_is_in_no_mean(make_run, runs):
     write_reach(make_run(seed=0), [[0.5, 1.0]])
     write_reach(make_run(seed=1), [[0.5, 0.6, 1.0]])
-    (row,) = looks(runs / "digits_compare").table.rows
+    (row,) = looks(runs / "digits_compare").tables[0].table.rows
     assert row.masses.overall.n == 1
 
 

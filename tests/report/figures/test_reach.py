@@ -11,9 +11,9 @@ from PIL import Image
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import gather
 from lkca_exp.report.figures.model import Line, TileRow, Tiles
-from lkca_exp.report.figures.reach import ALL_ALIKE, spread
 from lkca_exp.report.figures.svg import svg
 from lkca_exp.report.figures.tiles import PALETTE, address
+from lkca_exp.report.sections.reach import ALL_ALIKE, spread
 from tests.report.conftest import write_reach
 
 

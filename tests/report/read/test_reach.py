@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from lkca_exp.report.read.extras import Extras, read_extras
 from lkca_exp.report.read.load import read_run
-from lkca_exp.report.read.reach import Reach, read_reach
+from lkca_exp.report.sections.inside import Extras, read_extras
+from lkca_exp.report.sections.reach import Reach, read_reach
 from tests.report.conftest import write_reach
 
 
