@@ -79,14 +79,14 @@ def show(content: Content, console: Console) -> None:
 
 
 def markdown(content: Content) -> str:
-    """The answer, the tables of variants, published numbers and the remarks, for a README or an issue."""
+    """The answer, the tables of variants, what the sections add to it and the remarks, for a README or an issue."""
     paragraphs = [escape_markdown(sentence) for sentence in content.sentences]
     for setting, table in zip(content.summary.settings, content.variants, strict=True):
         paragraphs += [f"**{escape_markdown(setting.name)}**", markdown_table(table).rstrip()]
-    if content.published.rows:
-        paragraphs += ["**Published numbers**", markdown_table(content.published).rstrip()]
-    for looks in content.looks:
-        paragraphs += [escape_markdown(sentence) for sentence in looks.sentences]
+    for block in content.blocks:
+        for one in block.tables:
+            paragraphs += [f"**{one.label}**", markdown_table(one.table).rstrip()] * one.in_answer
+        paragraphs += [escape_markdown(sentence) for sentence in block.sentences]
     paragraphs += [escape_markdown(remark) for remark in content.remarks]
     return "\n\n".join(paragraphs) + "\n"
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 
 from lkca_exp.report.formats import thousands
 from lkca_exp.report.read.published import Published
+from lkca_exp.report.sections.published import MACS, notes, origin, plain
 from lkca_exp.report.tables.column import Column, Table, number, words
 from lkca_exp.report.tables.files import markdown_table
-from lkca_exp.report.tables.published import MACS, notes, origin, plain
 from lkca_exp.sweep.estimate import images_trained, price
 from lkca_exp.sweep.jobs import Jobs, SweepJob
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lkca_exp.report.read.published import Published
-from lkca_exp.report.tables.published import MACS
+from lkca_exp.report.sections.published import MACS
 from lkca_exp.study.cost import cells, cost
 from lkca_exp.sweep.jobs import jobs_of
 

@@ -81,17 +81,7 @@ def shown_keys(settings: Iterable[Sequence[Run]]) -> dict[str, list[str]]:
     for runs in settings:
         differing = _differing(runs)
         for preset, found in by_preset.items():
-            alike = [run for run in runs if preset_of(run) == preset]
-            inside = {*_differing(alike), *(key for key in differing if not _under(key, ("model",)))}
-            mixers = {run.config.get(MIXER) for run in alike}
-            of_mixers = {
-                key for mixer in mixers for key in _differing([run for run in alike if run.config.get(MIXER) == mixer])
-            }
-            found += [
-                key
-                for key in differing
-                if key in inside and (key in of_mixers or key == MIXER or not _under(key, ("model.mixer",)))
-            ]
+            found += _telling([run for run in runs if preset_of(run) == preset], differing)
     without_mixer = any(MIXER not in run.config for runs in settings for run in runs if not preset_of(run))
     for preset, found in by_preset.items():
         if preset:
@@ -163,6 +153,20 @@ def in_order(text: str) -> list[tuple[bool, float, str]]:
 def show(value: Any) -> str:
     """A value as it is written in YAML."""
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _telling(alike: Sequence[Run], differing: Sequence[str]) -> list[str]:
+    """Of the keys that differ in a setting those that tell its runs of one preset apart."""
+    inside = {*_differing(alike), *(key for key in differing if not _under(key, ("model",)))}
+    by_mixer: dict[Any, list[Run]] = {}
+    for run in alike:
+        by_mixer.setdefault(run.config.get(MIXER), []).append(run)
+    of_mixers = {key for same in by_mixer.values() for key in _differing(same)}
+    return [
+        key
+        for key in differing
+        if key in inside and (key in of_mixers or key == MIXER or not _under(key, ("model.mixer",)))
+    ]
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:

@@ -40,4 +40,4 @@ def read_predictions(run: Run) -> Predictions | None:
     usable = all(one.ndim == 1 and one.size and one.dtype.kind in "iu" for one in (labels, predicted))
     if not usable or labels.shape != predicted.shape or min(labels.min(), predicted.min()) < 0:
         return None
-    return Predictions(labels.astype(np.int64), predicted.astype(np.int64))
+    return Predictions(labels, predicted)

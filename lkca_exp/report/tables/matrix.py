@@ -14,8 +14,8 @@ from lkca_exp.report.compare.choice import Choice, resolve
 from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.names import describe, in_order, is_plain
 from lkca_exp.report.read.published import Published
+from lkca_exp.report.sections.published import DAGGER, is_like, notes, origin, published_for, source_marks
 from lkca_exp.report.tables.column import Column, Table
-from lkca_exp.report.tables.published import DAGGER, is_like, notes, origin, published_for, source_marks
 from lkca_exp.report.tables.variants import MARK, not_counted, stamped
 
 

@@ -6,10 +6,10 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from lkca_exp.config.schema import Config
-from lkca_exp.report.compare.ablation import ablations
 from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.compare.names import NOT_OF_THE_RESULT, in_order, name_settings, name_variants, shown_keys
 from lkca_exp.report.read.load import load
+from lkca_exp.report.sections.ablation import ablations
 
 
 def named(folder) -> set[str]:

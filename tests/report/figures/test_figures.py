@@ -6,11 +6,11 @@ import pytest
 
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import gather
-from lkca_exp.report.figures.cost import pareto
 from lkca_exp.report.figures.labels import labels
 from lkca_exp.report.figures.model import Dots, Figure, Front, Heatmap, Level, Line, Mean, Plot
 from lkca_exp.report.figures.shapes import shortened
 from lkca_exp.report.figures.styles import COLOURS, MOST_DRAWN
+from lkca_exp.report.sections.cost import pareto
 from tests.report.conftest import write_predictions
 
 

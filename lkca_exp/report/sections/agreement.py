@@ -9,17 +9,28 @@ Metrika 25, 1978). One seed gives counts and no p-value.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scipy.special import bdtr
 
+from lkca_exp.report import formats
 from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.statistics import holm
+from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.read.predictions import Predictions
+from lkca_exp.report.section import FIGURES, Block, Material, Section, TableBlock
+from lkca_exp.report.tables.column import Column, Table, number, words
+from lkca_exp.report.tables.variants import stamped
 
 FEWEST_SEEDS = 2
+NOTE = (
+    "Models trained with the same seed, image by image; shares are means over n seeds. p is "
+    "McNemar\N{RIGHT SINGLE QUOTATION MARK}s exact test: whether two trained models differ on images like these, "
+    "not whether another training would. The seeds share their images, so their p-values are combined by the median "
+    "rule, which holds under any dependence, and corrected after Holm for all models of this table."
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,21 @@ class Agreement:
     both_wrong: float
     p: float | None
     p_holm: float | None = None
+
+
+def section(material: Material) -> Section:
+    """Of the variants in the figures, below the figures of their setting."""
+    blocks, pairs = [], []
+    for setting in material.summary.settings:
+        names = {variant.name for variant in in_figures(setting)}
+        found = [pair for pair in agreements(setting, material.predictions) if pair.variant.name in names]
+        if found:
+            rows = [pair.variant.name for pair in found]
+            label = "Agreement on the test images"
+            table = TableBlock(agreement_table(found), label, "The same test images", NOTE, rows)
+            blocks.append(Block(FIGURES, setting, tables=[table]))
+            pairs += found
+    return Section(blocks, {"agreement": agreement_table(pairs)} if pairs else {})
 
 
 def agreements(setting: Setting, predictions: Mapping[Path, Predictions]) -> list[Agreement]:
@@ -91,3 +117,32 @@ def _by_seed(variant: Variant, predictions: Mapping[Path, Predictions]) -> dict[
 def _table(ours: Predictions, theirs: Predictions) -> tuple[int, int, int, int]:
     a, b = ours.right, theirs.right
     return int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum()), int((~a & ~b).sum())
+
+
+def agreement_table(found: Sequence[Agreement]) -> Table[Agreement]:
+    columns = [
+        words("Model", "variant", lambda a: a.variant.name),
+        words("beside", "baseline", lambda a: a.baseline.name),
+        number("Test images", "test_images", lambda a: a.num_images, formats.thousands),
+        number("n", "n", lambda a: a.num_seeds, str),
+        _share("Both right %", "both_right_percent", lambda a: a.both_right),
+        _share("Only model right %", "only_variant_percent", lambda a: a.only_variant),
+        _share("Only baseline right %", "only_baseline_percent", lambda a: a.only_baseline),
+        _share("Both wrong %", "both_wrong_percent", lambda a: a.both_wrong),
+        Column("p (Holm)", _p_value, {"p_holm": lambda a: a.p_holm}),
+    ]
+    return Table(columns, found)
+
+
+def _p_value(agreement: Agreement) -> str:
+    if agreement.p_holm is None:
+        return f"needs {FEWEST_SEEDS} seeds"
+    return formats.p_value(agreement.p_holm)
+
+
+def _share(title: str, name: str, count: Callable[[Agreement], float]) -> Column[Agreement]:
+    def text(agreement: Agreement) -> str:
+        share = f"{100 * count(agreement) / agreement.num_images:.2f}"
+        return stamped(share, agreement.variant.metric.stamp(agreement.variant.selected_on))
+
+    return Column(title, text, {name: lambda a: round(100 * count(a) / a.num_images, 10)})

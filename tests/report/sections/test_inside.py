@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from lkca_exp.report.read.extras import LARGEST_BYTES, Extras, read_extras
 from lkca_exp.report.read.load import read_run
+from lkca_exp.report.sections.inside import LARGEST_BYTES, Extras, read_extras
 
 GOOD = {"title": "t", "x_label": "x", "y_label": "y", "x": [0, 1], "series": {"a": [1, 2]}}
 

@@ -10,10 +10,18 @@ from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.names import MIXER, MODEL, PRESET, is_plain, show
 from lkca_exp.report.formats import thousands
 from lkca_exp.report.read.published import Published
+from lkca_exp.report.section import Block, Material, Section, TableBlock
 from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 from lkca_exp.report.tables.variants import stamped
 
 DAGGER = "†"
+HEADING = "Published numbers"
+NOTE = (
+    "They were not run here, and enter no mean or test. A model of ours stands in the row of the one that it is made "
+    "like. Multiplications, ours and published, are all of an "
+    "image\N{RIGHT SINGLE QUOTATION MARK}s forward pass; MACs stand in a column of their own where their source "
+    "leaves out the products inside the token mixer."
+)
 MACS = "MACs as published (without the mixer's own products)"
 
 
@@ -23,6 +31,14 @@ class PublishedRow:
 
     published: Published
     ours: Variant | None
+
+
+def section(material: Material) -> Section:
+    found = published_table(material.summary, material.published)
+    if not found.rows:
+        return Section()
+    table = TableBlock(found, HEADING, note=NOTE, in_answer=True)
+    return Section([Block(HEADING, tables=[table])], {"published": found})
 
 
 def published_table(summary: Summary, published: Sequence[Published]) -> Table[PublishedRow]:

@@ -11,9 +11,9 @@ from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import gather
 from lkca_exp.report.read.load import load
 from lkca_exp.report.read.published import Published
+from lkca_exp.report.sections.published import MACS, published_table
 from lkca_exp.report.tables.column import Table
 from lkca_exp.report.tables.files import csv_table
-from lkca_exp.report.tables.published import MACS, published_table
 
 LABEL = "MACs as published (without the mixer's own products)"
 SOURCE = ("100 epochs, best on test", "A. Uthor 2024")

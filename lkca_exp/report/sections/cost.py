@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.figures.model import Axis, Figure, Front, Mark, Mean, Plot, Style
-from lkca_exp.report.figures.seeds import interval, told
 from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.formats import count, device
+from lkca_exp.report.section import Material, Section, figures_of_settings
+from lkca_exp.report.sections.seeds import interval, told
 
 WIDE = 8.0
 """A ratio of largest to smallest from which an axis is logarithmic."""
@@ -31,6 +32,10 @@ COSTS = (
     Cost("flops", "FLOPs an image", lambda variant: variant.constant("flops_per_image")),
     Cost("throughput", "training images/s", lambda variant: _throughput(variant), False, True),
 )
+
+
+def section(material: Material) -> Section:
+    return figures_of_settings(material, costs)
 
 
 def costs(setting: Setting, style: Mapping[str, Style]) -> list[Figure]:

@@ -9,10 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lkca_exp.report.compare.aggregate import Summary
+from lkca_exp.report.figures.model import Axis, Figure, Line, Plot, Style
+from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.read.load import Run
 
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
@@ -22,6 +26,8 @@ NOTES = {
     "kernels": "A row a layer, the first on top: the mean size of the weights of all its kernels, then its strongest "
     "kernels. Red is positive, blue negative, each on its own scale."
 }
+MOST_PICTURE_CHARACTERS = 8_000_000
+"""Of all pictures in the page together."""
 LARGEST_BYTES = 1_000_000
 """A larger file is linked and not shown, so that the page stays one that a mail can carry."""
 
@@ -57,6 +63,42 @@ class Extras:
     pictures: tuple[Picture, ...] = ()
     curves: tuple[Curves, ...] = ()
     not_shown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What an analysis left of one run: pictures as they are, curves as figures."""
+
+    name: str
+    folder: Path
+    pictures: Sequence[Picture]
+    figures: Sequence[Figure]
+
+
+def inside_runs(summary: Summary, style: dict[str, Style]) -> tuple[list[Inside], list[str]]:
+    """Of each variant in the figures the first run that was analysed."""
+    found: list[Inside] = []
+    not_shown: list[str] = []
+    characters = 0
+    several = len(summary.settings) > 1
+    for variant in [variant for setting in summary.settings for variant in in_figures(setting)]:
+        for run in variant.counted:
+            extras = read_extras(run)
+            if extras == Extras():
+                continue
+            name = f"{variant.name}{f' on {variant.setting}' * several}, seed {run.seed}"
+            not_shown += extras.not_shown
+            pictures = []
+            for picture in extras.pictures:
+                characters += len(picture.address)
+                if characters > MOST_PICTURE_CHARACTERS:
+                    not_shown.append(f"{run.folder.name}/analysis/{picture.stem}: the page is full")
+                else:
+                    pictures.append(picture)
+            figures = [curves_figure(one, name, style[variant.name]) for one in extras.curves]
+            found.append(Inside(name, run.folder, pictures, figures))
+            break
+    return found, not_shown
 
 
 def read_extras(run: Run) -> Extras:
@@ -110,3 +152,26 @@ def _numbers(values: Any) -> list[float | None]:
 def _finite(value: Any) -> float | None:
     usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if usable else None
+
+
+LIGHTEST = 0.35
+
+
+def curves_figure(curves: Curves, name: str, style: Style) -> Figure:
+    """`name` tells the run. Several series go from light to full colour, the last one full."""
+    lines = []
+    for index, (series, values) in enumerate(curves.series.items()):
+        places = [(x, y) for x, y in zip(curves.x, values, strict=True) if y is not None]
+        if places:
+            x, y = zip(*places, strict=True)
+            shade = Style(_lighter(style.colour, index, len(curves.series)))
+            lines.append(Line(series, shade, x, y))
+    title = f"{curves.title or curves.stem}: {name}"
+    return Plot(curves.stem, title, curves.stem, Axis(curves.x_label), Axis(curves.y_label), lines, legend=True)
+
+
+def _lighter(colour: str, index: int, many: int) -> str:
+    """The colour over grey paper, full for the last of `many`."""
+    share = 1.0 if many == 1 else LIGHTEST + (1 - LIGHTEST) * index / (many - 1)
+    parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(share * part + (1 - share) * 200):02x}" for part in parts)

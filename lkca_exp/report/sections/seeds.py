@@ -8,6 +8,11 @@ from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.figures.model import Axis, Dots, Figure, Mark, Mean, Plot, Style
 from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.formats import count
+from lkca_exp.report.section import Material, Section, figures_of_settings
+
+
+def section(material: Material) -> Section:
+    return figures_of_settings(material, seeds)
 
 
 def seeds(setting: Setting, style: Mapping[str, Style]) -> list[Figure]:

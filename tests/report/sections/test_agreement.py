@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from lkca_exp.report.compare.aggregate import summarise
-from lkca_exp.report.compare.agreement import Agreement, agreements, combined, mcnemar
-from lkca_exp.report.compare.classes import accuracy_by_class, confusion
 from lkca_exp.report.read.load import load
 from lkca_exp.report.read.predictions import Predictions
+from lkca_exp.report.sections.agreement import Agreement, agreements, combined, mcnemar
+from lkca_exp.report.sections.classes import accuracy_by_class, confusion
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(1, 9), (9, 1), (5, 5), (0, 6), (30, 52), (1, 0)])

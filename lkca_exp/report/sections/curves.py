@@ -9,9 +9,14 @@ from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.figures.model import Axis, Figure, Line, Plot, Style
 from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.read.load import Run
+from lkca_exp.report.section import Material, Section, figures_of_settings
 
 ACCURACIES = ("val/top1", "test/top1", "train/top1")
 EVALUATED = ("val/top1", "test/top1")
+
+
+def section(material: Material) -> Section:
+    return figures_of_settings(material, curves)
 
 
 def curves(setting: Setting, style: Mapping[str, Style]) -> list[Figure]:

@@ -1,0 +1,19 @@
+"""The questions of the report, in the order of the page. A new one is a file with a `section`, named in `SECTIONS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lkca_exp.report.section import Material, Section
+from lkca_exp.report.sections import ablation, agreement, classes, cost, curves, published, reach, seeds
+
+SECTIONS: tuple[Callable[[Material], Section], ...] = (
+    published.section,
+    seeds.section,
+    curves.section,
+    cost.section,
+    classes.section,
+    agreement.section,
+    ablation.section,
+    reach.section,
+)
