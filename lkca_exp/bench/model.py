@@ -77,7 +77,7 @@ def run(rounds: int, names: Sequence[str], dtypes: Sequence[str]) -> dict[str, A
         figures[name] = {"models": models, "times_as_fast_as": ratios}
     console.print(
         f"Peak of the matrix product: {in_gflops(peaks)}. In brackets the share of it, by the products of "
-        "forward and backward, of LKCA those of its attention view."
+        "forward and backward, of LKCA those of its attention view with two maps."
     )
     return {"peak_flops": peaks, "threads": torch.get_num_threads(), "rounds": rounds, "suites": figures}
 

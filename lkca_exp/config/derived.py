@@ -1,7 +1,7 @@
-"""Values that follow from the configuration and the facts of the data set.
+"""Values that follow from the configuration and the facts of the data set, by kind of model.
 
-A key left at `null` means "as the rest implies". What it comes to is worked out here, once; the configuration itself
-stays as it was written, and the record names both.
+A key left at `null` means "as the rest implies". `derive` and the options work out its value once; the configuration
+itself stays as it was written, and the record names both.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(error, MissingConfigException):
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
-        rule = f"There is no conf/{group}/{option}.yaml."
+        rule = f"{group} has no option {option}."
         return ConfigError(group, option, rule, did_you_mean(option, error.options or ()))
     if isinstance(error, OverrideParseException):
         key, _, value = (error.override or " ".join(overrides)).partition("=")
@@ -170,6 +170,6 @@ def _other(message: str, overrides: Sequence[str]) -> ConfigError:
     if MESSAGES["no option"].match(first):
         for name in _keys(overrides):
             if name in GROUPS:
-                rule = f"{name} takes the name of a file in conf/{name}/."
+                rule = f"{name} takes the name of an option, which --help lists."
                 return ConfigError(name, _given(name, overrides), rule)
     return ConfigError("overrides", " ".join(overrides), first)

@@ -18,7 +18,7 @@ REFUSED = {
     "unknown experiment": (["+experiment=digits_compair"], ["experiment=digits_compair", "digits_compare"]),
     "experiment without plus": (["experiment=digits_compare"], ["Write +experiment=digits_compare"]),
     "unknown option": (["data=cifar"], ["data=cifar", "cifar10 or cifar100"]),
-    "no option": (["data=null"], ["data=null", "conf/data"]),
+    "no option": (["data=null"], ["data=null", "data takes the name of an option"]),
     "name of an option": (["model.mixer.name=attention"], ["model.mixer.name=attention", "model/mixer=attention"]),
     "no such option's name": (["protocol.name=best"], ["protocol.name=best", "holdout", "best_on_test"]),
     "value for a group": (["model.mixer=lkca"], ["model.mixer=lkca", "model/mixer=lkca"]),

@@ -10,7 +10,7 @@ from typing import ClassVar
 from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema.key import key
-from lkca_exp.config.schema.mixer import GIVE_ODD
+from lkca_exp.config.schema.mixer import SIDE_IS_ODD
 from lkca_exp.config.schema.option import option
 
 
@@ -47,4 +47,4 @@ class ConvolutionEmbeddingConfig(EmbeddingConfig):
                 "Give 2 for one layer, 4 for two.",
             )
         if kernel % 2 == 0:
-            raise ConfigError("model.embedding.kernel_size", kernel, GIVE_ODD, f"Try {kernel - 1} or {kernel + 1}.")
+            raise ConfigError("model.embedding.kernel_size", kernel, SIDE_IS_ODD, f"Try {kernel - 1} or {kernel + 1}.")

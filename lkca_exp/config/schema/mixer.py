@@ -15,7 +15,7 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema.key import key, with_default
 from lkca_exp.config.schema.option import option
 
-GIVE_ODD = "The side of a kernel is odd, so that it has a centre."
+SIDE_IS_ODD = "The side of a kernel is odd, so that it has a centre."
 
 
 @dataclass
@@ -164,4 +164,4 @@ def check_kernel(derived: VitDerived, remedy: str) -> None:
         rule = f"On {side} x {side} tokens a kernel of side {largest} (2n-1) already joins every two of them."
         raise ConfigError("model.mixer.kernel_size", kernel, rule, remedy.format(largest=largest))
     if kernel % 2 == 0:
-        raise ConfigError("model.mixer.kernel_size", kernel, GIVE_ODD, f"Try {kernel - 1} or {kernel + 1}.")
+        raise ConfigError("model.mixer.kernel_size", kernel, SIDE_IS_ODD, f"Try {kernel - 1} or {kernel + 1}.")

@@ -62,13 +62,13 @@ def register() -> None:
     from hydra.core.plugins import Plugins
 
     register_resolvers()
-    store = ConfigStore.instance()
+    store, files = ConfigStore.instance(), conf_dir()
     store.store(group="schema", name="config", node=Config, package="_global_")
     store.store(group="hydra/sweeper", name="study", node=StudySweeperConfig)
     for group, schemas in GROUP_SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=f"schema/{group}", name=name, node=schema)
-            if not (conf_dir() / group / f"{name}.yaml").exists():
+            if not (files / group / f"{name}.yaml").exists():
                 store.store(group=group, name=name, node=schema)
     for name in SPECS:
         store.store(group="data", name=name, node={"name": name})

@@ -11,10 +11,8 @@ from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.names import MIXER, PRESET, describe
 from lkca_exp.report.figures import model
 from lkca_exp.report.figures.model import Axis, Level, Mark, Plot, Style
-from lkca_exp.report.figures.styles import MOST_DRAWN, styles
+from lkca_exp.report.figures.styles import MOST_DRAWN, WIDE, describe_point, interval, styles
 from lkca_exp.report.section import Block, Material, Section
-from lkca_exp.report.sections.cost import WIDE
-from lkca_exp.report.sections.seeds import interval, told
 
 NO_AMOUNT = ("data.subset_seed", "numerics")
 """Numbers that are names."""
@@ -106,7 +104,7 @@ def _figure(ablation: Ablation, metric: Metric, style: Mapping[str, Style]) -> P
     """A key's, with the lines that reach highest where they are many."""
     lines = sorted(ablation.lines, key=lambda line: max(map(_height, line.points)), reverse=True)[:MOST_DRAWN]
     marks: list[Mark] = [_line(line, metric, style[line.name]) for line in lines]
-    marks += [Level(one.name, style[one.name], interval(one)[0], told(one)) for one in ablation.references]
+    marks += [Level(one.name, style[one.name], interval(one)[0], describe_point(one)) for one in ablation.references]
     values = sorted({value for line in lines for value, _ in line.points})
     variants = [*(variant for line in lines for _, variant in line.points), *ablation.references]
     stamps = {metric.stamp(variant.selected_on) for variant in variants} - {""}

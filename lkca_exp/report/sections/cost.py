@@ -7,13 +7,9 @@ from dataclasses import dataclass
 
 from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.figures.model import Axis, Figure, Front, Mark, Mean, Plot, Style
-from lkca_exp.report.figures.styles import in_figures
+from lkca_exp.report.figures.styles import WIDE, describe_point, in_figures, interval
 from lkca_exp.report.formats import count, device
 from lkca_exp.report.section import Material, Section, figures_of_settings
-from lkca_exp.report.sections.seeds import interval, told
-
-WIDE = 8.0
-"""A ratio of largest to smallest from which an axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,9 @@ def _figure(cost: Cost, variants: Sequence[Variant], style: Mapping[str, Style])
 
 def _point(variant: Variant, value: float, style: Style) -> Mean:
     mean, low, high = interval(variant)
-    return Mean(variant.name, style, value, mean, low, high, "y", f"{told(variant)}; {value:,.0f}", labelled=True)
+    return Mean(
+        variant.name, style, value, mean, low, high, "y", f"{describe_point(variant)}; {value:,.0f}", labelled=True
+    )
 
 
 def _throughput(variant: Variant) -> float | None:

@@ -30,6 +30,21 @@ from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 LOCALITY, FIELD, FIELDS = "locality.json", "receptive_field.json", "receptive_field.npz"
 HEADING = "How far tokens look"
 Levels = tuple[float, ...]
+T = TypeVar("T")
+
+MOST_LAYERS = 6
+"""Of more layers as many are drawn, the first and the last among them; the tables have all."""
+ALIKE = Style("#8a929c", "2 3")
+ALL_ALIKE = "all alike"
+DOTTED = " Dotted: if all counted alike."
+SPREAD = "Mean over seeds; the band is one standard deviation to either side."
+DECIMALS = 6
+"""Of raw values: more than the files of the runs have."""
+DEFINITION = (
+    "Mean ± standard deviation over n seeds. Distance: of the tokens that a token reads, weighted by the size of the "
+    "weights; rows or columns, whichever is more. Radius: mean "
+    "distance of the gradient from the centre after the last layer."
+)
 
 
 @dataclass(frozen=True)
@@ -265,16 +280,6 @@ def _if_even(values: set[str], condition: str) -> str:
     return f"; it would be {min(values)} {condition}" if len(values) == 1 else ""
 
 
-T = TypeVar("T")
-
-MOST_LAYERS = 6
-"""Of more layers as many are drawn, the first and the last among them; the tables have all."""
-ALIKE = Style("#8a929c", "2 3")
-ALL_ALIKE = "all alike"
-DOTTED = " Dotted: if all counted alike."
-SPREAD = "Mean over seeds; the band is one standard deviation to either side."
-
-
 def reach_figures(reached: Sequence[VariantReach], style: Mapping[str, Style]) -> list[Figure]:
     """Distance and radius by layer, the share of the mass within r tokens, layer by layer, and receptive fields."""
     if not reached:
@@ -375,15 +380,6 @@ def _row(name: str, fields: Fields) -> TileRow:
 def _shared(values: Sequence[T]) -> T | None:
     """What all of them are; None where they differ."""
     return values[0] if len(set(values)) == 1 else None
-
-
-DECIMALS = 6
-"""Of raw values: more than the files of the runs have."""
-DEFINITION = (
-    "Mean ± standard deviation over n seeds. Distance: of the tokens that a token reads, weighted by the size of the "
-    "weights; rows or columns, whichever is more. Radius: mean "
-    "distance of the gradient from the centre after the last layer."
-)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.figures.model import Axis, Dots, Figure, Mark, Mean, Plot, Style
-from lkca_exp.report.figures.styles import in_figures
-from lkca_exp.report.formats import count
+from lkca_exp.report.figures.styles import describe_point, in_figures, interval
 from lkca_exp.report.section import Material, Section, figures_of_settings
 
 
@@ -33,24 +32,6 @@ def seeds(setting: Setting, style: Mapping[str, Style]) -> list[Figure]:
     return [Plot("seeds", ", ".join([title, *stamps]), note, axis, names, marks, height)]
 
 
-def interval(variant: Variant) -> tuple[float, float | None, float | None]:
-    """Mean and interval of a variant that has one, in the unit of the axis."""
-    score, metric = variant.score, variant.metric
-    assert score is not None, "only variants with a mean are drawn"
-    if score.low is None or score.high is None:
-        return metric.scale * score.mean, None, None
-    low, high = metric.bounds(score.low, score.high)
-    return metric.scale * score.mean, metric.scale * low, metric.scale * high
-
-
-def told(variant: Variant) -> str:
-    """The numbers behind a point."""
-    score, metric = variant.score, variant.metric
-    assert score is not None, "only variants with a mean are drawn"
-    bounds = f", 95 % CI {metric.interval(score)}" if score.low is not None else ""
-    return f"{variant.name}: {metric.mean_and_sd(score)} ({count(score.n, 'seed')}){bounds}"
-
-
 def _row(variant: Variant, row: int, style: Style) -> list[Mark]:
     metric, by_seed = variant.metric, variant.by_seed
     values = [metric.scale * value for value in by_seed.values()]
@@ -58,5 +39,5 @@ def _row(variant: Variant, row: int, style: Style) -> list[Mark]:
     mean, low, high = interval(variant)
     return [
         Dots(variant.name, style, values, [row - 0.2] * len(values), tips),
-        Mean(variant.name, style, mean, row + 0.15, low, high, "x", told(variant)),
+        Mean(variant.name, style, mean, row + 0.15, low, high, "x", describe_point(variant)),
     ]
