@@ -1,5 +1,5 @@
-"""Every command of the README and of the reference in docs/ works. Training is cut to two batches; CI runs `make run` and
-`make test` as they are."""
+"""Every command of the README and of the reference in docs/ works. Training is cut to two batches; CI runs `make run`
+and `make test` as they are."""
 
 from __future__ import annotations
 

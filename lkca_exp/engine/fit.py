@@ -14,21 +14,26 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.batches.datamodule import RunDataModule
 from lkca_exp.batches.loader import Share
-from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import Config
 from lkca_exp.config.specs import SPECS
 from lkca_exp.data.prepare import RunData
 from lkca_exp.engine import reach
-from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
+from lkca_exp.models.build import (
+    build_model,
+    count_parameters,
+    flops_per_image,
+    load_weights,
+    no_weight_decay,
+    use_backend,
+)
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
 from lkca_exp.runs.files import read_rows, write_atomically, write_rows
@@ -107,11 +112,7 @@ def test(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]
         ConfigError: if the file is damaged, or of another model than is built here.
     """
     module = build_module(job, build_model(job.config.model, job.derived), data.validation_name)
-    try:
-        module.evaluated.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        rule = f"It does not hold the weights of this model ({str(error).splitlines()[0]})."
-        raise ConfigError("weights", weights, rule) from error
+    load_weights(module.evaluated, weights)
     trainer = build_trainer(job.config, "")
     trainer.test(module, build_datamodule(job, data), verbose=False)
     metrics = {key.removeprefix("test/"): value for key, value in module.tested.items()}
