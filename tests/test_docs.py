@@ -20,7 +20,7 @@ from tests.conftest import environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/**/*.md")]
-FOLLOWED = ("data_set", "launcher", "mixer", "report", "reproduce", "study")
+FOLLOWED = ("data_set", "launcher", "mixer", "own_images", "report", "reproduce", "study")
 FILES = re.compile(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
 BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PRELUDE = f"""set -euo pipefail

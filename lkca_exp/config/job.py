@@ -14,10 +14,11 @@ from omegaconf.errors import OmegaConfBaseException
 from lkca_exp.config.checks import check
 from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError, did_you_mean
+from lkca_exp.config.folder import facts_of
 from lkca_exp.config.refusals import explain, is_refusal, to_config
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config, register, schema_of
 from lkca_exp.config.schema.store import conf_dir
-from lkca_exp.config.specs import SPECS, DataSpec
+from lkca_exp.config.specs import FOLDER, SPECS, DataSpec
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,9 @@ def checked(cfg: DictConfig, facts: DataSpec | None = None) -> Job:
     """
     config = to_config(without_hydra(cfg))
     name = config.data.name
-    if name not in SPECS:
-        raise ConfigError("data.name", name, "There is no such data set.", did_you_mean(name, SPECS))
-    return Job(config, check(config, facts or SPECS[name]))
+    if name not in (*SPECS, FOLDER):
+        raise ConfigError("data.name", name, "There is no such data set.", did_you_mean(name, (*SPECS, FOLDER)))
+    return Job(config, check(config, facts or facts_of(config.data)))
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:

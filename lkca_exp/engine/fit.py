@@ -23,7 +23,6 @@ from lkca_exp.batches.datamodule import RunDataModule
 from lkca_exp.batches.loader import Share
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import Config
-from lkca_exp.config.specs import SPECS
 from lkca_exp.data.prepare import RunData
 from lkca_exp.engine import reach
 from lkca_exp.models.build import (
@@ -98,7 +97,7 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
         }
         if first:
             _write_results(config, directory, module, labels, predictions)
-            images = reach.first_test_images(data, config.data.name, reach.NUM_IMAGES)
+            images = reach.first_test_images(data, reach.NUM_IMAGES)
             reach.write_reach_if_cheap(module.evaluated, images, directory / "analysis")
             sink.log(rows)  # all of them, if only the test was left to do
             sink.finish(outcome["metrics"] | facts | outcome["speed"], succeeded=True)
@@ -154,13 +153,13 @@ def build_trainer(config: Config, title: str) -> pl.Trainer:
 
 def build_datamodule(job: Job, data: RunData) -> RunDataModule:
     """The loaders of a run, with its augmentation and the data set's normalisation."""
-    config, spec = job.config, SPECS[job.config.data.name]
+    config = job.config
     return RunDataModule(
         data,
         config.batch_size,
         config.seed,
-        augment=build_augmentation(config.augment, job.derived, spec.mean),
-        normalise=functools.partial(normalise, mean=spec.mean, std=spec.std),
+        augment=build_augmentation(config.augment, job.derived, data.mean),
+        normalise=functools.partial(normalise, mean=data.mean, std=data.std),
         max_batches=FAST_RUN_BATCHES if config.trainer.fast_run else None,
     )
 

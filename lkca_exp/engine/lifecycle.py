@@ -87,6 +87,7 @@ def begin(run: Run, record: Record | Damaged | None, data: RunData) -> Record:
             class_names=data.class_names,
             model=_way_of_computing(run, data),
             warnings=data.warnings,
+            data={"origin": data.origin, "mean": data.mean, "std": data.std},
         )
         config = OmegaConf.create(asdict(run.config))
         write_atomically(run.directory / "config.yaml", lambda file: OmegaConf.save(config, file))

@@ -6,36 +6,42 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms import v2
 
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.config.derived import Derived
+from lkca_exp.config.folder import facts_of_images
 from lkca_exp.config.job import checked
 from lkca_exp.config.schema import Config
 from lkca_exp.config.specs import SPECS
-from lkca_exp.engine.evaluate import stored
+from lkca_exp.data.pixels import pixels_of
+from lkca_exp.engine.evaluate import normalised_by, stored
 from lkca_exp.models.build import build_model, load_weights, use_backend
 from lkca_exp.runs.record import Record
 from lkca_exp.runs.state import look
 
 
 class Transform(nn.Module):
-    """An image as the model takes it: its shorter side resized to `size` pixels, the centre cut out, as `channels` of
-    float32, less `mean` and over `std` (per channel, of pixels from 0 to 1).
+    """An image as the model takes it: float32 (channels, size, size), less `mean` and over `std`, which are per
+    channel, of pixels from 0 to 1. It takes an image of Pillow, which is cut and resized as `pixels_of` says, or a
+    uint8 tensor (..., channels, size, size).
 
-    It takes an image of Pillow, or a uint8 tensor (..., C, H, W), and returns (..., C, size, size).
+    Raises:
+        ValueError: for a tensor of another shape or type.
     """
 
     def __init__(self, size: int, channels: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
-        self.mean, self.std = mean, std
-        colours = v2.RGB() if channels == 3 else v2.Grayscale(channels)
-        self.fit = v2.Compose([v2.ToImage(), colours, v2.Resize(size, antialias=True), v2.CenterCrop(size)])
+        self.size, self.channels, self.mean, self.std = size, channels, mean, std
 
-    def forward(self, image: object) -> Tensor:
-        pixels = self.fit(image).as_subclass(Tensor)
-        return normalise(pixels.unsqueeze(0) if pixels.ndim == 3 else pixels, self.mean, self.std).view(pixels.shape)
+    def forward(self, image: Image.Image | Tensor) -> Tensor:
+        if isinstance(image, Image.Image):
+            image = torch.from_numpy(pixels_of(image, self.size, self.channels).copy())
+        expected = (self.channels, self.size, self.size)
+        if image.shape[-3:] != expected or image.dtype != torch.uint8:
+            raise ValueError(f"{image.dtype} of shape {tuple(image.shape)}: give torch.uint8 of (..., *{expected}).")
+        return normalise(image.reshape(-1, *expected), self.mean, self.std).view(image.shape)
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class TrainedRun:
         return self.transform(torch.zeros(1, self.derived.channels, size, size, dtype=torch.uint8))
 
     @torch.inference_mode()
-    def predict(self, *images: object) -> Tensor:
+    def predict(self, *images: Image.Image | Tensor) -> Tensor:
         """Probabilities (N, classes) of images, each as `transform` takes it."""
         return self.model(torch.stack([self.transform(image) for image in images])).softmax(dim=-1)
 
@@ -87,17 +93,18 @@ def load_run(folder: Path | str) -> TrainedRun:
     """
     run = look(Path(folder))
     cfg, weights = stored(run)
-    job, record = checked(cfg), run.record
+    record = run.record
     assert record is not None
+    facts = facts_of_images(record.derived["image_size"], record.derived["channels"], record.class_names)
+    job = checked(cfg, None if record.config["data"]["name"] in SPECS else facts)
     model = build_model(job.config.model, job.derived)
     load_weights(model, weights)
     use_backend(model, record.model.get("backend"))
-    spec = SPECS[job.config.data.name]
     return TrainedRun(
         model.eval(),
         job.config,
         job.derived,
-        Transform(spec.image_size, spec.channels, spec.mean, spec.std),
-        record.class_names or spec.class_names,
+        Transform(facts.image_size, facts.channels, *normalised_by(record)),
+        record.class_names,
         record,
     )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from lkca_exp.config.folder import facts_of_images
 from lkca_exp.config.job import compose
-from lkca_exp.config.specs import DataSpec
 from lkca_exp.models import build
 
 
@@ -21,27 +21,13 @@ def build_model(
 ) -> nn.Module:
     """The model `model=NAME` for images (B, channels, image_size, image_size), with fresh weights, from `seed`.
 
-    Patches are an eighth of the image's side, as in the literature, unless `overrides` say otherwise; these are as on
+    There are about 8 x 8 patches, as in the literature, unless `overrides` say otherwise; these are as on
     the command line, such as "model/mixer=lkca_depthwise" or "model.patch_size=2".
 
     Raises:
         ConfigError: if there is no such model, or it does not fit such images.
     """
-    facts = DataSpec(
-        name="images",
-        source="",
-        image_size=image_size,
-        channels=channels,
-        num_classes=num_classes,
-        class_names=(),
-        num_train=1_000_000,
-        num_test=1_000_000,
-        min_images_per_class=1_000_000 // num_classes,
-        mean=(0.5,) * channels,
-        std=(0.25,) * channels,
-        may_mirror=True,
-        patch_size=max(image_size // 8, 1),
-    )
+    facts = facts_of_images(image_size, channels, tuple(map(str, range(num_classes))))
     job = compose([f"model={name}", *overrides], facts)
     build.check_buildable(job.config.model, job.derived)
     return build.build_model(job.config.model, job.derived, seed)

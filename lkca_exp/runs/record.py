@@ -80,6 +80,7 @@ class Record:
     command: str = ""
     config: dict[str, Any]
     derived: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
     selected_on: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
@@ -182,7 +183,7 @@ def _seconds(started: str, ended: str) -> float:
 
 _REQUIRED: dict[str, type] = dict.fromkeys(("label", "id", "group", "study", "status"), str)
 _REQUIRED |= {"seed": int, "numerics": int, "config": dict, "metrics": dict, "timings": dict, "attempts": list}
-_MAPPINGS = ("derived", "model", "speed", "memory", "versions", "git", "device")
+_MAPPINGS = ("derived", "data", "model", "speed", "memory", "versions", "git", "device")
 _TEXTS = ("class_names", "warnings")
 
 
