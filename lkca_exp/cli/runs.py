@@ -23,7 +23,7 @@ from lkca_exp.runs.format import flatten
 from lkca_exp.runs.listing import print_status
 from lkca_exp.runs.prune import freed_bytes, leftovers, remove
 from lkca_exp.runs.show import print_difference, print_run
-from lkca_exp.runs.state import look
+from lkca_exp.runs.state import run_state
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -95,13 +95,13 @@ def status(studies: Sequence[str], root: Path) -> None:
 
 def show(text: str, root: Path) -> None:
     """All that is recorded of a run."""
-    run = look(find_run(text, root))
+    run = run_state(find_run(text, root))
     print_run(run, flatten(asdict(compose([]).config)), Console())
 
 
 def diff(left: str, right: str, root: Path) -> None:
     """Two runs side by side."""
-    print_difference(look(find_run(left, root)), look(find_run(right, root)), Console())
+    print_difference(run_state(find_run(left, root)), run_state(find_run(right, root)), Console())
 
 
 def prune(studies: Sequence[str], root: Path, *, previous: bool, yes: bool) -> None:

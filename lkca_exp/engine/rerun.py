@@ -14,7 +14,7 @@ from lkca_exp.config.job import Job, checked, restored
 from lkca_exp.data.content import check_content, run_of
 from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.record import read_finished
-from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.runs.state import RunState, State, run_state
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +34,12 @@ def rerun(folder: Path, study: str | None = None) -> None:
         ConfigError: if it cannot be trained as it was, on the data that it was trained on, or another process has it.
         RunFailedError: if training raised.
     """
-    run = look(folder)
+    run = run_state(folder)
     job = job_of(run, study)
     if run.record is not None:
         check_content(run.record, job.config.data)
     new = run_of(job)
-    if look(new.directory).state is State.RUNNING:
+    if run_state(new.directory).state is State.RUNNING:
         raise ConfigError(
             "run", run.name, "It is locked by another process.", "`python -m lkca_exp.runs status` shows its progress."
         )

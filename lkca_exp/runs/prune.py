@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lkca_exp.runs.lock import undisturbed
-from lkca_exp.runs.state import State, look
+from lkca_exp.runs.state import State, run_state
 from lkca_exp.runs.store import ANALYSIS, RESULT_FILES
 
 REPLACED_FILES = ("run.json", *RESULT_FILES)
@@ -49,7 +49,7 @@ def _leftovers(folder: Path, previous: bool) -> list[Path]:
     replaced = folder / "previous"
     places = (folder, folder / "checkpoints", folder / ANALYSIS, replaced)
     found = [file for place in places for file in place.glob(".*.tmp")]
-    if look(folder).state is State.FINISHED:
+    if run_state(folder).state is State.FINISHED:
         found += (folder / "checkpoints").glob("*.ckpt")
         if previous:
             found += [replaced / name for name in REPLACED_FILES if (replaced / name).exists()]

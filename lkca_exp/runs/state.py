@@ -84,7 +84,7 @@ def snapshot(folder: Path) -> tuple[Record | Damaged | None, bool]:
     return record, held
 
 
-def look(folder: Path) -> RunState:
+def run_state(folder: Path) -> RunState:
     """The state of the run in `folder`, which need not exist; writes nothing."""
     record, held = snapshot(folder)
     if not isinstance(record, Record):
