@@ -115,14 +115,14 @@ def epochs_done(folder: Path) -> int:
 
 def planned_epochs(config: dict[str, Any]) -> int:
     """The epochs that a run of this configuration, as its record has it, trains for."""
-    return 1 if config["trainer"]["fast_run"] else config["epochs"]
+    return 1 if config["trainer"].get("fast_run") else config["epochs"]
 
 
 def _timed(run: RunState, record: Record, now: float) -> RunState:
     """A run with the time of an attempt that has noted no end, and an estimate of what is left of one that is running.
     The clock stands nowhere in its rows: they are timed by when the last one was written."""
     attempt = record.attempts[-1]
-    if attempt.ended:  # a process holds the run, and has not begun
+    if attempt.ended or not attempt.started:  # a process holds the run, and has not begun
         return run
     started = datetime.fromisoformat(attempt.started).timestamp()
     epochs = run.epochs_done - attempt.from_epoch

@@ -28,6 +28,8 @@ class Estimate:
             if not (seconds := record.timings.seconds):
                 continue
             self._seconds[record.group].append(seconds)
+            if record.config["data"]["name"] not in SPECS or "flops_per_image" not in record.model:
+                continue
             operations = record.model["flops_per_image"] * images_trained(record.config)
             for kind in (_kind(record.config), "any"):
                 self._rates[kind].append(operations / seconds)
@@ -45,7 +47,7 @@ def _kind(config: dict[str, Any]) -> str:
     model = config["model"]
     if "family" in model:
         return model["family"]
-    return model.get("mixer", model)["name"]
+    return model.get("mixer", model).get("name", "")
 
 
 def price(job: Job) -> tuple[int, int]:
@@ -57,11 +59,11 @@ def price(job: Job) -> tuple[int, int]:
 
 def images_trained(config: dict[str, Any]) -> float:
     """Images that go through a run of this configuration; held-out ones counted as if trained on."""
-    data, spec = DataConfig(**config["data"]), SPECS[config["data"]["name"]]
-    images = spec.num_train * data.fraction
-    if data.images_per_class is not None:
-        images = data.images_per_class * spec.num_classes
-    return images * AugmentConfig(**config["augment"]).passes_per_epoch * config["epochs"]
+    data, spec = config["data"], SPECS[config["data"]["name"]]
+    images = spec.num_train * data.get("fraction", DataConfig.fraction)
+    if data.get("images_per_class") is not None:
+        images = data["images_per_class"] * spec.num_classes
+    return images * config.get("augment", {}).get("passes_per_epoch", AugmentConfig.passes_per_epoch) * config["epochs"]
 
 
 def finished_records(root: Path) -> list[Record]:
