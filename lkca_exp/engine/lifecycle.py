@@ -28,9 +28,10 @@ from lkca_exp.models.compilation import check_compiler, check_continues, choose_
 from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.lock import hold
 from lkca_exp.runs.record import Damaged, Record, begin_attempt, end_attempt, objective, read
+from lkca_exp.runs.rows import write_rows
 from lkca_exp.runs.run import Run, new_record
-from lkca_exp.runs.state import epochs_done
 from lkca_exp.runs.store import find_result, log_result, set_aside
+from lkca_exp.training.checkpoints import recover
 from lkca_exp.training.device import check_device, describe_device, take_up_threads, uses_gpu
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,9 @@ def begin(run: Run, record: Record | Damaged | None, data: RunData) -> Record:
         )
         config = OmegaConf.create(asdict(run.config))
         write_atomically(run.directory / "config.yaml", lambda file: OmegaConf.save(config, file))
-    record = begin_attempt(run.directory, record, from_epoch=epochs_done(run.directory))
-    (run.directory / "checkpoints").mkdir(exist_ok=True)
+    rows = recover(run.directory / "checkpoints", run.id)
+    record = begin_attempt(run.directory, record, from_epoch=len(rows))
+    write_rows(run.directory / "metrics.jsonl", rows)
     return record
 
 

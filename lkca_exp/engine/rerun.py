@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, checked, restored
 from lkca_exp.data.content import check_content, run_of
-from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.record import read_finished
+from lkca_exp.runs.rows import read_rows
 from lkca_exp.runs.state import RunState, State, run_state
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def compare(before: Result, now: Result) -> str:
 
 def _result(folder: Path) -> Result | None:
     record = read_finished(folder)
-    return Result(read_rows(folder / "metrics.jsonl"), record.metrics) if record else None
+    return Result(read_rows(folder / "metrics.jsonl")[0], record.metrics) if record else None
 
 
 def _root(place: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,6 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` for people and programs."""
     write_atomically(path, lambda file: file.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n"))
-
-
-def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write JSON lines."""
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    write_atomically(path, lambda file: file.write_text(text))
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines; none if there is no file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def _umask() -> int:

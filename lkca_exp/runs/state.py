@@ -9,14 +9,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.lock import is_held
 from lkca_exp.runs.record import Damaged, Record, read, with_killed
+from lkca_exp.runs.rows import read_rows
+
+LAST, BEFORE_LAST = "last.ckpt", "before_last.ckpt"
+"""In `checkpoints/`."""
 
 
 class State(StrEnum):
-    """`NEW`: there is no record. `KILLED`: its process ended without noting so. `DAMAGED`: its files
-    cannot be read."""
+    """`NEW`: there is no record. `KILLED`: its process ended without noting so. `DAMAGED`: its record
+    cannot be used."""
 
     NEW = "new"
     RUNNING = "running"
@@ -93,23 +96,15 @@ def run_state(folder: Path) -> RunState:
     epochs, seconds = planned_epochs(record.config), record.timings.seconds or 0.0
     if state is State.FINISHED:
         return RunState(folder, state, record, epochs, epochs, seconds)
-    try:
-        done = epochs_done(folder)
-    except ValueError:
-        return RunState(folder, State.DAMAGED, None)
-    run = RunState(folder, state, record, done, epochs, seconds)
+    run = RunState(folder, state, record, min(epochs_done(folder), epochs), epochs, seconds)
     return _timed(run, record, time.time()) if state in (State.RUNNING, State.KILLED) else run
 
 
 def epochs_done(folder: Path) -> int:
-    """The epochs that a run would continue after.
-
-    Raises:
-        ValueError: if metrics.jsonl is damaged.
-    """
-    if not (folder / "checkpoints" / "last.ckpt").exists():
+    """The epochs that a run would continue after, if its checkpoints are whole."""
+    if not any((folder / "checkpoints" / name).exists() for name in (LAST, BEFORE_LAST)):
         return 0
-    rows = read_rows(folder / "metrics.jsonl")
+    rows, _ = read_rows(folder / "metrics.jsonl")
     return rows[-1]["epoch"] + 1 if rows else 0
 
 

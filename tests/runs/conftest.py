@@ -12,7 +12,8 @@ import pytest
 
 from lkca_exp.data.content import run_of
 from lkca_exp.runs import record as records
-from lkca_exp.runs.files import write_json, write_rows
+from lkca_exp.runs.files import write_json
+from lkca_exp.runs.rows import write_rows
 from lkca_exp.runs.run import new_record
 
 MakeRun = Callable[..., Path]
