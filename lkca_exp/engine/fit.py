@@ -15,7 +15,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from lkca_exp.augment.build import build_augmentation
@@ -31,6 +31,7 @@ from lkca_exp.engine import reach
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
+from lkca_exp.runs.checksums import METRICS, PREDICTIONS, WEIGHTS
 from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.handover import Handover
 from lkca_exp.runs.record import Record
@@ -76,7 +77,7 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
     trainer = build_trainer(config, run.name, run.id)
     share_masks(model, Share(trainer.global_rank, trainer.world_size))
     first = trainer.is_global_zero
-    rows, _ = read_rows(directory / "metrics.jsonl")
+    rows, _ = read_rows(directory / METRICS)
     with _sink(run, rows, enabled=first) as sink:
         on_row = functools.partial(_record_rows, directory, rows, sink)
         epoch_end = EpochEnd(rows, on_row, checkpoint, SELECT[selected_on(config)])
@@ -217,7 +218,7 @@ def _sink(run: Run, rows: list[Row], enabled: bool) -> Iterator[Sink]:
 
 def _record_rows(directory: Path, rows: list[Row], sink: Sink) -> None:
     """Write the rows, of which the last one is new."""
-    write_rows(directory / "metrics.jsonl", rows)
+    write_rows(directory / METRICS, rows)
     epoch_log.info("  ".join(f"{key} {value:.4g}" for key, value in rows[-1].items() if key != "step"))
     sink.log(rows)
 
@@ -243,7 +244,7 @@ def _write_results(
         with file.open("wb") as stream:
             np.savez_compressed(stream, labels=labels.astype(small), predictions=predictions.astype(small))
 
-    write_atomically(directory / "predictions.npz", write_predictions)
+    write_atomically(directory / PREDICTIONS, write_predictions)
     if config.keep != "none":
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.evaluated.state_dict().items()}
-        write_atomically(directory / "weights.safetensors", functools.partial(save_file, weights))
+        write_atomically(directory / WEIGHTS, lambda file: file.write_bytes(save(weights)))

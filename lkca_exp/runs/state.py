@@ -34,7 +34,8 @@ class State(StrEnum):
 class RunState:
     """A run at one moment.
 
-    `record` is None where there is none that can be read; of a killed run it says so, as do its attempts. `epochs_done`
+    `record` is None where there is none that can be used (`reason` says why); of a killed run it says so, as do its
+    attempts. `epochs_done`
     are those that would not be trained again, of `epochs` (0 without a record). `seconds` have been spent on it, as far
     as is known; `seconds_left` is an estimate, for a running run that has ended an epoch.
     """
@@ -46,6 +47,7 @@ class RunState:
     epochs: int = 0
     seconds: float = 0.0
     seconds_left: float | None = None
+    reason: str = ""
 
     @property
     def name(self) -> str:
@@ -59,8 +61,8 @@ class RunState:
 
     @property
     def error(self) -> str:
-        """Type and first line of what a failed run raised; else empty."""
-        lines = str(self.record.error).splitlines() if self.record and self.record.error else []
+        """Type and first line of what a failed run raised, or what is wrong with a damaged one; else empty."""
+        lines = str(self.record.error).splitlines() if self.record and self.record.error else [self.reason]
         return lines[0] if lines else ""
 
 
@@ -90,8 +92,10 @@ def snapshot(folder: Path) -> tuple[Record | Damaged | None, bool]:
 def run_state(folder: Path) -> RunState:
     """The state of the run in `folder`, which need not exist; writes nothing."""
     record, held = snapshot(folder)
-    if not isinstance(record, Record):
-        return RunState(folder, judge(State.NEW if record is None else State.DAMAGED, held), None)
+    if record is None:
+        return RunState(folder, judge(State.NEW, held), None)
+    if isinstance(record, Damaged):
+        return RunState(folder, judge(State.DAMAGED, held), None, reason=record.reason)
     state = judge(State(record.status), held)
     epochs, seconds = planned_epochs(record.config), record.timings.seconds or 0.0
     if state is State.FINISHED:

@@ -143,8 +143,16 @@ def test_a_run_without_weights_is_refused(trained, capsys):
     assert "It is damaged" in refused(capsys, folder)
 
 
+def test_weights_of_another_seed_are_refused(trained, capsys):
+    folder, other = trained("epochs=1"), trained("epochs=1", "seed=1")
+    (folder / "weights.safetensors").write_bytes((other / "weights.safetensors").read_bytes())
+    assert "They are damaged, or another run's" in refused(capsys, folder)
+
+
 def test_weights_that_do_not_fit_are_refused(trained, capsys):
+    """Those of a record from before there were checksums."""
     folder, wider = trained("epochs=1"), trained("epochs=1", "model.width=32")
+    change(folder, sha256={})
     (folder / "weights.safetensors").write_bytes((wider / "weights.safetensors").read_bytes())
     assert "does not hold the weights of this model" in refused(capsys, folder)
     (folder / "weights.safetensors").write_bytes(b"damaged")

@@ -87,14 +87,15 @@ def test_it_computes_with_as_many_threads(finished):
         torch.set_num_threads(1)
 
 
-def test_a_result_that_differs_is_told(finished, caplog):
+def test_a_result_that_differs_is_reported(finished, caplog):
     caplog.set_level("INFO")
     rows = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
     rows[1]["train/loss"] += 1e-9
     (finished / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     rerun(finished)
-    (told,) = (message for message in caplog.messages if "differs" in message)
-    assert "from epoch 1 on: test top-1 was" in told
+    warning, result = (message for message in caplog.messages if "differs" in message)
+    assert "metrics.jsonl differs from its record: damaged, or another run's" in warning
+    assert "from epoch 1 on: test top-1 was" in result
 
 
 def test_a_record_that_cannot_be_read_leaves_the_configuration(finished):
