@@ -15,7 +15,7 @@ from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.engine.evaluate import evaluate
 from lkca_exp.runs.find import find_run
-from lkca_exp.runs.state import look
+from lkca_exp.runs.state import run_state
 
 SPLITS = ("test", "validation", "train")
 MOST_LIKELY = 3
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if args.images or args.onnx:
             _use(folder, args.images, args.onnx)
             return
-        figures = evaluate(look(folder), args.split, args.overrides)
+        figures = evaluate(run_state(folder), args.split, args.overrides)
     shown = {"top-1": "top1", "top-5": "top5"}
     accuracies = [f"{name} {100 * figures[key]:.2f} %" for name, key in shown.items() if key in figures]
     print(f"{figures['run']}: {figures['images']:,} images of {figures['data']}, {figures['split']}")

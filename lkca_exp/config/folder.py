@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.errors import ConfigError, did_you_mean
 from lkca_exp.config.schema import DataConfig
 from lkca_exp.config.specs import FOLDER, SPECS, DataSpec
 
@@ -42,9 +42,14 @@ def facts_of(data: DataConfig) -> DataSpec:
     """The facts of the data set that is configured.
 
     Raises:
-        ConfigError: as `folder_facts`.
+        ConfigError: if there is no such data set, or as `folder_facts`.
     """
-    return folder_facts(data) if data.name == FOLDER else SPECS[data.name]
+    if data.name == FOLDER:
+        return folder_facts(data)
+    if data.name not in SPECS:
+        known = (*SPECS, FOLDER)
+        raise ConfigError("data.name", data.name, "There is no such data set.", did_you_mean(data.name, known))
+    return SPECS[data.name]
 
 
 def image_files(data: DataConfig) -> ImageFiles:

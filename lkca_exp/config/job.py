@@ -18,7 +18,7 @@ from lkca_exp.config.folder import facts_of
 from lkca_exp.config.refusals import explain, is_refusal, to_config
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config, register, schema_of
 from lkca_exp.config.schema.store import conf_dir
-from lkca_exp.config.specs import FOLDER, SPECS, DataSpec
+from lkca_exp.config.specs import DataSpec
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,6 @@ def checked(cfg: DictConfig, facts: DataSpec | None = None) -> Job:
         ConfigError: if the configuration breaks a rule.
     """
     config = to_config(without_hydra(cfg))
-    name = config.data.name
-    if name not in (*SPECS, FOLDER):
-        raise ConfigError("data.name", name, "There is no such data set.", did_you_mean(name, (*SPECS, FOLDER)))
     return Job(config, check(config, facts or facts_of(config.data)))
 
 

@@ -23,6 +23,7 @@ from lkca_exp.config.refusals import explain, to_config
 from lkca_exp.config.schema import DataConfig, HoldoutConfig
 from lkca_exp.config.specs import FOLDER, SPECS, DataSpec
 from lkca_exp.data.content import check_content
+from lkca_exp.runs.checksums import WEIGHTS, misfits
 from lkca_exp.runs.record import Record
 from lkca_exp.runs.state import RunState
 
@@ -53,18 +54,21 @@ def stored(run: RunState) -> tuple[DictConfig, Path]:
     """The configuration of a run, for one process, and the file of its weights.
 
     Raises:
-        ConfigError: if it has none.
+        ConfigError: if it has none, or others than its record says.
     """
     if run.record is None:
         raise ConfigError("run", run.name, f"It is {run.state}: no record says what it was.")
-    weights = run.folder / "weights.safetensors"
+    weights = run.folder / WEIGHTS
     if not weights.exists():
         kept = run.record.config["keep"] != "none"
         rule = f"It is {run.state}, without weights." if kept else "Its weights were not kept (keep=none)."
         raise ConfigError("run", run.name, rule, "" if kept else "Train it again with keep=weights and force=true.")
+    if misfits(run.folder, run.record, [WEIGHTS]):
+        rule = "They are damaged, or another run's: the record has another SHA-256."
+        raise ConfigError("weights", weights, rule, "Train the run again with force=true.")
     cfg = restored(run.record.config)
     cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
-    cfg.trainer.accelerator = "cpu" if run.record.device["accelerator"] == "cpu" else "auto"
+    cfg.trainer.accelerator = "cpu" if run.record.device.get("accelerator") == "cpu" else "auto"
     return cfg, weights
 
 
@@ -122,7 +126,8 @@ def _measure(run: RunState, weights: Path, split: str, own: Job, other: Job) -> 
     from lkca_exp.training.device import take_up_threads
 
     assert run.record is not None
-    take_up_threads(run.record.device)
+    if run.record.device:
+        take_up_threads(run.record.device)
     data = prepare(other.config)
     same_name = other.config.data.name == own.config.data.name
     if same_name and data.content != run.record.derived.get("data_content", data.content):

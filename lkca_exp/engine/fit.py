@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from lkca_exp.augment.build import build_augmentation
@@ -35,11 +35,15 @@ from lkca_exp.models.build import (
 )
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
-from lkca_exp.runs.files import read_rows, write_atomically, write_rows
+from lkca_exp.runs.checksums import METRICS, PREDICTIONS, WEIGHTS
+from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.handover import Handover
 from lkca_exp.runs.record import Record
+from lkca_exp.runs.rows import Row, read_rows, write_rows
 from lkca_exp.runs.run import Run, selected_on
-from lkca_exp.training.callbacks import AtomicCheckpointIO, EpochEnd, ProgressBar
+from lkca_exp.runs.state import LAST
+from lkca_exp.training.callbacks import EpochEnd, ProgressBar
+from lkca_exp.training.checkpoints import CheckpointFiles
 from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
 from lkca_exp.training.module import Classifier
 from lkca_exp.training.sinks import open_sink
@@ -73,14 +77,14 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
         "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),
     }
     module = build_module(run, model, data.validation_name)
-    checkpoint = directory / "checkpoints" / "last.ckpt"
-    trainer = build_trainer(config, run.name)
+    checkpoint = directory / "checkpoints" / LAST
+    trainer = build_trainer(config, run.name, run.id)
     share_masks(model, Share(trainer.global_rank, trainer.world_size))
     first = trainer.is_global_zero
-    rows = read_rows(directory / "metrics.jsonl")
+    rows, _ = read_rows(directory / METRICS)
     with _sink(run, rows, enabled=first) as sink:
-        on_row = functools.partial(_record_row, directory, rows, sink)
-        epoch_end = EpochEnd(on_row, checkpoint, SELECT[selected_on(config)])
+        on_row = functools.partial(_record_rows, directory, rows, sink)
+        epoch_end = EpochEnd(rows, on_row, checkpoint, SELECT[selected_on(config)])
         trainer.callbacks[:0] = [epoch_end, *callbacks]  # type: ignore[attr-defined]
         datamodule = build_datamodule(run, data)
         with _step_named(trainer):
@@ -112,7 +116,7 @@ def test(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]
     """
     module = build_module(job, build_model(job.config.model, job.derived), data.validation_name)
     load_weights(module.evaluated, weights)
-    trainer = build_trainer(job.config, "")
+    trainer = build_trainer(job.config)
     trainer.test(module, build_datamodule(job, data), verbose=False)
     metrics = {key.removeprefix("test/"): value for key, value in module.tested.items()}
     return metrics, sum(part.shape[1] for part in module.predictions)
@@ -131,8 +135,8 @@ def build_module(job: Job, model: nn.Module, validation_name: str) -> Classifier
     )
 
 
-def build_trainer(config: Config, title: str) -> pl.Trainer:
-    """Lightning's trainer with nothing on a step's path that we do not use."""
+def build_trainer(config: Config, title: str = "", run_id: str = "") -> pl.Trainer:
+    """Lightning's trainer with nothing on a step's path that we do not use; its checkpoints are of the run `run_id`."""
     return pl.Trainer(
         accelerator="gpu" if uses_gpu(config.trainer) else "cpu",
         devices=config.trainer.devices,
@@ -140,7 +144,7 @@ def build_trainer(config: Config, title: str) -> pl.Trainer:
         precision="bf16-mixed" if config.precision == "bf16" else "32-true",
         max_epochs=1 if config.trainer.fast_run else config.epochs,
         callbacks=[ProgressBar(title)] if config.trainer.progress_bar else [],
-        plugins=[AtomicCheckpointIO()],
+        plugins=[CheckpointFiles(run_id)],
         limit_val_batches=None if selected_on(config) else 0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -189,7 +193,7 @@ def _step_named(trainer: pl.Trainer) -> Iterator[None]:
 
 
 @contextmanager
-def _sink(run: Run, rows: list[dict[str, Any]], enabled: bool) -> Iterator[Sink]:
+def _sink(run: Run, rows: list[Row], enabled: bool) -> Iterator[Sink]:
     """The sink of the first process, told if the run fails; `rows` are those recorded by then."""
     sink: Sink = NoSink()
     if enabled:
@@ -212,11 +216,10 @@ def _sink(run: Run, rows: list[dict[str, Any]], enabled: bool) -> Iterator[Sink]
         raise
 
 
-def _record_row(directory: Path, rows: list[dict[str, Any]], sink: Sink, row: dict[str, Any]) -> None:
-    """Write an epoch's row; rows of epochs that are now repeated give way."""
-    rows[:] = [*(old for old in rows if old["epoch"] < row["epoch"]), row]
-    write_rows(directory / "metrics.jsonl", rows)
-    epoch_log.info("  ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step"))
+def _record_rows(directory: Path, rows: list[Row], sink: Sink) -> None:
+    """Write the rows, of which the last one is new."""
+    write_rows(directory / METRICS, rows)
+    epoch_log.info("  ".join(f"{key} {value:.4g}" for key, value in rows[-1].items() if key != "step"))
     sink.log(rows)
 
 
@@ -241,7 +244,7 @@ def _write_results(
         with file.open("wb") as stream:
             np.savez_compressed(stream, labels=labels.astype(small), predictions=predictions.astype(small))
 
-    write_atomically(directory / "predictions.npz", write_predictions)
+    write_atomically(directory / PREDICTIONS, write_predictions)
     if config.keep != "none":
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.evaluated.state_dict().items()}
-        write_atomically(directory / "weights.safetensors", functools.partial(save_file, weights))
+        write_atomically(directory / WEIGHTS, lambda file: file.write_bytes(save(weights)))

@@ -19,7 +19,7 @@ from lkca_exp.data.pixels import pixels_of
 from lkca_exp.engine.evaluate import normalised_by, stored
 from lkca_exp.models.build import build_model, load_weights, use_backend
 from lkca_exp.runs.record import Record
-from lkca_exp.runs.state import look
+from lkca_exp.runs.state import run_state
 
 
 class Transform(nn.Module):
@@ -91,7 +91,7 @@ def load_run(folder: Path | str) -> TrainedRun:
     Raises:
         ConfigError: if there is no run, or none with weights, or they are damaged or of another model.
     """
-    run = look(Path(folder))
+    run = run_state(Path(folder))
     cfg, weights = stored(run)
     record = run.record
     assert record is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 from lkca_exp.runs.find import is_run, runs_in
 from lkca_exp.runs.format import flatten
-from lkca_exp.runs.state import look
+from lkca_exp.runs.state import run_state
 
 
 def load_runs(folder: Path | str) -> list[dict[str, Any]]:
@@ -22,7 +22,7 @@ def load_runs(folder: Path | str) -> list[dict[str, Any]]:
 
 
 def _row(folder: Path) -> dict[str, Any]:
-    run = look(folder)
+    run = run_state(folder)
     row: dict[str, Any] = {"name": run.name, "state": str(run.state)}
     if (record := run.record) is None:
         return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,7 +31,9 @@ class Estimate:
             if not (seconds := record.timings.seconds):
                 continue
             self._seconds[record.group].append(seconds)
-            with suppress(ConfigError):  # the folder of its images is gone
+            if "flops_per_image" not in record.model:
+                continue
+            with suppress(ConfigError):  # a data set that is not known here, or a folder that is gone
                 operations = record.model["flops_per_image"] * images_trained(record.config)
                 for kind in (_kind(record.config), "any"):
                     self._rates[kind].append(operations / seconds)
@@ -48,7 +51,7 @@ def _kind(config: dict[str, Any]) -> str:
     model = config["model"]
     if "family" in model:
         return model["family"]
-    return model.get("mixer", model)["name"]
+    return model.get("mixer", model).get("name", "")
 
 
 def price(job: Job) -> tuple[int, int]:
@@ -60,12 +63,12 @@ def price(job: Job) -> tuple[int, int]:
 
 def images_trained(config: dict[str, Any]) -> float:
     """Images that go through a run of this configuration; held-out ones counted as if trained on."""
-    data = DataConfig(**config["data"])
-    spec = facts_of(data)
-    images = spec.num_train * data.fraction
-    if data.images_per_class is not None:
-        images = data.images_per_class * spec.num_classes
-    return images * AugmentConfig(**config["augment"]).passes_per_epoch * config["epochs"]
+    data = config["data"]
+    spec = facts_of(DataConfig(**{known.name: data[known.name] for known in fields(DataConfig) if known.name in data}))
+    images = spec.num_train * data.get("fraction", DataConfig.fraction)
+    if data.get("images_per_class") is not None:
+        images = data["images_per_class"] * spec.num_classes
+    return images * config.get("augment", {}).get("passes_per_epoch", AugmentConfig.passes_per_epoch) * config["epochs"]
 
 
 def finished_records(root: Path) -> list[Record]:

@@ -78,11 +78,11 @@ def test_one_run_selected_on_test_stamps_the_variant(make_run, runs):
     assert variant.selected_on == "test"
 
 
-def test_finished_without_an_accuracy_is_noted_and_not_averaged(make_run, compared):
+def test_finished_without_an_accuracy_is_left_out(make_run, compared):
     folder = make_run("lkca", 3, None)
     summary = summary_of(compared)
     assert len(summary.variants[0].counted) == 3
-    assert [note for note in summary.notes if folder.name in note and "no mean" in note]
+    assert [damaged.folder.name for damaged in summary.left_out] == [folder.name]
 
 
 def test_different_seeds_are_not_paired(make_run, runs):
@@ -210,8 +210,8 @@ def test_data_files_differ_by_their_content_and_not_by_their_place(make_run, run
 
 def test_lower_is_better_for_a_loss(make_run, runs):
     for seed in range(2):
-        make_run("attention", seed, metrics={"test/loss": 0.5 + 0.1 * seed})
-        make_run("lkca", seed, metrics={"test/loss": 0.4 + 0.1 * seed})
+        make_run("attention", seed, metrics={"test/top1": 0.5, "test/loss": 0.5 + 0.1 * seed})
+        make_run("lkca", seed, metrics={"test/top1": 0.5, "test/loss": 0.4 + 0.1 * seed})
     runs_of, left_out = load([runs / "digits_compare"])
     assert names(summarise(runs_of, left_out, Choice(metric="test/loss"))) == ["lkca", "attention"]
 

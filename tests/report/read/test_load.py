@@ -97,9 +97,11 @@ def test_unknown_keys_and_odd_values_do_no_harm(make_run):
     assert (run.speed, run.memory, run.device, run.warnings, run.seconds) == ({}, {}, {}, (), None)
 
 
-def test_an_accuracy_that_is_no_number_is_none(make_run):
-    folder = make_run(top1=float("nan"))
-    assert load([folder.parent])[0][0].metrics.get("test/top1") is None
+@pytest.mark.parametrize("top1", [float("nan"), 7.0, -0.1])
+def test_a_run_with_an_accuracy_that_cannot_be_is_left_out(make_run, top1):
+    runs, left_out = load([make_run(top1=top1).parent])
+    assert not runs
+    assert "metrics.test/top1" in left_out[0].reason
 
 
 def test_a_last_line_cut_short_is_passed_over(make_run):
