@@ -8,12 +8,12 @@ import pytest
 from lkca_exp.report.read.load import load
 from lkca_exp.runs import state
 from lkca_exp.runs.lock import is_held
-from lkca_exp.runs.record import read, write
-from tests.report.conftest import write_run
+from lkca_exp.runs.record import Failure, read, write
+from tests.report.conftest import alter, write_run
 
 
 def test_a_run_is_read(make_run):
-    folder = make_run("lkca", seed=4, top1=0.98, error={"type": "ValueError", "message": "no"}, warnings=["slow disk"])
+    folder = make_run("lkca", seed=4, top1=0.98, error=Failure("ValueError", "no", ""), warnings=("slow disk",))
     (run,), left_out = load([folder.parent])
     assert not left_out
     assert (run.seed, run.label, run.study, run.status) == (4, "digits-lkca", "digits_compare", "finished")
@@ -89,16 +89,17 @@ def test_a_run_folder_without_a_record_is_named_and_other_folders_are_not(make_r
 
 
 def test_unknown_keys_and_odd_values_do_no_harm(make_run):
-    folder = make_run(
-        speed={"train_images_per_s": "fast"}, memory=None, device=[], warnings="none", timings={"seconds": None}, new={}
-    )
+    folder = make_run()
+    odd = {"memory": None, "device": [], "warnings": "none", "timings": {"seconds": None}, "new": {}}
+    alter(folder, speed={"train_images_per_s": "fast"}, **odd)
     (run,), left_out = load([folder.parent])
     assert not left_out
     assert (run.speed, run.memory, run.device, run.warnings, run.seconds) == ({}, {}, {}, (), None)
 
 
 def test_an_accuracy_that_is_no_number_is_none(make_run):
-    folder = make_run(top1=float("nan"))
+    folder = make_run()
+    alter(folder, metrics={"test/top1": float("nan")})
     assert load([folder.parent])[0][0].metrics.get("test/top1") is None
 
 
