@@ -18,7 +18,7 @@ import pytest
 from lkca_exp.config.job import compose
 from lkca_exp.runs.files import write_rows
 from lkca_exp.runs.lock import hold
-from lkca_exp.runs.record import Attempt, Record, Timings, write
+from lkca_exp.runs.record import Attempt, Record, Timings, read, write
 from lkca_exp.runs.run import Run, new_record
 
 MEASURED: dict[str, Any] = {
@@ -68,12 +68,16 @@ def compared(make_run: MakeRun, runs: Path) -> Path:
 
 
 def write_predictions(folder: Path, top1: float, num_images: int = 200, num_classes: int = 5) -> None:
-    """predictions.npz of a run: every class as often, and the first images of each class right."""
+    """predictions.npz of a run: every class as often, and the first images right; and the record's test accuracy."""
     labels = np.arange(num_images) % num_classes
     wrong = np.arange(num_images) >= round(top1 * num_images)
     small = np.uint8 if num_classes < 256 else np.uint16
     predictions = (labels + wrong) % num_classes
     np.savez_compressed(folder / "predictions.npz", labels=labels.astype(small), predictions=predictions.astype(small))
+    record = read(folder)
+    if isinstance(record, Record):
+        metrics = record.metrics | {"test/top1": 1 - wrong.mean()}
+        write(folder, replace(record, metrics=metrics, derived=record.derived | {"num_classes": num_classes}))
 
 
 def write_reach(folder: Path, within: list[list[float]], radii: list[float] | None = None) -> None:

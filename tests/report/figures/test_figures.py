@@ -229,7 +229,7 @@ def test_curves_of_an_analysis_are_shades_of_the_variant(compared):
     text = {"title": "Reach", "x_label": "radius", "y_label": "share", "x": [0, 1, 2], "series": series}
     (folder / "reach.json").write_text(json.dumps(text))
     content = gather([compared], Choice(), [])
-    (figure,) = content.insides[0].figures
+    (figure,) = content.blocks[-1].runs[0].figures
     (first,), (last,) = marks(figure, Line, "block 0"), marks(figure, Line, "block 1")
     assert (first.x, first.y) == ((0, 2), (1, 3))
     assert last.style.colour == content.style["lkca"].colour != first.style.colour
