@@ -229,7 +229,7 @@ def _newer_format(content: object) -> str:
 
 def _checksum(content: Mapping[str, Any]) -> str:
     """SHA-256 of all entries of a record but this one."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _record(content: object) -> Record:

@@ -9,6 +9,7 @@ from lkca_exp.report.compare.aggregate import Comparison, Summary, Variant, summ
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.compare.statistics import Estimate
 from lkca_exp.report.read.load import load
+from lkca_exp.runs.record import Timings
 
 
 def summary_of(*studies: Path, baseline: str | None = None) -> Summary:
@@ -107,7 +108,7 @@ def test_one_seed_gives_no_interval(make_run, runs):
 
 
 def test_the_same_seed_twice_counts_once_the_later_run(make_run, runs, compared):
-    late = {"started": "2026-02-01T00:00:00Z", "ended": "2026-02-01T00:01:00Z", "seconds": 60}
+    late = Timings("2026-02-01T00:00:00Z", "2026-02-01T00:01:00Z", 60)
     make_run("lkca", 0, 0.50, study="again", timings=late)
     summary = summary_of(runs / "again", compared)
     lkca = summary.variants[1]
@@ -143,7 +144,7 @@ def test_other_data_or_protocol_is_never_compared(make_run, compared, change):
 
 
 def test_other_numerics_are_never_compared(make_run, runs):
-    make_run("attention", 0, 0.9)
+    make_run("attention", 0, 0.9, numerics=1)
     make_run("lkca", 0, 0.9, numerics=2)
     assert [setting.name for setting in summary_of(runs / "digits_compare").settings] == [
         "digits, numerics=1",
