@@ -19,6 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from lkca_exp.cli.streams import make_streams_last
 from lkca_exp.config.errors import ConfigError, RunFailedError, short_answers
 from lkca_exp.config.job import checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """The console script `lkca-exp`."""
+    make_streams_last()
     register()
     # Hydra tells errors in its own way and exits with 1, unless this is set: then it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
