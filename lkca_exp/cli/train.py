@@ -19,7 +19,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from lkca_exp.config.errors import ConfigError, RunFailedError, short_answers
+from lkca_exp.cli.streams import make_streams_last
+from lkca_exp.config.errors import ConfigError, RunFailedError, is_out_of_memory, out_of_memory, short_answers
 from lkca_exp.config.job import checked, conf_dir
 from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """The console script `lkca-exp`."""
+    make_streams_last()
     register()
     # Hydra tells errors in its own way and exits with 1, unless this is set: then it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -85,10 +87,8 @@ def _run(run: Run) -> float | None:
         return None
     end_with_parent()
     take_gpus(run.config.trainer)
-    from lkca_exp.engine.lifecycle import train
-
     try:
-        metric = train(run)
+        metric = _train(run)
     except (ConfigError, RunFailedError) as error:
         if journal:
             log.error("%s", error)
@@ -97,3 +97,15 @@ def _run(run: Run) -> float | None:
     if journal and metric is not None:
         journal.note(None)
     return metric
+
+
+def _train(run: Run) -> float | None:
+    """Load torch and train; that there is no memory for it fails the run as it does later on."""
+    try:
+        from lkca_exp.engine.lifecycle import train
+
+        return train(run)
+    except (ImportError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise RunFailedError(run.name, out_of_memory(error)) from error

@@ -58,6 +58,10 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
+OUT_OF_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory", "failed to map segment")
+"""What errors that are no MemoryError say."""
+
+
 def refuse(error: ConfigError) -> NoReturn:
     """Give the short answer and leave with status 2; HYDRA_FULL_ERROR=1 asks for the traceback too."""
     if TRACEBACK_WANTED:
@@ -84,6 +88,21 @@ def short_answers() -> Iterator[None]:
             raise
         print(f"lkca_exp: {error}", file=sys.stderr)
         sys.exit(1)
+    except Exception as error:
+        if TRACEBACK_WANTED or not is_out_of_memory(error):
+            raise
+        print(f"lkca_exp: {out_of_memory(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether there was too little memory: for Python, for torch's tensors, or to load torch itself."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def out_of_memory(error: Exception) -> str:
+    """Say so, with what was asked for."""
+    return f"out of memory ({(str(error).splitlines() or [type(error).__name__])[0]})"
 
 
 def divisors(length: int) -> str:

@@ -49,11 +49,11 @@ class Run(Job):
 
     @cached_property
     def result_keys(self) -> dict[str, Any]:
-        """The keys that can change the result, with what follows in place of `null`: writing out what a key left open
-        comes to is the same run. `model.size` only names values that stand here themselves. Data files count by their
-        content (`data.content`) unless they are the published ones, which `data.name` names. The number of devices
-        counts for models of other packages, whose batch norms and dropout see a device's share of the batch; ours
-        compute the same on any number."""
+        """The keys that can change the result, with what follows in place of `null`: writing out the value that an open
+        key resolves to is the same run. `model.size` only names values that stand here themselves. Data files count by
+        their content (`data.content`) unless they are the published ones, which `data.name` names. The number of
+        devices counts for models of other packages, whose batch norms and dropout see a device's share of the batch;
+        ours compute the same on any number."""
         config, derived = self.config, self.derived
         settings = {"numerics": NUMERICS, **dict(_result_keys(config))}
         settings.pop("model.size", None)

@@ -35,7 +35,6 @@ from lkca_exp.sweep.summary import show_comparison, show_start, show_states
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKS = 1.0
-SECONDS_TO_BEGIN = 60.0
 ENDED = (State.FINISHED, State.FAILED)
 
 
@@ -82,7 +81,7 @@ def _run_round(
     show_start(jobs, to_do)
     reason = ""
     if to_do:
-        with _journal(jobs.studies[0]) as journal:
+        with open_journal(jobs.studies[0]) as journal:
             handover = replace(Handover.received(), journal=str(journal.path), varied_keys=tuple(jobs.varied_keys))
             loader.env_set = handover.environment
             at_once = _jobs_at_once(settings, len(to_do))
@@ -166,11 +165,17 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], boo
 
 
 @contextmanager
-def _journal(study: Path) -> Iterator[Journal]:
-    """A journal where all processes of the sweep can write, for as long as it lasts."""
+def open_journal(study: Path) -> Iterator[Journal]:
+    """A journal where all processes of the sweep can write, for as long as it lasts. Its folder gets its name once it
+    is held, so that one of this name which nobody holds is that of a sweep that was killed."""
     study.mkdir(parents=True, exist_ok=True)
     for folder in study.glob(".sweep-*"):
-        if time.time() - folder.stat().st_mtime > SECONDS_TO_BEGIN and not is_held(folder):
-            shutil.rmtree(folder, ignore_errors=True)  # of a sweep that was killed
-    with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as name, hold(Path(name)):
-        yield Journal(Path(name).absolute() / "journal.jsonl")
+        if not is_held(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+    begun = Path(tempfile.mkdtemp(prefix=".begun-", dir=study))
+    with hold(begun):
+        folder = begun.rename(study / begun.name.replace(".begun-", ".sweep-"))
+        try:
+            yield Journal(folder.absolute() / "journal.jsonl")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

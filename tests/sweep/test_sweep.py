@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from lkca_exp.runs.state import State, run_state
+from lkca_exp.sweep.sweeper import open_journal
 from tests.conftest import TINY, environment
 
 DIVERGES = ["optim.clip_norm=null", "optim.warmup_epochs=0", "optim.lr=1e30"]
@@ -79,6 +80,18 @@ def test_a_sweep_stops_when_it_should(words, expected, reason, cli, tmp_path):
     assert statuses(tmp_path) == expected
     assert f"The sweep stopped early: {reason}." in done.stdout
     assert not list((tmp_path / "runs").glob("*/.sweep-*"))
+
+
+def test_the_journal_of_a_killed_sweep_goes_with_the_next_start_and_that_of_a_living_one_stays(tmp_path):
+    with open_journal(tmp_path) as living:
+        killed = tmp_path / ".sweep-killed"
+        killed.mkdir()
+        (killed / ".lock").touch()
+        with open_journal(tmp_path) as mine:
+            mine.note(None)
+            assert sorted(tmp_path.glob(".*")) == sorted([living.path.parent, mine.path.parent])
+        living.note("an error")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_running_out_of_memory_fails_one_run_only(tmp_path):
