@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Side by side, a thread each; the tests of a file stay together, as they share what takes long to make.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile
 
 .DEFAULT_GOAL := help
 
@@ -28,10 +30,10 @@ test: install  ## check style and types, run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy lkca_exp hydra_plugins
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: install  ## run the tests that take long
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 compare: install  ## train: is every number as stored, or with REF=COMMIT as there?
 	$(BIN)/python -m tests.compare $(REF) $(WITH)

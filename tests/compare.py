@@ -28,7 +28,7 @@ import torch
 
 from lkca_exp.config.errors import ConfigError, refuse
 from lkca_exp.config.schema import TrainerConfig
-from lkca_exp.runs.files import read_rows, write_rows
+from lkca_exp.runs.rows import read_rows, write_rows
 from lkca_exp.training.device import describe_device
 from tests.conftest import TINY, environment
 
@@ -70,7 +70,7 @@ def compare(commit: str | None, overrides: Sequence[str]) -> int:
     differs = False
     with checkout(commit) if commit else nullcontext() as there:
         for case in CASES:
-            before = train(there, case, overrides) if there else read_rows(stored(case))
+            before = train(there, case, overrides) if there else read_rows(stored(case))[0]
             told = difference(before, train(ROOT, case, overrides))
             print(f"{case:<22}{told or 'the same, bit for bit'}", flush=True)
             differs |= bool(told)
@@ -106,7 +106,7 @@ def train(tree: Path, case: str, overrides: Sequence[str] = ()) -> Rows:
                 "tree", tree, f"`{shlex.join(['python', *command[1:]])}` failed there:\n{done.stderr.strip()}"
             )
         (folder,) = Path(runs).glob("*/*")
-        return [*read_rows(folder / "metrics.jsonl"), json.loads((folder / "run.json").read_text())["metrics"]]
+        return [*read_rows(folder / "metrics.jsonl")[0], json.loads((folder / "run.json").read_text())["metrics"]]
 
 
 def store() -> None:

@@ -23,8 +23,8 @@ from lkca_exp.config.job import compose
 from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
 from lkca_exp.engine.lifecycle import train
-from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.record import Record, read
+from lkca_exp.runs.rows import read_rows
 
 SECONDS_BETWEEN_KILLS = (0.05, 1.5)
 
@@ -75,7 +75,7 @@ def finish(folder: Path, overrides: list[str], kills: int) -> None:
     job = compose([*overrides, f"paths.runs={folder}"])
     run = run_of(job).directory
     assert not (run / "run.json").exists() or isinstance(read(run), Record), "the record is damaged"
-    rows = len(read_rows(run / "metrics.jsonl"))
+    rows = len(read_rows(run / "metrics.jsonl")[0])
     assert start(folder, overrides, lambda: None) == 0
     print(json.dumps({"folder": str(run), "kills": kills, "rows": rows}), flush=True)
 

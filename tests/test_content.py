@@ -19,7 +19,7 @@ from lkca_exp.engine.lifecycle import train
 from lkca_exp.engine.rerun import rerun
 from lkca_exp.runs import record as records
 from lkca_exp.runs.run import Run
-from lkca_exp.runs.state import State, look
+from lkca_exp.runs.state import State, run_state
 from lkca_exp.runs.store import find
 from lkca_exp.sweep.jobs import jobs_of
 from lkca_exp.sweep.plan import plan
@@ -159,7 +159,7 @@ def test_an_older_record_does_not_say_what_it_was_trained_on(folder):
     derived = {key: value for key, value in record.derived.items() if key != "data_content"}
     change(folder, derived=derived)
     content.check_content(records.read(folder), composed().config.data)
-    assert evaluate(look(folder))["images"] == 30
+    assert evaluate(run_state(folder))["images"] == 30
 
 
 def test_where_the_files_are_gone_the_record_stays_and_copies_serve(folder, monkeypatch, capsys):
@@ -167,8 +167,8 @@ def test_where_the_files_are_gone_the_record_stays_and_copies_serve(folder, monk
     write_svhn(Path("variant"), per_class=2)
     shutil.rmtree("data")
     forget(monkeypatch)
-    assert look(folder).state is State.FINISHED
-    for command in (rerun, lambda run: evaluate(look(run))):
+    assert run_state(folder).state is State.FINISHED
+    for command in (rerun, lambda run: evaluate(run_state(run))):
         with pytest.raises(ConfigError, match="which are not there"):
             command(folder)
     assert not Path("data").exists(), "nothing is downloaded in their place"

@@ -20,7 +20,7 @@ from tests.conftest import environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/**/*.md")]
-FOLLOWED = ("data_set", "launcher", "mixer", "report", "reproduce", "study")
+FOLLOWED = ("data_set", "launcher", "mixer", "own_images", "report", "reproduce", "study")
 FILES = re.compile(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
 BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PRELUDE = f"""set -euo pipefail
@@ -124,3 +124,16 @@ def test_who_follows_a_page_arrives(name, tree):
             where = environment(PYTHONPATH=str(tree))
             done = subprocess.run(["bash", "-c", PRELUDE + block], cwd=tree, env=where, capture_output=True, text=True)
             assert done.returncode == 0, f"{block}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+@pytest.mark.slow
+def test_the_programs_of_the_page_for_python_run(tmp_path):
+    blocks = BLOCKS.findall(text(ROOT / "docs" / "python.md"))
+    commands = "".join(block for kind, block in blocks if kind == "sh")
+    program = "".join(block for kind, block in blocks if kind == "python")
+    options = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True}
+    done = subprocess.run(["bash", "-c", PRELUDE + commands], **options)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([sys.executable, "-c", program], **options)
+    assert done.returncode == 0, done.stderr
+    assert "finished" in done.stdout

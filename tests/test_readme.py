@@ -1,4 +1,5 @@
-"""Every command of the README works. Training is cut to two batches; CI runs `make run` and `make test` as they are."""
+"""Every command of the README and of the reference in docs/ works. Training is cut to two batches; CI runs `make run`
+and `make test` as they are."""
 
 from __future__ import annotations
 
@@ -11,21 +12,24 @@ import pytest
 from lkca_exp.config.schema import GROUP_SCHEMAS
 from lkca_exp.data.sources import SOURCES
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+REFERENCE = README + "".join((ROOT / "docs" / f"{name}.md").read_text() for name in ("running", "sweeps", "models"))
 FAST = ["trainer=debug", "logger=none"]
 
 
 def commands() -> list[list[str]]:
     """The words of every `python -m lkca_exp` in a shell block, without the comments."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", REFERENCE, re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if line.startswith("python -m lkca_exp")]
     return [shlex.split(line, comments=True)[2:] for line in lines]
 
 
 def test_there_are_commands():
-    assert len(commands()) >= 5
+    assert len(commands()) >= 10
 
 
+@pytest.mark.slow
 def test_the_commands_work_one_after_the_other(cli, tmp_path):
     if SOURCES["fashion_mnist"].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
@@ -56,13 +60,13 @@ def test_the_refusal_shown_is_the_one_given(cli):
     "force=true"])  # fmt: skip
 def test_the_overrides_of_the_tables_exist(job, override):
     key, _, value = override.partition("=")
-    assert key in README
-    assert value in README or value == "elsewhere"
+    assert key in REFERENCE
+    assert value in REFERENCE or value == "elsewhere"
     job(override, *["epochs=30"] * override.startswith("recipe="))
 
 
 def test_the_commands_of_the_table_exist(cli):
-    listed = set(re.findall(r"^\| `(?!python)(\w+) [^`]*(?:RUN|STUDY)", README, re.MULTILINE))
+    listed = set(re.findall(r"^\| `(?!python)(\w+) [^`]*(?:RUN|STUDY)", REFERENCE, re.MULTILINE))
     done = cli("--help", module="lkca_exp.runs")
     assert {"status", "show", "rerun", "prune"} <= listed
     assert all(re.search(rf"^ +{command} ", done.stdout, re.MULTILINE) for command in listed)

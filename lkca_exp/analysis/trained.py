@@ -57,7 +57,7 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     if not isinstance(model, VisionTransformer) or not isinstance(job.derived, VitDerived):
         raise ConfigError("run", run.name, f"Its model, {job.config.model.name}, has no grid of tokens to look at.")
     model.load_state_dict(load_file(weights))
-    images = reach.first_test_images(prepare(job.config), job.config.data.name, num_images)
+    images = reach.first_test_images(prepare(job.config), num_images)
     folder.mkdir(exist_ok=True)
     written = _kernels(model, folder) + reach.write_reach(model, images, folder)
     return written + _receptive_field(model, images, job.derived.grid, folder, of)

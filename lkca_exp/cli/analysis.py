@@ -16,7 +16,7 @@ from rich.text import Text
 from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.runs.find import find_runs
-from lkca_exp.runs.state import look
+from lkca_exp.runs.state import run_state
 
 if TYPE_CHECKING:
     from lkca_exp.analysis.efficiency import Efficiency
@@ -100,7 +100,7 @@ def of_runs(names: Sequence[str], root: Path, num_images: int, batch_sizes: Sequ
     Raises:
         ConfigError: if no run has anything to show.
     """
-    runs = [look(folder) for folder in find_runs(names, root)]
+    runs = [run_state(folder) for folder in find_runs(names, root)]
     from lkca_exp.analysis.trained import analyse, measure
 
     num_refused = 0

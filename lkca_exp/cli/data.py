@@ -78,8 +78,7 @@ def preview(overrides: Sequence[str], out: Path) -> None:
         )
     data = prepare(job.config)
     images, targets = next(iter(build_datamodule(job, data).train_loader(lambda: 0)))
-    spec = SPECS[job.config.data.name]
     shown = slice(PREVIEW_IMAGES)
     title = " ".join(["python -m lkca_exp", *overrides])
-    write_preview(out, images[shown], targets[shown], data.class_names, spec.mean, spec.std, title)
+    write_preview(out, images[shown], targets[shown], data.class_names, data.mean, data.std, title)
     print(out)

@@ -21,9 +21,10 @@ from lkca_exp.engine.rerun import rerun
 from lkca_exp.runs.find import find_run, find_studies
 from lkca_exp.runs.format import flatten
 from lkca_exp.runs.listing import print_status
+from lkca_exp.runs.previous import restore
 from lkca_exp.runs.prune import freed_bytes, leftovers, remove
 from lkca_exp.runs.show import print_difference, print_run
-from lkca_exp.runs.state import look
+from lkca_exp.runs.state import run_state
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -57,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("of", metavar="RUN")
     command.add_argument("--study", metavar="NAME", help="leave the result and train in another study")
     command.set_defaults(run=lambda args: rerun(find_run(args.of, args.runs), args.study))
+
+    command = commands.add_parser("restore", help="bring back the result in previous/; what is in its place goes there")
+    command.add_argument("of", metavar="RUN")
+    command.set_defaults(run=lambda args: restore(find_run(args.of, args.runs)))
 
     command = commands.add_parser("prune", help="remove checkpoints of finished runs, and what killed writers left")
     command.add_argument("studies", nargs="+", metavar="STUDY")
@@ -95,13 +100,13 @@ def status(studies: Sequence[str], root: Path) -> None:
 
 def show(text: str, root: Path) -> None:
     """All that is recorded of a run."""
-    run = look(find_run(text, root))
+    run = run_state(find_run(text, root))
     print_run(run, flatten(asdict(compose([]).config)), Console())
 
 
 def diff(left: str, right: str, root: Path) -> None:
     """Two runs side by side."""
-    print_difference(look(find_run(left, root)), look(find_run(right, root)), Console())
+    print_difference(run_state(find_run(left, root)), run_state(find_run(right, root)), Console())
 
 
 def prune(studies: Sequence[str], root: Path, *, previous: bool, yes: bool) -> None:

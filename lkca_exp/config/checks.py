@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from lkca_exp.config.derive import derive
 from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError, did_you_mean, show
-from lkca_exp.config.schema import GROUP_SCHEMAS, Config, VitConfig, schema_of
-from lkca_exp.config.specs import DataSpec
+from lkca_exp.config.schema import GROUP_SCHEMAS, Config, DataConfig, VitConfig, schema_of
+from lkca_exp.config.specs import FOLDER, DataSpec
 
 
 def check(config: Config, facts: DataSpec) -> Derived:
@@ -115,6 +115,12 @@ def _data(config: Config, derived: Derived, facts: DataSpec) -> None:
             f"{facts.name} comes with {facts.part_of}, so that nothing would read it.",
             "Leave it at null.",
         )
+    if data.archive is not None and data.name == FOLDER:
+        raise ConfigError("data.archive", data.archive, "With data=folder the images are in data.root.", "Set that.")
+    for name in ("image_size", "channels", "test_fraction"):
+        value, default = getattr(data, name), getattr(DataConfig, name)
+        if data.name != FOLDER and value != default:
+            raise ConfigError(f"data.{name}", value, f"Nothing would read it with data={facts.name}.", "Take it out.")
     if data.images_per_class is not None and data.fraction != 1:
         raise ConfigError(
             "data.fraction",

@@ -14,10 +14,11 @@ from omegaconf.errors import OmegaConfBaseException
 from lkca_exp.config.checks import check
 from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError, did_you_mean
+from lkca_exp.config.folder import facts_of
 from lkca_exp.config.refusals import explain, is_refusal, to_config
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config, register, schema_of
 from lkca_exp.config.schema.store import conf_dir
-from lkca_exp.config.specs import SPECS
+from lkca_exp.config.specs import DataSpec
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Job:
     derived: Derived
 
 
-def compose(overrides: Sequence[str]) -> Job:
-    """The job that `python -m lkca_exp <overrides>` would run, for other programs than the command line.
+def compose(overrides: Sequence[str], facts: DataSpec | None = None) -> Job:
+    """The job that `python -m lkca_exp <overrides>` would run, for other programs than the command line; with `facts`,
+    on images of which these are true, whatever `data` is.
 
     Raises:
         ConfigError: if the configuration breaks a rule.
@@ -42,7 +44,7 @@ def compose(overrides: Sequence[str]) -> Job:
             if not is_refusal(error):
                 raise
             raise explain(error, overrides) from error
-    return checked(cfg)
+    return checked(cfg, facts)
 
 
 def restored(settings: Mapping[str, Any]) -> DictConfig:
@@ -70,17 +72,14 @@ def restored(settings: Mapping[str, Any]) -> DictConfig:
     return merged
 
 
-def checked(cfg: DictConfig) -> Job:
-    """The job in a composed configuration.
+def checked(cfg: DictConfig, facts: DataSpec | None = None) -> Job:
+    """The job in a composed configuration; `facts` are those of its data set, unless others are given.
 
     Raises:
         ConfigError: if the configuration breaks a rule.
     """
     config = to_config(without_hydra(cfg))
-    name = config.data.name
-    if name not in SPECS:
-        raise ConfigError("data.name", name, "There is no such data set.", did_you_mean(name, SPECS))
-    return Job(config, check(config, SPECS[name]))
+    return Job(config, check(config, facts or facts_of(config.data)))
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:

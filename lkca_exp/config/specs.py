@@ -44,6 +44,9 @@ class DataSpec:
     auto_augment: str = "cifar10"
 
 
+FOLDER = "folder"
+"""The name of anyone's own images, whose facts follow from their files: see `lkca_exp.config.folder`."""
+
 DIGITS = tuple("0123456789")
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -28,6 +28,7 @@ class Split:
 class Arrays:
     """A whole data set.
 
+    `mean` and `std` of the training images, per channel, of pixels from 0 to 1, where no facts give them.
     `warnings` say what of it was accepted although it differs from what its authors ship, or cannot be compared with
     that. `origin` says what it was read from. `content` is a SHA-256 of images and labels; None for the published data
     set, which its name identifies.
@@ -39,3 +40,5 @@ class Arrays:
     origin: str
     warnings: tuple[str, ...] = ()
     content: str | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()

@@ -34,8 +34,8 @@ def content_of(data: DataConfig) -> str | None:
     Raises:
         ConfigError: as `run_of`.
     """
-    spec = SPECS[data.name]
-    if spec.part_of or (data.verify and spec.checksums == "all"):
+    spec = SPECS.get(data.name)
+    if spec and (spec.part_of or (data.verify and spec.checksums == "all")):
         return None
     from lkca_exp.data.store import content  # torch, for torchvision's checksums
 

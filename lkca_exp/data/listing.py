@@ -13,7 +13,6 @@ from rich.table import Table
 from lkca_exp.data.pack import is_sound, read_manifest
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.sources.base import Source
-from lkca_exp.data.store import published_pack
 
 WIDTH_WITH_COUNTS = 70
 
@@ -50,7 +49,7 @@ def table(root: Path, *, check: bool = False) -> None:
 
 def list_packs(source: Source, root: Path, check: bool) -> Iterator[Listed]:
     """The data set as published, then every other that was packed in its name."""
-    spec, published, place = source.spec, published_pack(root, source.spec.name), source.find(root)
+    spec, published, place = source.spec, source.pack(root), source.find(root)
     counts = spec.num_train, spec.num_test
     if published.exists():
         yield _packed(spec.name, published, check)

@@ -81,6 +81,8 @@ def open_pack(folder: Path, read_from: list[Any] | None = None) -> Arrays | None
         manifest["origin"],
         tuple(manifest["warnings"]),
         _content(manifest["files"][f"{array}.npy"]["sha256"] for array in ARRAYS),
+        tuple(manifest.get("mean", ())),
+        tuple(manifest.get("std", ())),
     )
 
 
@@ -148,6 +150,8 @@ def _manifest(folder: Path, arrays: Arrays, read_from: list[Any]) -> dict[str, A
         "read_from": read_from,
         "warnings": list(arrays.warnings),
         "class_names": list(arrays.class_names),
+        "mean": list(arrays.mean),
+        "std": list(arrays.std),
         "files": {
             f"{array}.npy": {
                 "shape": list(values.shape),

@@ -8,6 +8,7 @@ import numpy as np
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import BestOnTestConfig, Config, DataConfig, HoldoutConfig
+from lkca_exp.config.specs import SPECS
 from lkca_exp.data.arrays import Split
 from lkca_exp.data.splits import split_off, subset
 from lkca_exp.data.store import load
@@ -16,7 +17,8 @@ from lkca_exp.data.store import load
 @dataclass(frozen=True)
 class RunData:
     """`validation` is evaluated after every epoch and chooses one; `validation_name` is "val", "test" or empty.
-    `content` is that of the whole data set (see Arrays)."""
+    `content` is that of the whole data set (see Arrays), `origin` what it was read from; images are normalised by
+    `mean` and `std`."""
 
     train: Split
     validation: Split | None
@@ -25,6 +27,9 @@ class RunData:
     class_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     content: str | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    origin: str = ""
 
 
 def prepare(config: Config) -> RunData:
@@ -35,7 +40,18 @@ def prepare(config: Config) -> RunData:
     """
     arrays, protocol = load(config.data), config.protocol
     train, test = _subset(arrays.train, config.data), arrays.test
-    run_data = RunData(train, None, "", test, arrays.class_names, arrays.warnings, arrays.content)
+    run_data = RunData(
+        train,
+        None,
+        "",
+        test,
+        arrays.class_names,
+        arrays.warnings,
+        arrays.content,
+        arrays.mean or SPECS[config.data.name].mean,
+        arrays.std or SPECS[config.data.name].std,
+        arrays.origin,
+    )
     if isinstance(protocol, HoldoutConfig):
         count = max(round(protocol.validation_fraction * len(train)), 1)
         rest, chosen = split_off(train.labels, count, protocol.split_seed)

@@ -21,12 +21,14 @@ from filelock import FileLock
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import DataConfig
+from lkca_exp.config.specs import FOLDER
 from lkca_exp.data.arrays import Arrays
 from lkca_exp.data.download import DownloadError, fetch
 from lkca_exp.data.pack import content_of, open_pack, write_pack
-from lkca_exp.data.sources import SOURCES
+from lkca_exp.data.sources import source_of
 from lkca_exp.data.sources.base import FilesError, Source, check_facts
 
+MOST_RESOLVED = 1000
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +44,7 @@ def load(data: DataConfig) -> Arrays:
     return arrays
 
 
-_contents: dict[tuple[str, str, str | None, bool], str | None] = {}
+_contents: dict[tuple[Any, ...], str | None] = {}
 
 
 def content(data: DataConfig) -> str | None:
@@ -54,7 +56,9 @@ def content(data: DataConfig) -> str | None:
         ConfigError: if the files are damaged, or not the data set's.
     """
     archive = None if data.archive is None else os.path.abspath(data.archive)
-    asked = (data.name, os.path.abspath(data.root), archive, data.verify)
+    asked: tuple[Any, ...] = (data.name, os.path.abspath(data.root), archive, data.verify)
+    if data.name == FOLDER:
+        asked += (data.image_size, data.channels, data.test_fraction, data.subset_seed)
     if asked not in _contents:
         _contents[asked] = None if _is_published(data) else _arrays(data).content
     return _contents[asked]
@@ -62,13 +66,13 @@ def content(data: DataConfig) -> str | None:
 
 def _is_published(data: DataConfig) -> bool:
     """Whether reading this data set gives the published one or an error, which is known without reading anything."""
-    source = SOURCES[data.name]
+    source = source_of(data)
     place = Path(data.archive) if data.archive else source.find(Path(data.root))
     return bool(source.spec.part_of) or place is None or (data.verify and source.has_checksums(place))
 
 
 def _arrays(data: DataConfig) -> Arrays:
-    source, root = SOURCES[data.name], Path(data.root)
+    source, root = source_of(data), Path(data.root)
     try:
         return _load(source, root, data.archive, data.verify)
     except FilesError as error:
@@ -76,21 +80,17 @@ def _arrays(data: DataConfig) -> Arrays:
         raise ConfigError(key, value, error.rule, error.remedy) from error
 
 
-def published_pack(root: Path, name: str) -> Path:
-    return root / "packed" / name
-
-
 def _load(source: Source, root: Path, archive: str | None, verify: bool) -> Arrays:
     if source.spec.part_of:
         return source.read(root, verify)
-    published = published_pack(root, source.spec.name)
+    published = source.pack(root)
     if archive is None and source.spec.checksums != "none" and (verify or source.find(root) is None):
         arrays = _open_published(published)
         if arrays is not None:
             return arrays
     place = _given(source, Path(archive)) if archive else source.find(root) or download(source, root)
     files = _describe(source.files(place))
-    digest = hashlib.sha256(json.dumps([files, verify]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([files, verify, *source.options]).encode()).hexdigest()
     return _open_or_pack(source, place, verify, files, published, Path(f"{published}-unverified-{digest[:12]}"))
 
 
@@ -208,5 +208,18 @@ def _given(source: Source, place: Path) -> Path:
 
 
 def _describe(files: list[Path]) -> list[Any]:
-    """Whatever would differ if one of the files were another: cheap, as it is asked at every start."""
-    return [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    """Whatever would differ if one of the files were another: cheap, as it is asked at every start.
+
+    Raises:
+        FilesError: if one of them is a link that leads nowhere, or went away.
+    """
+    few = len(files) < MOST_RESOLVED  # finding out where a path leads takes ten times as long as asking for its size
+    return [_describe_file(file, resolve=few) for file in files]
+
+
+def _describe_file(file: Path, resolve: bool) -> list[Any]:
+    try:
+        stat = file.stat()
+        return [os.path.realpath(file) if resolve else str(file), stat.st_size, stat.st_mtime_ns]
+    except OSError as error:
+        raise FilesError(f"{file} cannot be read: {error}.", "Replace or remove it.") from error

@@ -14,28 +14,36 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 from torch import nn
 
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.batches.datamodule import RunDataModule
 from lkca_exp.batches.loader import Share
-from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import Config
-from lkca_exp.config.specs import SPECS
 from lkca_exp.data.prepare import RunData
 from lkca_exp.engine import reach
-from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay, use_backend
+from lkca_exp.models.build import (
+    build_model,
+    count_parameters,
+    flops_per_image,
+    load_weights,
+    no_weight_decay,
+    use_backend,
+)
 from lkca_exp.models.compilation import compile_model
 from lkca_exp.models.layers.drop import share_masks
-from lkca_exp.runs.files import read_rows, write_atomically, write_rows
+from lkca_exp.runs.checksums import METRICS, PREDICTIONS, WEIGHTS
+from lkca_exp.runs.files import write_atomically
 from lkca_exp.runs.handover import Handover
 from lkca_exp.runs.record import Record
+from lkca_exp.runs.rows import Row, read_rows, write_rows
 from lkca_exp.runs.run import Run, selected_on
-from lkca_exp.training.callbacks import AtomicCheckpointIO, EpochEnd, ProgressBar
+from lkca_exp.runs.state import LAST
+from lkca_exp.training.callbacks import EpochEnd, ProgressBar
+from lkca_exp.training.checkpoints import CheckpointFiles
 from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
 from lkca_exp.training.module import Classifier
 from lkca_exp.training.sinks import open_sink
@@ -69,14 +77,14 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
         "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),
     }
     module = build_module(run, model, data.validation_name)
-    checkpoint = directory / "checkpoints" / "last.ckpt"
-    trainer = build_trainer(config, run.name)
+    checkpoint = directory / "checkpoints" / LAST
+    trainer = build_trainer(config, run.name, run.id)
     share_masks(model, Share(trainer.global_rank, trainer.world_size))
     first = trainer.is_global_zero
-    rows = read_rows(directory / "metrics.jsonl")
+    rows, _ = read_rows(directory / METRICS)
     with _sink(run, rows, enabled=first) as sink:
-        on_row = functools.partial(_record_row, directory, rows, sink)
-        epoch_end = EpochEnd(on_row, checkpoint, SELECT[selected_on(config)])
+        on_row = functools.partial(_record_rows, directory, rows, sink)
+        epoch_end = EpochEnd(rows, on_row, checkpoint, SELECT[selected_on(config)])
         trainer.callbacks[:0] = [epoch_end, *callbacks]  # type: ignore[attr-defined]
         datamodule = build_datamodule(run, data)
         with _step_named(trainer):
@@ -93,7 +101,7 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
         }
         if first:
             _write_results(config, directory, module, labels, predictions)
-            images = reach.first_test_images(data, config.data.name, reach.NUM_IMAGES)
+            images = reach.first_test_images(data, reach.NUM_IMAGES)
             reach.write_reach_if_cheap(module.evaluated, images, directory / "analysis")
             sink.log(rows)  # all of them, if only the test was left to do
             sink.finish(outcome["metrics"] | facts | outcome["speed"], succeeded=True)
@@ -107,12 +115,8 @@ def test(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]
         ConfigError: if the file is damaged, or of another model than is built here.
     """
     module = build_module(job, build_model(job.config.model, job.derived), data.validation_name)
-    try:
-        module.evaluated.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        rule = f"It does not hold the weights of this model ({str(error).splitlines()[0]})."
-        raise ConfigError("weights", weights, rule) from error
-    trainer = build_trainer(job.config, "")
+    load_weights(module.evaluated, weights)
+    trainer = build_trainer(job.config)
     trainer.test(module, build_datamodule(job, data), verbose=False)
     metrics = {key.removeprefix("test/"): value for key, value in module.tested.items()}
     return metrics, sum(part.shape[1] for part in module.predictions)
@@ -131,8 +135,8 @@ def build_module(job: Job, model: nn.Module, validation_name: str) -> Classifier
     )
 
 
-def build_trainer(config: Config, title: str) -> pl.Trainer:
-    """Lightning's trainer with nothing on a step's path that we do not use."""
+def build_trainer(config: Config, title: str = "", run_id: str = "") -> pl.Trainer:
+    """Lightning's trainer with nothing on a step's path that we do not use; its checkpoints are of the run `run_id`."""
     return pl.Trainer(
         accelerator="gpu" if uses_gpu(config.trainer) else "cpu",
         devices=config.trainer.devices,
@@ -140,7 +144,7 @@ def build_trainer(config: Config, title: str) -> pl.Trainer:
         precision="bf16-mixed" if config.precision == "bf16" else "32-true",
         max_epochs=1 if config.trainer.fast_run else config.epochs,
         callbacks=[ProgressBar(title)] if config.trainer.progress_bar else [],
-        plugins=[AtomicCheckpointIO()],
+        plugins=[CheckpointFiles(run_id)],
         limit_val_batches=None if selected_on(config) else 0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -153,13 +157,13 @@ def build_trainer(config: Config, title: str) -> pl.Trainer:
 
 def build_datamodule(job: Job, data: RunData) -> RunDataModule:
     """The loaders of a run, with its augmentation and the data set's normalisation."""
-    config, spec = job.config, SPECS[job.config.data.name]
+    config = job.config
     return RunDataModule(
         data,
         config.batch_size,
         config.seed,
-        augment=build_augmentation(config.augment, job.derived, spec.mean),
-        normalise=functools.partial(normalise, mean=spec.mean, std=spec.std),
+        augment=build_augmentation(config.augment, job.derived, data.mean),
+        normalise=functools.partial(normalise, mean=data.mean, std=data.std),
         max_batches=FAST_RUN_BATCHES if config.trainer.fast_run else None,
     )
 
@@ -189,7 +193,7 @@ def _step_named(trainer: pl.Trainer) -> Iterator[None]:
 
 
 @contextmanager
-def _sink(run: Run, rows: list[dict[str, Any]], enabled: bool) -> Iterator[Sink]:
+def _sink(run: Run, rows: list[Row], enabled: bool) -> Iterator[Sink]:
     """The sink of the first process, told if the run fails; `rows` are those recorded by then."""
     sink: Sink = NoSink()
     if enabled:
@@ -212,11 +216,10 @@ def _sink(run: Run, rows: list[dict[str, Any]], enabled: bool) -> Iterator[Sink]
         raise
 
 
-def _record_row(directory: Path, rows: list[dict[str, Any]], sink: Sink, row: dict[str, Any]) -> None:
-    """Write an epoch's row; rows of epochs that are now repeated give way."""
-    rows[:] = [*(old for old in rows if old["epoch"] < row["epoch"]), row]
-    write_rows(directory / "metrics.jsonl", rows)
-    epoch_log.info("  ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step"))
+def _record_rows(directory: Path, rows: list[Row], sink: Sink) -> None:
+    """Write the rows, of which the last one is new."""
+    write_rows(directory / METRICS, rows)
+    epoch_log.info("  ".join(f"{key} {value:.4g}" for key, value in rows[-1].items() if key != "step"))
     sink.log(rows)
 
 
@@ -241,7 +244,7 @@ def _write_results(
         with file.open("wb") as stream:
             np.savez_compressed(stream, labels=labels.astype(small), predictions=predictions.astype(small))
 
-    write_atomically(directory / "predictions.npz", write_predictions)
+    write_atomically(directory / PREDICTIONS, write_predictions)
     if config.keep != "none":
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.evaluated.state_dict().items()}
-        write_atomically(directory / "weights.safetensors", functools.partial(save_file, weights))
+        write_atomically(directory / WEIGHTS, lambda file: file.write_bytes(save(weights)))

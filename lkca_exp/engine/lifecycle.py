@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import shutil
 import signal
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,15 @@ from lkca_exp.engine.distributed import launch
 from lkca_exp.engine.fit import epoch_log, fit
 from lkca_exp.models.build import check_buildable, choose_backend
 from lkca_exp.models.compilation import check_compiler, check_continues, choose_compiled
-from lkca_exp.runs.files import write_atomically
+from lkca_exp.runs.checksums import CHECKED, checksums
+from lkca_exp.runs.files import NoSpaceError, write_atomically
 from lkca_exp.runs.lock import hold
+from lkca_exp.runs.previous import PREVIOUS, exchange, finish_moves, set_aside
 from lkca_exp.runs.record import Damaged, Record, begin_attempt, end_attempt, objective, read
+from lkca_exp.runs.rows import write_rows
 from lkca_exp.runs.run import Run, new_record
-from lkca_exp.runs.state import epochs_done
-from lkca_exp.runs.store import find_result, log_result, set_aside
+from lkca_exp.runs.store import find_result, log_result
+from lkca_exp.training.checkpoints import recover
 from lkca_exp.training.device import check_device, describe_device, take_up_threads, uses_gpu
 
 log = logging.getLogger(__name__)
@@ -43,8 +47,10 @@ def train(run: Run) -> float | None:
         The metric that a sweeper may tune; None if another process holds the run.
 
     Raises:
-        ConfigError: if data, device, model, folders or compiler are unavailable; the record is unchanged.
-        RunFailedError: if training raised; the record has the traceback.
+        ConfigError: if data, device, model, folders or compiler are unavailable, or the record is a newer version's. It
+            is unchanged then.
+        RunFailedError: if training raised; the record has the traceback. Where the disk is full and a finished result
+            was to be replaced, that is back in its place.
     """
     config = run.config
     check_device(config.trainer)
@@ -58,13 +64,14 @@ def train(run: Run) -> float | None:
         if not mine:
             log.info("%s: locked by another process; skipping", run.name)
             return None
+        finish_moves(run.directory)
         existing = read(run.directory)
         if result := find_result(run, existing):
             return log_result(run, result)
-        with _recorded(run.directory):
+        with _recorded(run.directory), _previous_kept(run.directory, existing):
             record = begin(run, existing, data)
             outcome = launch(run, record) if config.trainer.devices > 1 else fit(run, record, data)
-            record = end_attempt(run.directory, record, "finished", **outcome)
+            record = end_attempt(run.directory, record, "finished", sha256=checksums(run.directory), **outcome)
         if config.keep != "all":
             shutil.rmtree(run.directory / "checkpoints", ignore_errors=True)
     top1, seconds = 100 * record.metrics["test/top1"], record.timings.seconds
@@ -73,26 +80,60 @@ def train(run: Run) -> float | None:
 
 
 def begin(run: Run, record: Record | Damaged | None, data: RunData) -> Record:
-    """Open a record, or `record` if an interrupted or failed attempt left it, and take up its way of computing."""
-    if isinstance(record, Record) and record.status == "finished":
-        set_aside(run.directory)
-        record = None
-    if isinstance(record, Record) and record.id == run.id:
+    """Open a record, or `record` if an interrupted or failed attempt left it, and take up its way of computing. What
+    else is in the folder is set aside."""
+    if isinstance(record, Record) and record.id == run.id and record.status != "finished":
         check_continues(run.name, record.model, _device(run.config))
-        take_up_threads(record.device)
+        if record.device:
+            take_up_threads(record.device)
+        record = replace(record, model=record.model or _way_of_computing(run, data))
     else:
+        _make_room(run, record)
         record = replace(
             new_record(run),
             device=describe_device(run.config.trainer),
             class_names=data.class_names,
             model=_way_of_computing(run, data),
             warnings=data.warnings,
+            data={"origin": data.origin, "mean": data.mean, "std": data.std},
         )
         config = OmegaConf.create(asdict(run.config))
         write_atomically(run.directory / "config.yaml", lambda file: OmegaConf.save(config, file))
-    record = begin_attempt(run.directory, record, from_epoch=epochs_done(run.directory))
-    (run.directory / "checkpoints").mkdir(exist_ok=True)
+    rows = recover(run.directory / "checkpoints", run.id)
+    record = begin_attempt(run.directory, record, from_epoch=len(rows))
+    write_rows(run.directory / "metrics.jsonl", rows)
     return record
+
+
+def _make_room(run: Run, record: Record | Damaged | None) -> None:
+    """Set aside what is in the run's folder, and say so unless it is a result that `force` replaces."""
+    if record is None and not any((run.directory / name).exists() for name in (*CHECKED, "checkpoints")):
+        return  # at most what an attempt left that did not get as far as a record
+    what = "files without a record" if record is None else "the record of another run"
+    if isinstance(record, Damaged):
+        what = record.reason
+    folder = set_aside(run.directory)
+    if not isinstance(record, Record) or record.id != run.id:
+        log.warning("%s: %s; moved to %s/, and trained anew", run.name, what, folder)
+
+
+@contextmanager
+def _previous_kept(directory: Path, existing: Record | Damaged | None) -> Iterator[None]:
+    """Where the run does not end well that is to replace a finished result, say how that comes back; bring it back
+    at once if the disk is full."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(existing, Record) or existing.status != "finished":
+            raise
+        if isinstance(error, NoSpaceError):
+            shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+            with suppress(OSError):
+                exchange(directory)
+        kept = read(directory) == existing
+        how = "is kept" if kept else f"is in {PREVIOUS}/; `python -m lkca_exp.runs restore {directory}` brings it back"
+        log.warning("%s: its finished result %s", directory.name, how)
+        raise
 
 
 def _way_of_computing(run: Run, data: RunData) -> dict[str, Any]:
@@ -155,8 +196,11 @@ def _recorded(directory: Path) -> Iterator[None]:
         raise
     except Exception as error:
         _note_end(directory, "failed", error)
-        log.exception("%s failed", directory.name)
-        cause = f"{type(error).__name__}: {error}"
+        cause = _lack(error) or f"{type(error).__name__}: {error}"
+        if _lack(error):
+            log.error("%s failed: %s", directory.name, cause)
+        else:
+            log.exception("%s failed", directory.name)
         _release(error)
         raise RunFailedError(directory.name, cause) from None
     finally:
@@ -172,10 +216,19 @@ class _LogFile(logging.FileHandler):
         pass
 
 
+def _lack(error: Exception) -> str:
+    """What the machine lacked, if that is what ended the run: space or memory; else empty."""
+    if isinstance(error, NoSpaceError):
+        return str(error)
+    short = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return f"out of memory ({str(error).splitlines()[0] if str(error) else type(error).__name__})" if short else ""
+
+
 def _note_end(directory: Path, status: str, error: Exception | None = None) -> None:
+    """Note it in the record, if this process got as far as to write that it works on the run."""
     record = read(directory)
     try:
-        if isinstance(record, Record):
+        if isinstance(record, Record) and record.status == "running" and record.attempts[-1].pid == os.getpid():
             end_attempt(directory, record, status, error)
     except OSError as problem:
         log.error("%s: %s, which its record cannot say: %s", directory.name, status, problem)

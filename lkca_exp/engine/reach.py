@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from lkca_exp.augment.normalise import normalise
-from lkca_exp.config.specs import SPECS
 from lkca_exp.data.prepare import RunData
 from lkca_exp.runs.files import write_json
 
@@ -27,9 +26,9 @@ more tokens it would take long, and much memory."""
 FILE = "locality.json"
 
 
-def first_test_images(data: RunData, name: str, count: int) -> Tensor:
-    """Images (count, channels, H, W) of the data set `name`, normalised as for its models."""
-    return normalise(torch.from_numpy(data.test.images[:count].copy()), SPECS[name].mean, SPECS[name].std)
+def first_test_images(data: RunData, count: int) -> Tensor:
+    """Images (count, channels, H, W), normalised as for training."""
+    return normalise(torch.from_numpy(data.test.images[:count].copy()), data.mean, data.std)
 
 
 def write_reach_if_cheap(model: nn.Module, images: Tensor, folder: Path) -> None:

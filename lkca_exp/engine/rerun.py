@@ -12,9 +12,11 @@ from omegaconf import OmegaConf
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job, checked, restored
 from lkca_exp.data.content import check_content, run_of
-from lkca_exp.runs.files import read_rows
+from lkca_exp.runs.checksums import METRICS, misfits
+from lkca_exp.runs.previous import PREVIOUS
 from lkca_exp.runs.record import read_finished
-from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.runs.rows import read_rows
+from lkca_exp.runs.state import RunState, State, run_state
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +36,22 @@ def rerun(folder: Path, study: str | None = None) -> None:
         ConfigError: if it cannot be trained as it was, on the data that it was trained on, or another process has it.
         RunFailedError: if training raised.
     """
-    run = look(folder)
+    run = run_state(folder)
     job = job_of(run, study)
     if run.record is not None:
         check_content(run.record, job.config.data)
     new = run_of(job)
-    if look(new.directory).state is State.RUNNING:
+    if run_state(new.directory).state is State.RUNNING:
         raise ConfigError(
             "run", run.name, "It is locked by another process.", "`python -m lkca_exp.runs status` shows its progress."
         )
     if new.name != run.folder.absolute().name:
         log.warning("%s: with this code its settings are another run, %s", run.name, new.name)
-    before = _result(folder) or _result(folder / "previous")
+    for place in (folder, folder / PREVIOUS):
+        record = read_finished(place)
+        for name in misfits(place, record) if record else ():
+            log.warning("%s: %s differs from its record: damaged, or another run's", place, name)
+    before = _result(folder) or _result(folder / PREVIOUS)
     from lkca_exp.engine.lifecycle import train
     from lkca_exp.training.device import take_up_threads
 
@@ -90,7 +96,7 @@ def compare(before: Result, now: Result) -> str:
 
 def _result(folder: Path) -> Result | None:
     record = read_finished(folder)
-    return Result(read_rows(folder / "metrics.jsonl"), record.metrics) if record else None
+    return Result(read_rows(folder / METRICS)[0], record.metrics) if record else None
 
 
 def _root(place: Path) -> Path:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Collection
+from pathlib import Path
 from pkgutil import resolve_name
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lkca_exp.config.derived import Derived, VitDerived, VitPytorchDerived
+from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.schema import KernelConfig, ModelConfig, TimmConfig, VitConfig, VitPytorchConfig
 from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
 from lkca_exp.models.mixers.lkca import VIEWS, Lkca
@@ -98,6 +102,19 @@ def use_backend(model: nn.Module, backend: str | None) -> None:
     for module in model.modules():
         if isinstance(module, Lkca) and backend is not None:
             module.backend = backend
+
+
+def load_weights(model: nn.Module, file: Path) -> None:
+    """Give a model the weights that a run stored.
+
+    Raises:
+        ConfigError: if the file is damaged, or of another model.
+    """
+    try:
+        model.load_state_dict(load_file(file))
+    except (SafetensorError, RuntimeError) as error:
+        rule = f"It does not hold the weights of this model ({str(error).splitlines()[0]})."
+        raise ConfigError("weights", file, rule) from error
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -13,11 +13,9 @@ from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.figures.model import Figure, Style
 from lkca_exp.report.figures.styles import styles
 from lkca_exp.report.read.load import Run, load
-from lkca_exp.report.read.predictions import read_predictions
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.section import Block, Material, grouped
 from lkca_exp.report.sections import SECTIONS
-from lkca_exp.report.sections.inside import Inside, inside_runs
 from lkca_exp.report.tables.column import Table
 from lkca_exp.report.tables.matrix import MatrixRow, matrix
 from lkca_exp.report.tables.runs import RunRow, run_table
@@ -36,7 +34,6 @@ class Content:
     runs: Table[RunRow]
     blocks: Sequence[Block]
     files: Mapping[str, Table]
-    insides: Sequence[Inside]
     style: dict[str, Style]
     notes: Sequence[str]
 
@@ -58,7 +55,9 @@ class Content:
             for block in self.blocks
             for figure in block.figures
         ]
-        of_runs = [(f"{inside.folder.name}-", one) for inside in self.insides for one in inside.figures]
+        of_runs = [
+            (f"{run.folder.name}-", figure) for block in self.blocks for run in block.runs for figure in run.figures
+        ]
         for prefix, figure in [*named, *of_runs]:
             stem = re.sub(r"[^\w.]+", "-", f"{prefix}{figure.slug}").strip("-.")[:100]
             while stem in found:
@@ -81,11 +80,8 @@ def work_out(
     """All that is to be said of these runs. Raises ValueError for a choice that fits none of them."""
     summary = summarise(runs, left_out, choice)
     style = styles(summary)
-    counted = [run for variant in summary.variants for run in variant.counted]
-    predictions = {run.folder: found for run in counted if (found := read_predictions(run)) is not None}
-    material = Material(summary, style, published, predictions)
+    material = Material(summary, style, published)
     sections = [section(material) for section in SECTIONS]
-    insides, not_shown = inside_runs(summary, style)
     return Content(
         summary=summary,
         sentences=answer(summary),
@@ -94,7 +90,6 @@ def work_out(
         runs=run_table(summary),
         blocks=grouped(block for one in sections for block in one.blocks),
         files={stem: table for one in sections for stem, table in one.files.items()},
-        insides=insides,
         style=style,
-        notes=[*summary.notes, *(note for one in sections for note in one.notes), *not_shown],
+        notes=[*summary.notes, *(note for one in sections for note in one.notes)],
     )

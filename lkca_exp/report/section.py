@@ -10,7 +10,6 @@ from typing import Any
 from lkca_exp.report.compare.aggregate import Setting, Summary
 from lkca_exp.report.figures.model import Figure, Style
 from lkca_exp.report.figures.styles import in_figures
-from lkca_exp.report.read.predictions import Predictions
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.tables.column import Table
 
@@ -20,12 +19,11 @@ FIGURES = "Figures"
 
 @dataclass(frozen=True)
 class Material:
-    """What a section is made from. `style` has one entry a variant, by name; `predictions` are by the run's folder."""
+    """What a section is made from. `style` has one entry a variant, by name."""
 
     summary: Summary
     style: Mapping[str, Style]
     published: Sequence[Published]
-    predictions: Mapping[Path, Predictions]
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,29 @@ class TableBlock:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """`address` has the whole file in it."""
+
+    stem: str
+    address: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """What is shown of a single run."""
+
+    name: str
+    folder: Path
+    pictures: Sequence[Picture]
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True)
 class Block:
     """A part of the page. Blocks of one heading and setting are shown together: their sentences, one legend (names of
-    variants), their figures, their tables. `setting` is None for what speaks of all settings."""
+    variants), their figures, their tables, and figures of single runs. `setting` is None for what speaks of all
+    settings."""
 
     heading: str
     setting: Setting | None = None
@@ -53,6 +71,7 @@ class Block:
     legend: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     tables: Sequence[TableBlock] = ()
+    runs: Sequence[RunFigures] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ def grouped(blocks: Iterable[Block]) -> list[Block]:
             list(dict.fromkeys(name for block in group for name in block.legend)),
             [figure for block in group for figure in block.figures],
             [table for block in group for table in block.tables],
+            [run for block in group for run in block.runs],
         )
         for group in groups.values()
     ]

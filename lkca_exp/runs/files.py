@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
+class NoSpaceError(OSError):
+    """A disk that is full, or a quota that is used up."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` make the file under a temporary name and move it to `path` once it is whole and on the disk."""
+    """Have `write` make the file under a temporary name and move it to `path` once it is whole and on the disk.
+
+    Raises:
+        NoSpaceError: if there is no space for it; what was in `path` still is.
+    """
+    try:
+        _write_atomically(path, write)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError(error.errno, f"no space left on {_mount(path.absolute())}") from error
+        raise
+
+
+def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -32,17 +53,9 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, lambda file: file.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n"))
 
 
-def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write JSON lines."""
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    write_atomically(path, lambda file: file.write_text(text))
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines; none if there is no file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def _mount(path: Path) -> Path:
+    """Where the file system of `path` begins."""
+    return next(place for place in path.parents if os.path.ismount(place))
 
 
 def _umask() -> int:

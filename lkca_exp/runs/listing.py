@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.runs.state import RunState, State, run_state
 
 COLOURS = {
     State.NEW: "dim",
@@ -30,7 +30,7 @@ def print_status(studies: Mapping[Path, Sequence[Path]], console: Console) -> No
     """A table a study and a line of totals; below a table, what was wrong with runs that failed."""
     runs = []
     for study, folders in studies.items():
-        here = [look(folder) for folder in folders]
+        here = [run_state(folder) for folder in folders]
         console.print(Text(str(study), style="bold"))
         console.print(table(here, wide=console.width >= WIDTH_WITH_ALL))
         for run in here:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lkca_exp.runs.lock import undisturbed
-from lkca_exp.runs.state import State, look
+from lkca_exp.runs.previous import PREVIOUS, UNUSABLE
+from lkca_exp.runs.state import State, run_state
 from lkca_exp.runs.store import ANALYSIS, RESULT_FILES
 
 REPLACED_FILES = ("run.json", *RESULT_FILES)
@@ -30,10 +31,10 @@ def remove(folder: Path, *, previous: bool) -> list[Path]:
         files = _leftovers(folder, previous) if free else []
         for file in files:
             file.unlink()
-        replaced = folder / "previous"
-        for place in (folder / "checkpoints", replaced / "checkpoints", replaced / ANALYSIS, replaced):
-            if place.is_dir() and not any(place.iterdir()):
-                place.rmdir()
+        for place in (folder, folder / PREVIOUS, folder / UNUSABLE):
+            for emptied in (place / "checkpoints", place / ANALYSIS, *([place] if place != folder else [])):
+                if emptied.is_dir() and not any(emptied.iterdir()):
+                    emptied.rmdir()
     return files
 
 
@@ -46,12 +47,12 @@ def freed_bytes(files: Sequence[Path]) -> int:
 
 
 def _leftovers(folder: Path, previous: bool) -> list[Path]:
-    replaced = folder / "previous"
-    places = (folder, folder / "checkpoints", folder / ANALYSIS, replaced)
-    found = [file for place in places for file in place.glob(".*.tmp")]
-    if look(folder).state is State.FINISHED:
-        found += (folder / "checkpoints").glob("*.ckpt")
-        if previous:
-            found += [replaced / name for name in REPLACED_FILES if (replaced / name).exists()]
-            found += [*(replaced / "checkpoints").glob("*"), *(replaced / ANALYSIS).glob("*")]
-    return sorted(set(found))
+    replaced = (folder / PREVIOUS, folder / UNUSABLE)
+    places = (folder, folder / "checkpoints", folder / ANALYSIS, *replaced)
+    files = [file for place in places for file in place.glob(".*.tmp")]
+    if run_state(folder).state is State.FINISHED:
+        files += (folder / "checkpoints").glob("*.ckpt")
+        for place in replaced if previous else ():
+            files += [place / name for name in REPLACED_FILES if (place / name).exists()]
+            files += [*(place / "checkpoints").glob("*"), *(place / ANALYSIS).glob("*")]
+    return sorted(set(files))

@@ -1,18 +1,21 @@
 """The record of one run: a folder that tells everything about it, whole at every moment.
 
-run.json            what was run, with what, where, and what came of it (see `Record`)
+run.json            what was run, with what, where, and its result (see `Record`)
 config.yaml         the configuration as composed
 metrics.jsonl       a row an epoch; nothing in it depends on the clock
 predictions.npz     test labels and top-1 predictions
 train.log           the log
-checkpoints/        last.ckpt, to continue from; gone after success unless keep=all
+checkpoints/        last.ckpt, to continue from, and the one before it; gone after success unless keep=all
 weights.safetensors the trained weights
 analysis/           how far the model's tokens look, layer by layer, and what `lkca_exp.analysis` was asked for
+previous/           the result that a later one replaced, or a record that could not be used
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import reprlib
 import socket
@@ -21,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from lkca_exp.runs.files import write_json
@@ -67,7 +71,8 @@ class Record:
     """run.json, in its order. Accuracies are fractions, times are in UTC (ISO 8601) and in seconds, memory is in bytes.
 
     `status` is one of `STATUSES`, or "killed" where a reader finds that the process is gone. `config` and `derived` are
-    as `dataclasses.asdict` gives them. `extra` holds entries that this version does not know, to be written again.
+    as `dataclasses.asdict` gives them. `sha256` has the digests of the result's files by their names; a record from
+    before there were any has none. `extra` holds entries that this version does not know, to be written again.
     """
 
     id: str
@@ -80,6 +85,7 @@ class Record:
     command: str = ""
     config: dict[str, Any]
     derived: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
     selected_on: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
@@ -94,6 +100,7 @@ class Record:
     class_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     reused_from: str | None = None
+    sha256: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -105,6 +112,10 @@ class Damaged:
     reason: str
 
 
+class Newer(Damaged):
+    """A run folder whose record a newer version of this package wrote."""
+
+
 def objective(record: Record) -> float:
     """The metric that a sweeper may tune: on validation where there is one, on test otherwise."""
     return record.metrics.get("val/top1", record.metrics["test/top1"])
@@ -113,7 +124,10 @@ def objective(record: Record) -> float:
 def read(folder: Path) -> Record | Damaged | None:
     """The record in a folder; None where there is no run.json."""
     try:
-        return _record(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+        content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        if reason := _newer_format(content):
+            return Newer(folder, reason)
+        return _record(content)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -132,7 +146,8 @@ def write(folder: Path, record: Record) -> None:
     """Replace run.json in a folder."""
     entries = asdict(record)
     extra = entries.pop("extra")
-    write_json(folder / "run.json", {"format": FORMAT} | entries | extra)
+    content = {"format": FORMAT} | entries | extra
+    write_json(folder / "run.json", content | {"checksum": _checksum(content)})
 
 
 def begin_attempt(folder: Path, record: Record, from_epoch: int) -> Record:
@@ -182,43 +197,147 @@ def _seconds(started: str, ended: str) -> float:
 
 _REQUIRED: dict[str, type] = dict.fromkeys(("label", "id", "group", "study", "status"), str)
 _REQUIRED |= {"seed": int, "numerics": int, "config": dict, "metrics": dict, "timings": dict, "attempts": list}
-_MAPPINGS = ("derived", "model", "speed", "memory", "versions", "git", "device")
+_MAPPINGS = ("derived", "data", "model", "speed", "memory", "versions", "git", "device", "sha256")
 _TEXTS = ("class_names", "warnings")
+_CONFIG: dict[str, UnionType | type] = {"epochs": int, "data": dict, "data.name": str, "model": dict, "trainer": dict}
+_CONFIG_IF_THERE: dict[str, UnionType | type] = {
+    "keep": str,
+    "data.fraction": int | float,
+    "data.images_per_class": int | None,
+    "augment": dict,
+    "augment.passes_per_epoch": int,
+    "model.name": str,
+    "model.family": str,
+    "model.mixer": dict,
+    "model.mixer.name": str,
+    "trainer.fast_run": bool,
+}
+"""What readers take from a configuration without composing it."""
+_MOST_THREADS = 4096
+
+
+def _newer_format(content: object) -> str:
+    """Which version reads it, where a record is of a newer format than ours; else empty."""
+    number = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(number, int) or number <= FORMAT:
+        return ""
+    packages = content.get("versions")
+    writer = packages.get("lkca-exp") if isinstance(packages, dict) else None
+    by = f"lkca-exp {writer}" if isinstance(writer, str) else "a newer version"
+    return f"run.json has format {number}; this version reads {FORMAT}, {by} wrote it"
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """SHA-256 of all entries of a record but this one."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _record(content: object) -> Record:
-    """The record that a parsed run.json holds; what is optional and has an odd value is at its default.
+    """The record that a parsed run.json holds; what only informs and has an odd type is at its default.
 
     Raises:
-        ValueError: if it is of another format, or lacks what every record has.
+        ValueError: if it is of another format, was changed since it was written, lacks what every record has, or has
+            what no record can have.
     """
     if not isinstance(content, dict):
         raise ValueError("run.json holds no record")
     entries = dict(content)
+    checksum = entries.pop("checksum", None)
+    if _checksum(entries) != checksum and checksum is not None:
+        raise ValueError("run.json was changed since it was written (without its `checksum` it would be read)")
     if (given := entries.pop("format", None)) != FORMAT:
         raise ValueError(f"run.json has format {reprlib.repr(given)}; this version reads {FORMAT}")
-    for name, kind in _REQUIRED.items():
-        if not isinstance(entries.get(name), kind):
-            raise ValueError(f"run.json has {reprlib.repr(entries.get(name))} for {name}, not a {kind.__name__}")
-    if entries["status"] not in STATUSES:
-        raise ValueError(f"run.json has {reprlib.repr(entries['status'])} for status")
+    entries.pop("extra", None)
     own = {known.name: entries.pop(known.name) for known in fields(Record) if known.name in entries}
+    for name, kind in _REQUIRED.items():
+        _check(name, own.get(name), kind)
+    if own["status"] not in STATUSES:
+        raise _wrong("status", own["status"])
     own |= {name: own[name] if isinstance(own.get(name), dict) else {} for name in _MAPPINGS}
     own |= {name: tuple(map(_text, own[name])) if isinstance(own.get(name), list) else () for name in _TEXTS}
+    for name in ("selected_on", "reused_from"):
+        _check(name, own.get(name), str | None)
+    _check("derived.data_content", own["derived"].get("data_content"), str | None)
+    _check_config(own["config"])
+    _check_results(own)
+    own["device"] = own["device"] if _is_device(own["device"]) else {}
     own["command"], own["timings"] = _text(own.get("command")), _timings(own["timings"])
-    own["attempts"] = tuple(_attempt(attempt) for attempt in own["attempts"] if isinstance(attempt, dict))
+    own["attempts"] = tuple(map(_attempt, own["attempts"]))
+    if own["status"] == "running" and not own["attempts"]:
+        raise _wrong("attempts", [])
     own["error"] = _failure(own.get("error"))
     return Record(**own, extra=entries)
 
 
+def _check_config(config: Mapping[str, Any]) -> None:
+    flat = _with_parents(config)
+    for name, kind in _CONFIG.items():
+        _check(f"config.{name}", flat.get(name), kind)
+    for name, kind in _CONFIG_IF_THERE.items():
+        if name in flat:
+            _check(f"config.{name}", flat[name], kind)
+    if config["epochs"] < 1:
+        raise _wrong("config.epochs", config["epochs"])
+
+
+def _with_parents(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted name -> value, of groups of keys too."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat[prefix + key] = value
+        if isinstance(value, dict):
+            flat |= _with_parents(value, f"{prefix}{key}.")
+    return flat
+
+
+def _check_results(own: Mapping[str, Any]) -> None:
+    """Metrics are finite, accuracies and calibration errors fractions; speeds and sizes are no less than 0."""
+    for name, value in own["metrics"].items():
+        fraction = name.endswith(("top1", "top5", "calibration_error"))
+        if not _is(value, int | float) or not math.isfinite(value) or (fraction and not 0 <= value <= 1):
+            raise _wrong(f"metrics.{name}", value)
+    if own["status"] == "finished" and "test/top1" not in own["metrics"]:
+        raise _wrong("metrics.test/top1", None)
+    for part in ("model", "speed", "memory"):
+        for name, value in own[part].items():
+            if _is(value, int | float) and not 0 <= value < math.inf:
+                raise _wrong(f"{part}.{name}", value)
+
+
+def _is_device(device: Mapping[str, Any]) -> bool:
+    threads = device.get("threads")
+    known = isinstance(threads, int) and not isinstance(threads, bool) and 0 < threads <= _MOST_THREADS
+    return known and isinstance(device.get("accelerator"), str)
+
+
 def _timings(timings: Mapping[str, Any]) -> Timings:
     seconds, ended = timings.get("seconds"), timings.get("ended")
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return Timings(_text(timings.get("started")), ended and _text(ended), seconds if is_number else None)
+    known = seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
+    if known is not None and not 0 <= known < math.inf:
+        raise _wrong("timings.seconds", known)
+    return Timings(_text(timings.get("started")), ended and _text(ended), known)
 
 
-def _attempt(attempt: Mapping[str, Any]) -> Attempt:
-    return Attempt(**{known.name: attempt[known.name] for known in fields(Attempt) if known.name in attempt})
+def _attempt(attempt: object) -> Attempt:
+    _check("attempts", attempt, dict)
+    assert isinstance(attempt, dict)
+    known = Attempt(**{known.name: attempt[known.name] for known in fields(Attempt) if known.name in attempt})
+    for name, kind in {"started": str, "ended": str | None, "status": str, "host": str}.items():
+        _check(f"attempts.{name}", getattr(known, name), kind)
+    for name in ("from_epoch", "pid"):
+        if not _is(value := getattr(known, name), int) or value < 0:
+            raise _wrong(f"attempts.{name}", value)
+    for name in ("started", "ended"):
+        if (time := getattr(known, name)) and not _is_time(time):
+            raise _wrong(f"attempts.{name}", time)
+    return known
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _failure(error: object) -> Failure | None:
@@ -229,3 +348,18 @@ def _failure(error: object) -> Failure | None:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
+
+
+def _is(value: object, kind: UnionType | type) -> bool:
+    """`isinstance`, to which true and false are no numbers."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _check(name: str, value: object, kind: UnionType | type) -> None:
+    if not _is(value, kind):
+        expected = kind.__name__ if isinstance(kind, type) else str(kind)
+        raise ValueError(f"run.json has {reprlib.repr(value)} for {name}, not {expected}")
+
+
+def _wrong(name: str, value: object) -> ValueError:
+    return ValueError(f"run.json has {reprlib.repr(value)} for {name}")

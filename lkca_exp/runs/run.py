@@ -23,6 +23,7 @@ from lkca_exp.config.schema import (
     VitConfig,
     VitPytorchConfig,
 )
+from lkca_exp.config.specs import FOLDER
 from lkca_exp.runs.environment import command_line, git_state, versions
 from lkca_exp.runs.record import Record, Timings, now
 
@@ -77,10 +78,11 @@ class Run(Job):
 
     @cached_property
     def label(self) -> str:
-        """A short name for people: data set; the model's preset, or its name if it is of another package, or its
-        embedding if that is not the plain one; the mixer and, for a kernel, its side."""
+        """A short name for people: data set, or the name of its folder; the model's preset, or its name if it is of
+        another package, or its embedding if that is not the plain one; the mixer and, for a kernel, its side."""
         model = self.config.model
-        parts = [self.config.data.name]
+        data = self.config.data
+        parts = [Path(data.root).absolute().name if data.name == FOLDER else data.name]
         if model.preset is not None:
             parts.append(model.preset)
         elif isinstance(model, TimmConfig):

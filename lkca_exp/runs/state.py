@@ -9,14 +9,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.runs.files import read_rows
 from lkca_exp.runs.lock import is_held
 from lkca_exp.runs.record import Damaged, Record, read, with_killed
+from lkca_exp.runs.rows import read_rows
+
+LAST, BEFORE_LAST = "last.ckpt", "before_last.ckpt"
+"""In `checkpoints/`."""
 
 
 class State(StrEnum):
-    """`NEW`: there is no record. `KILLED`: its process ended without noting so. `DAMAGED`: its files
-    cannot be read."""
+    """`NEW`: there is no record. `KILLED`: its process ended without noting so. `DAMAGED`: its record
+    cannot be used."""
 
     NEW = "new"
     RUNNING = "running"
@@ -31,7 +34,8 @@ class State(StrEnum):
 class RunState:
     """A run at one moment.
 
-    `record` is None where there is none that can be read; of a killed run it says so, as do its attempts. `epochs_done`
+    `record` is None where there is none that can be used (`reason` says why); of a killed run it says so, as do its
+    attempts. `epochs_done`
     are those that would not be trained again, of `epochs` (0 without a record). `seconds` have been spent on it, as far
     as is known; `seconds_left` is an estimate, for a running run that has ended an epoch.
     """
@@ -43,6 +47,7 @@ class RunState:
     epochs: int = 0
     seconds: float = 0.0
     seconds_left: float | None = None
+    reason: str = ""
 
     @property
     def name(self) -> str:
@@ -56,8 +61,8 @@ class RunState:
 
     @property
     def error(self) -> str:
-        """Type and first line of what a failed run raised; else empty."""
-        lines = str(self.record.error).splitlines() if self.record and self.record.error else []
+        """Type and first line of what a failed run raised, or what is wrong with a damaged one; else empty."""
+        lines = str(self.record.error).splitlines() if self.record and self.record.error else [self.reason]
         return lines[0] if lines else ""
 
 
@@ -84,45 +89,39 @@ def snapshot(folder: Path) -> tuple[Record | Damaged | None, bool]:
     return record, held
 
 
-def look(folder: Path) -> RunState:
+def run_state(folder: Path) -> RunState:
     """The state of the run in `folder`, which need not exist; writes nothing."""
     record, held = snapshot(folder)
-    if not isinstance(record, Record):
-        return RunState(folder, judge(State.NEW if record is None else State.DAMAGED, held), None)
+    if record is None:
+        return RunState(folder, judge(State.NEW, held), None)
+    if isinstance(record, Damaged):
+        return RunState(folder, judge(State.DAMAGED, held), None, reason=record.reason)
     state = judge(State(record.status), held)
     epochs, seconds = planned_epochs(record.config), record.timings.seconds or 0.0
     if state is State.FINISHED:
         return RunState(folder, state, record, epochs, epochs, seconds)
-    try:
-        done = epochs_done(folder)
-    except ValueError:
-        return RunState(folder, State.DAMAGED, None)
-    run = RunState(folder, state, record, done, epochs, seconds)
+    run = RunState(folder, state, record, min(epochs_done(folder), epochs), epochs, seconds)
     return _timed(run, record, time.time()) if state in (State.RUNNING, State.KILLED) else run
 
 
 def epochs_done(folder: Path) -> int:
-    """The epochs that a run would continue after.
-
-    Raises:
-        ValueError: if metrics.jsonl is damaged.
-    """
-    if not (folder / "checkpoints" / "last.ckpt").exists():
+    """The epochs that a run would continue after, if its checkpoints are whole."""
+    if not any((folder / "checkpoints" / name).exists() for name in (LAST, BEFORE_LAST)):
         return 0
-    rows = read_rows(folder / "metrics.jsonl")
+    rows, _ = read_rows(folder / "metrics.jsonl")
     return rows[-1]["epoch"] + 1 if rows else 0
 
 
 def planned_epochs(config: dict[str, Any]) -> int:
     """The epochs that a run of this configuration, as its record has it, trains for."""
-    return 1 if config["trainer"]["fast_run"] else config["epochs"]
+    return 1 if config["trainer"].get("fast_run") else config["epochs"]
 
 
 def _timed(run: RunState, record: Record, now: float) -> RunState:
     """A run with the time of an attempt that has noted no end, and an estimate of what is left of one that is running.
     The clock stands nowhere in its rows: they are timed by when the last one was written."""
     attempt = record.attempts[-1]
-    if attempt.ended:  # a process holds the run, and has not begun
+    if attempt.ended or not attempt.started:  # a process holds the run, and has not begun
         return run
     started = datetime.fromisoformat(attempt.started).timestamp()
     epochs = run.epochs_done - attempt.from_epoch

@@ -1,4 +1,4 @@
-"""Results that are there already, in any study: found, reused, set aside."""
+"""Results that exist already, in any study: returned or reused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from lkca_exp.runs.record import Damaged, Record, objective, read, read_finished, write
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.runs.checksums import misfits
+from lkca_exp.runs.record import Damaged, Newer, Record, objective, read, read_finished, write
 from lkca_exp.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -19,18 +21,29 @@ ANALYSIS = "analysis"
 
 def find(run: Run) -> Record | None:
     """The record of the run if it finished before, here or in another study, whose result it then reuses; None if it
-    has to be trained."""
-    return None if run.config.force else find_result(run, read(run.directory))
+    has to be trained.
+
+    Raises:
+        ConfigError: if its folder has the record of a newer version.
+    """
+    return find_result(run, read(run.directory))
 
 
 def find_result(run: Run, record: Record | Damaged | None) -> Record | None:
     """The same where `record`, that in the run's folder, has been read."""
-    if run.config.force:
+    if isinstance(record, Newer):
+        remedy = "Use that version, or another folder with paths.runs=DIR."
+        raise ConfigError("paths.runs", run.config.paths.runs, f"{run.directory}: {record.reason}.", remedy)
+    if run.config.force or isinstance(record, Damaged):
         return None
     if isinstance(record, Record) and record.status == "finished" and record.id == run.id:
         return record
-    twin = find_twin(run)
-    return reuse(*twin, run.directory) if twin else None
+    if (twin := find_twin(run)) is None:
+        return None
+    if changed := misfits(*twin):
+        log.warning("%s is not reused: %s differs from its record", twin[0], " and ".join(changed))
+        return None
+    return reuse(*twin, run.directory)
 
 
 def find_twin(run: Run) -> tuple[Path, Record] | None:
@@ -59,16 +72,6 @@ def reuse(twin: Path, record: Record, directory: Path) -> Record:
     record = replace(record, study=directory.parent.name, reused_from=origin)
     write(directory, record)
     return record
-
-
-def set_aside(directory: Path) -> None:
-    """Move a finished result into `previous/`, so that training again does not destroy it."""
-    previous = directory / "previous"
-    shutil.rmtree(previous, ignore_errors=True)
-    previous.mkdir()
-    for path in directory.iterdir():
-        if path != previous and path.name != ".lock":
-            path.rename(previous / path.name)
 
 
 def _link(source: Path, target: Path) -> None:

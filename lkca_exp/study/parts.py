@@ -84,11 +84,11 @@ def drawings(content: Content, names: Sequence[str]) -> list[Drawing]:
         (stem, Drawing(f"{stem}.svg", svg(figure, alone=True).encode(), figure.title, figure.note))
         for stem, figure in content.figures().items()
     ]
-    for inside in content.insides:
-        for picture in inside.pictures:
+    for run in (run for block in content.blocks for run in block.runs):
+        for picture in run.pictures:
             kind, _, data = picture.address.partition(";base64,")
             suffix = kind.partition("/")[2].partition("+")[0]
-            stem, title = f"{inside.folder.name}-{picture.stem}", f"{picture.stem}: {inside.name}"
+            stem, title = f"{run.folder.name}-{picture.stem}", f"{picture.stem}: {run.name}"
             available.append((stem, Drawing(f"{stem}-picture.{suffix}", base64.b64decode(data), title, "")))
     chosen: dict[str, Drawing] = {}
     for name in names:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 
+from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.folder import facts_of
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import AugmentConfig, DataConfig
-from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 from lkca_exp.runs.record import Record, read_finished
 
@@ -28,9 +31,12 @@ class Estimate:
             if not (seconds := record.timings.seconds):
                 continue
             self._seconds[record.group].append(seconds)
-            operations = record.model["flops_per_image"] * images_trained(record.config)
-            for kind in (_kind(record.config), "any"):
-                self._rates[kind].append(operations / seconds)
+            if "flops_per_image" not in record.model:
+                continue
+            with suppress(ConfigError):  # a data set that is not known here, or a folder that is gone
+                operations = record.model["flops_per_image"] * images_trained(record.config)
+                for kind in (_kind(record.config), "any"):
+                    self._rates[kind].append(operations / seconds)
 
     def seconds(self, group: str, config: dict[str, Any], flops_per_image: int) -> float | None:
         """Of a run of this group and configuration (as in a record); None if nothing comparable has finished."""
@@ -45,7 +51,7 @@ def _kind(config: dict[str, Any]) -> str:
     model = config["model"]
     if "family" in model:
         return model["family"]
-    return model.get("mixer", model)["name"]
+    return model.get("mixer", model).get("name", "")
 
 
 def price(job: Job) -> tuple[int, int]:
@@ -57,11 +63,12 @@ def price(job: Job) -> tuple[int, int]:
 
 def images_trained(config: dict[str, Any]) -> float:
     """Images that go through a run of this configuration; held-out ones counted as if trained on."""
-    data, spec = DataConfig(**config["data"]), SPECS[config["data"]["name"]]
-    images = spec.num_train * data.fraction
-    if data.images_per_class is not None:
-        images = data.images_per_class * spec.num_classes
-    return images * AugmentConfig(**config["augment"]).passes_per_epoch * config["epochs"]
+    data = config["data"]
+    spec = facts_of(DataConfig(**{known.name: data[known.name] for known in fields(DataConfig) if known.name in data}))
+    images = spec.num_train * data.get("fraction", DataConfig.fraction)
+    if data.get("images_per_class") is not None:
+        images = data["images_per_class"] * spec.num_classes
+    return images * config.get("augment", {}).get("passes_per_epoch", AugmentConfig.passes_per_epoch) * config["epochs"]
 
 
 def finished_records(root: Path) -> list[Record]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.runs.state import RunState, State, run_state
 from lkca_exp.runs.store import find_twin
 from lkca_exp.sweep.estimate import Estimate, finished_records, price
 from lkca_exp.sweep.jobs import Jobs, SweepJob, multirun, resolve
@@ -71,7 +71,7 @@ def _look(jobs: Jobs) -> list[Planned]:
 
 
 def _look_at(one: SweepJob, parameters: int, flops: int, estimate: Estimate) -> Planned:
-    config, now = one.config, look(one.directory)
+    config, now = one.config, run_state(one.directory)
     begun = now.record is not None and now.record.id == one.id and not config.force
     twin = None if begun or config.force else find_twin(one)
     if twin is not None or (begun and now.state is State.FINISHED):

@@ -15,7 +15,7 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.refusals import known_keys, unknown_key
 from lkca_exp.config.schema import HoldoutConfig
 from lkca_exp.runs.record import objective
-from lkca_exp.runs.state import State, look
+from lkca_exp.runs.state import State, run_state
 from lkca_exp.sweep.grid import Point, points
 from lkca_exp.sweep.jobs import Jobs, SweepJob, refusing, resolve_lists, value_of
 from lkca_exp.sweep.loader import SweepLoader
@@ -47,7 +47,7 @@ def expected_second_round(first: Jobs, master: DictConfig, loader: SweepLoader) 
 
 def second_round(first: Jobs, master: DictConfig, loader: SweepLoader) -> Jobs | None:
     """The second round, None as long as jobs of the first are left to do. A job that failed is a try that is lost."""
-    if any(look(one.directory).state not in (State.FINISHED, State.FAILED) for one in first.unique):
+    if any(run_state(one.directory).state not in (State.FINISHED, State.FAILED) for one in first.unique):
         return None
     return _round(first, master, loader, _best)
 
@@ -89,5 +89,5 @@ def _best(jobs: Sequence[SweepJob]) -> SweepJob | None:
 
 
 def _score(one: SweepJob) -> float:
-    run = look(one.directory)
+    run = run_state(one.directory)
     return objective(run.record) if run.record and run.state is State.FINISHED else FAILED

@@ -25,7 +25,7 @@ from lkca_exp.config.machine import available_cpus
 from lkca_exp.runs.handover import Handover, Journal
 from lkca_exp.runs.lock import hold, is_held
 from lkca_exp.runs.record import end_attempt, now, objective
-from lkca_exp.runs.state import RunState, State, look
+from lkca_exp.runs.state import RunState, State, run_state
 from lkca_exp.runs.store import find
 from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
 from lkca_exp.sweep.loader import SweepLoader
@@ -66,7 +66,7 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
         log.info("The best on validation go on: %s", ", ".join(one.directory.name for one in more.unique))
         jobs = more
         states += _run_round(jobs, loader, new_launcher, master.hydra.launcher)[0]
-    if any(look(one.directory).state is State.FINISHED for one in jobs.unique):
+    if any(run_state(one.directory).state is State.FINISHED for one in jobs.unique):
         show_comparison(jobs.studies)
     if without := [state for state in states if state.state is not State.FINISHED]:
         raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")
@@ -98,9 +98,9 @@ def _run_round(
             except KeyboardInterrupt:
                 _note_interrupted(to_do, begun)
                 raise
-            if refused and not any(look(one.directory).state in ENDED for one in to_do):
+            if refused and not any(run_state(one.directory).state in ENDED for one in to_do):
                 raise refused[0]
-    states = [look(one.directory) for one in jobs.unique]
+    states = [run_state(one.directory) for one in jobs.unique]
     show_states(states, reason)
     return states, reason
 
@@ -108,7 +108,7 @@ def _run_round(
 def _note_interrupted(jobs: Sequence[SweepJob], begun: str) -> None:
     """Note it in the records of those runs of this sweep whose workers were killed before they could."""
     for one in jobs:
-        run = look(one.directory)
+        run = run_state(one.directory)
         if run.state is State.KILLED and run.record and run.record.attempts[-1].started >= begun:
             end_attempt(one.directory, run.record, "interrupted")
 
@@ -161,7 +161,7 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], boo
     whether there was anything to wait for."""
     waited = False
     while True:
-        runs = {one.id: look(one.directory) for one in jobs}
+        runs = {one.id: run_state(one.directory) for one in jobs}
         left = [run.state for run in runs.values() if run.state not in ENDED]
         if not left or any(state is not State.RUNNING for state in left):
             return runs, waited

@@ -8,25 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor
 from tqdm import tqdm
 
-from lkca_exp.runs.files import write_atomically
+from lkca_exp.runs.rows import Row
 from lkca_exp.training.module import Classifier
 
 
 class EpochEnd(pl.Callback):
     """After every epoch, in this order: hand over its row, remember the best weights so far, write a checkpoint.
 
-    A process killed in between repeats this epoch, with the same numbers. `select` names the metric of the row whose
-    largest value chooses the epoch (the latest of equals); None keeps the last weights. The best weights travel inside
-    the one checkpoint file, so that no two files can disagree.
+    A process killed in between repeats this epoch, with the same numbers. `rows` are those of the epochs done before,
+    to which it adds. `select` names the metric of the row whose largest value chooses the epoch (the latest of equals);
+    None keeps the last weights. Rows and best weights travel inside the checkpoint, so that no two files can disagree.
     """
 
-    def __init__(self, on_row: Callable[[dict[str, Any]], None], checkpoint: Path, select: str | None) -> None:
-        self.on_row, self.checkpoint, self.select = on_row, checkpoint, select
+    def __init__(self, rows: list[Row], on_row: Callable[[], None], checkpoint: Path, select: str | None) -> None:
+        self.rows, self.on_row, self.checkpoint, self.select = rows, on_row, checkpoint, select
         self.best_score = float("-inf")
         self.best_row: dict[str, Any] = {}
         self.best_weights: dict[str, Tensor] | None = None
@@ -35,8 +33,9 @@ class EpochEnd(pl.Callback):
         assert isinstance(pl_module, Classifier)
         pl_module.end_training_part()  # not done yet where there is no validation
         row = pl_module.row
+        self.rows.append(row)
         if trainer.is_global_zero:
-            self.on_row(row)
+            self.on_row()
         if self.select is None:
             self.best_row = dict(row)
         elif row[self.select] >= self.best_score:
@@ -50,18 +49,12 @@ class EpochEnd(pl.Callback):
             module.evaluated.load_state_dict(self.best_weights)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"score": self.best_score, "row": self.best_row, "weights": self.best_weights}
+        return {"rows": self.rows, "score": self.best_score, "row": self.best_row, "weights": self.best_weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows[:] = state_dict["rows"]
         self.best_score, self.best_row = state_dict["score"], state_dict["row"]
         self.best_weights = state_dict["weights"]
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoints that are never half there."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
 
 
 class ProgressBar(pl.Callback):

@@ -15,7 +15,7 @@ from lkca_exp.data.prepare import prepare
 from lkca_exp.engine.evaluate import evaluate
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs import record as records
-from lkca_exp.runs.state import look
+from lkca_exp.runs.state import run_state
 from tests.runs.conftest import change
 
 
@@ -46,7 +46,7 @@ def refused(capsys, *arguments: str) -> str:
 )  # fmt: skip
 def test_a_run_s_own_test_comes_out_as_recorded(trained, overrides):
     folder = trained(*overrides)
-    figures = evaluate(look(folder))
+    figures = evaluate(run_state(folder))
     recorded = records.read(folder).metrics
     for name in ("top1", "top5", "loss", "calibration_error"):
         assert figures[name] == recorded[f"test/{name}"], name
@@ -55,13 +55,13 @@ def test_a_run_s_own_test_comes_out_as_recorded(trained, overrides):
 
 def test_the_validation_split_is_the_one_that_chose_the_weights(trained):
     folder = trained()
-    figures = evaluate(look(folder), "validation")
+    figures = evaluate(run_state(folder), "validation")
     recorded = records.read(folder).metrics
     assert (figures["top1"], figures["loss"]) == (recorded["val/top1"], recorded["val/loss"])
 
 
 def test_the_training_split_is_what_was_trained_on(trained, job):
-    figures = evaluate(look(trained()), "train")
+    figures = evaluate(run_state(trained()), "train")
     assert figures["images"] == len(prepare(job().config).train)
 
 
@@ -92,7 +92,7 @@ def test_other_data_are_normalised_as_in_training(trained, monkeypatch, capsys):
     loaded = []
     monkeypatch.setattr("lkca_exp.data.prepare.load", lambda data: loaded.append(data.name) or arrays)
     folder = trained("data=svhn", "epochs=1", "data.fraction=1", "model.depth=1")
-    own, other = evaluate(look(folder)), evaluate(look(folder), overrides=["data=cifar10", "data.root=there"])
+    own, other = evaluate(run_state(folder)), evaluate(run_state(folder), overrides=["data=cifar10", "data.root=there"])
     assert loaded[-2:] == ["svhn", "cifar10"]
     assert {**own, "data": "cifar10"} == other
     assert "the classes of cifar10 are not those of svhn" in capsys.readouterr().err
@@ -143,8 +143,16 @@ def test_a_run_without_weights_is_refused(trained, capsys):
     assert "It is damaged" in refused(capsys, folder)
 
 
+def test_weights_of_another_seed_are_refused(trained, capsys):
+    folder, other = trained("epochs=1"), trained("epochs=1", "seed=1")
+    (folder / "weights.safetensors").write_bytes((other / "weights.safetensors").read_bytes())
+    assert "They are damaged, or another run's" in refused(capsys, folder)
+
+
 def test_weights_that_do_not_fit_are_refused(trained, capsys):
+    """Those of a record from before there were checksums."""
     folder, wider = trained("epochs=1"), trained("epochs=1", "model.width=32")
+    change(folder, sha256={})
     (folder / "weights.safetensors").write_bytes((wider / "weights.safetensors").read_bytes())
     assert "does not hold the weights of this model" in refused(capsys, folder)
     (folder / "weights.safetensors").write_bytes(b"damaged")

@@ -18,7 +18,7 @@ from lkca_exp.runs import record as records
 from lkca_exp.runs.environment import command_line
 from lkca_exp.runs.lock import hold
 from lkca_exp.runs.run import new_record
-from lkca_exp.runs.state import look
+from lkca_exp.runs.state import run_state
 from tests.conftest import TINY
 from tests.runs.conftest import change
 from tests.test_run import start_and_stop
@@ -75,7 +75,7 @@ def test_it_is_compiled_or_not_as_it_was(job, recorded, compile):
     run = run_of(job())
     run.directory.mkdir(parents=True)
     records.write(run.directory, replace(new_record(run), status="interrupted", model=recorded))
-    assert job_of(look(run.directory)).config.compile is bool(compile)
+    assert job_of(run_state(run.directory)).config.compile is bool(compile)
 
 
 def test_it_computes_with_as_many_threads(finished):
@@ -87,14 +87,15 @@ def test_it_computes_with_as_many_threads(finished):
         torch.set_num_threads(1)
 
 
-def test_a_result_that_differs_is_told(finished, caplog):
+def test_a_result_that_differs_is_reported(finished, caplog):
     caplog.set_level("INFO")
     rows = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
     rows[1]["train/loss"] += 1e-9
     (finished / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     rerun(finished)
-    (told,) = (message for message in caplog.messages if "differs" in message)
-    assert "from epoch 1 on: test top-1 was" in told
+    warning, result = (message for message in caplog.messages if "differs" in message)
+    assert "metrics.jsonl differs from its record: damaged, or another run's" in warning
+    assert "from epoch 1 on: test top-1 was" in result
 
 
 def test_a_record_that_cannot_be_read_leaves_the_configuration(finished):
@@ -125,7 +126,7 @@ def test_a_killed_run_is_continued(cli, tmp_path):
     args = [*TINY, "epochs=12", "data.fraction=1"]
     start_and_stop(tmp_path, args, 3, signal.SIGKILL)
     (folder,) = tmp_path.glob("runs/default/*-s0-*")
-    assert look(folder).state == "killed"
+    assert run_state(folder).state == "killed"
     done = cli("rerun", folder.name, module="lkca_exp.runs")
     assert done.returncode == 0, done.stderr
     record = records.read(folder)

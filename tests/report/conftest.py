@@ -1,59 +1,39 @@
-"""Synthetic run folders, written as the training side writes them."""
+"""Folders of runs that were never trained: real records of the default run on digits, with made-up results."""
 
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lkca_exp.config.job import compose
 from lkca_exp.runs.lock import hold
+from lkca_exp.runs.record import Attempt, Record, Timings, read, write
+from lkca_exp.runs.rows import write_rows
+from lkca_exp.runs.run import Run, new_record
 
-CONFIG: dict[str, Any] = {
-    "study": "digits_compare",
-    "seed": 0,
-    "epochs": 3,
-    "batch_size": 32,
-    "precision": "fp32",
-    "keep": "weights",
-    "force": False,
-    "data": {"name": "digits", "root": "data", "fraction": 1.0, "images_per_class": None, "subset_seed": 0},
-    "augment": {"crop_padding_px": None, "mirror": None},
-    "model": {"name": "vit", "size": "xs", "patch_size": None, "drop_path": 0.1},
-    "optim": {"name": "adamw", "lr": 0.001},
-    "trainer": {"accelerator": "auto", "devices": 1, "fast_run": False},
-    "logger": {"name": "none"},
-    "paths": {"runs": "runs"},
-}
-MIXERS: dict[str, dict[str, Any]] = {
-    "attention": {"name": "attention", "num_heads": None},
-    "lkca": {"name": "lkca", "kernel_size": None, "sharing": "channel"},
-}
-RECORD: dict[str, Any] = {
-    "format": 1,
+MEASURED: dict[str, Any] = {
     "status": "finished",
-    "numerics": 1,
     "command": "python -m lkca_exp +experiment=digits_compare",
-    "derived": {"patch_size": 2, "kernel_size": 7, "num_heads": 4},
-    "selected_on": None,
     "model": {"parameters": 93322, "flops_per_image": 1234567},
     "speed": {"train_images_per_s": 2500.0, "test_images_per_s": 9000.0},
     "memory": {"peak_bytes": 812345678, "of": "process"},
-    "timings": {"started": "2026-01-02T03:04:05Z", "ended": "2026-01-02T03:04:27Z", "seconds": 22.1},
+    "timings": Timings("2026-01-02T03:04:05Z", "2026-01-02T03:04:27Z", 22.1),
     "versions": {"python": "3.11.7", "torch": "2.14.1"},
     "git": {"commit": "0123456789abcdef", "dirty": False},
     "device": {"accelerator": "cpu", "name": "AMD EPYC", "count": 1, "threads": 2},
-    "attempts": [{"status": "finished", "from_epoch": 0, "host": "here", "pid": 1}],
-    "error": None,
-    "warnings": [],
-    "reused_from": None,
+    "attempts": (Attempt(status="finished", host="here", pid=1),),
 }
+"""Entries of the records that depend on the machine."""
 
 MakeRun = Callable[..., Path]
 
@@ -66,7 +46,7 @@ def runs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_run(runs: Path) -> Iterator[MakeRun]:
-    """Writes one run directory and returns it; see `write_run`. One that is running is held while the test lasts."""
+    """Writes one run directory and returns it; see `write_run`. A running one is locked while the test lasts."""
     with ExitStack() as held:
 
         def make(mixer: str = "lkca", seed: int = 0, top1: float | None = 0.98, **changes: Any) -> Path:
@@ -88,24 +68,28 @@ def compared(make_run: MakeRun, runs: Path) -> Path:
 
 
 def write_predictions(folder: Path, top1: float, num_images: int = 200, num_classes: int = 5) -> None:
-    """predictions.npz of a run: every class as often, and the first images of each class right."""
+    """predictions.npz of a run: every class as often, and the first images right; and the record's test accuracy."""
     labels = np.arange(num_images) % num_classes
     wrong = np.arange(num_images) >= round(top1 * num_images)
     small = np.uint8 if num_classes < 256 else np.uint16
     predictions = (labels + wrong) % num_classes
     np.savez_compressed(folder / "predictions.npz", labels=labels.astype(small), predictions=predictions.astype(small))
+    record = read(folder)
+    if isinstance(record, Record):
+        metrics = record.metrics | {"test/top1": 1 - wrong.mean()}
+        write(folder, replace(record, metrics=metrics, derived=record.derived | {"num_classes": num_classes}))
 
 
 def write_reach(folder: Path, within: list[list[float]], radii: list[float] | None = None) -> None:
     """What an analysis says of a run: for each layer the share of the mass within r, and radii of receptive fields."""
     place = folder / "analysis"
     place.mkdir(exist_ok=True)
-    told: dict[str, Any] = {"title": "t", "x_label": "x", "y_label": "y", "x": list(range(len(within[0])))}
-    told |= {"series": {f"layer {n}": layer for n, layer in enumerate(within, 1)}, "images": 16}
-    (place / "locality.json").write_text(json.dumps(told | {"even": [0.4] * (len(within[0]) - 1) + [1.0]}))
+    curves: dict[str, Any] = {"title": "t", "x_label": "x", "y_label": "y", "x": list(range(len(within[0])))}
+    curves |= {"series": {f"layer {n}": layer for n, layer in enumerate(within, 1)}, "images": 16}
+    (place / "locality.json").write_text(json.dumps(curves | {"even": [0.4] * (len(within[0]) - 1) + [1.0]}))
     if radii:
-        told |= {"x": list(range(1, len(radii) + 1)), "series": {"radius": radii}, "even": 3.0}
-        (place / "receptive_field.json").write_text(json.dumps(told))
+        curves |= {"x": list(range(1, len(radii) + 1)), "series": {"radius": radii}, "even": 3.0}
+        (place / "receptive_field.json").write_text(json.dumps(curves))
         rising = np.arange(1, 16 * len(radii) + 1, dtype=np.float16).reshape(len(radii), 4, 4)
         np.savez_compressed(place / "receptive_field.npz", fields=rising)
 
@@ -123,32 +107,49 @@ def write_run(
     rows: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Path:
-    """`config` has dotted keys to change; `changes` are entries of the record; `rows` is metrics.jsonl."""
-    settled = _config(mixer, seed, study, protocol, config or {})
-    group = _hash({key: value for key, value in settled.items() if key not in ("seed", "study", "paths", "logger")})
-    identity = _hash([group, seed])
-    label = label or f"digits-{mixer}"
+    """Write the record and the rows of a run. `config` has dotted keys to change; `changes` are entries of the record;
+    `rows` is metrics.jsonl."""
+    start = _new_record("attention" if mixer == "attention" else "lkca", protocol)
+    settings = copy.deepcopy(start.config) | {"seed": seed, "study": study}
+    if settings["model"]["mixer"]["name"] != mixer:
+        settings["model"]["mixer"] = {"name": mixer}
+    for key, value in (config or {}).items():
+        _set(settings, key, value)
+    group = _hash({key: value for key, value in settings.items() if key not in ("seed", "study", "paths", "logger")})
+    own = {"id": _hash([group, seed]), "group": group, "study": study, "label": label or f"digits-{mixer}"}
     metrics = {} if top1 is None else {"epoch": 2, "test/top1": top1, "test/loss": 0.2}
-    record = copy.deepcopy(RECORD) | {"id": identity, "group": group, "study": study, "label": label, "seed": seed}
-    record |= {"config": settled, "metrics": metrics, **changes}
-    folder = root / study / f"{label.replace('/', '_')}-s{seed}-{identity[:8]}"
+    given = own | MEASURED | {"selected_on": None, "metrics": metrics} | changes
+    record = replace(start, seed=seed, config=settings, **given)
+    folder = root / study / f"{record.label.replace('/', '_')}-s{seed}-{own['id'][:8]}"
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    lines = _rows(protocol) if rows is None else rows
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines), encoding="utf-8")
+    write(folder, record)
+    write_rows(folder / "metrics.jsonl", _rows(protocol) if rows is None else rows)
     return folder
 
 
-def _config(mixer: str, seed: int, study: str, protocol: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    config = copy.deepcopy(CONFIG) | {"seed": seed, "study": study, "protocol": {"name": protocol}}
-    config["model"]["mixer"] = dict(MIXERS.get(mixer, {"name": mixer}))
-    for key, value in changes.items():
+def alter(folder: Path, *removed: str, **entries: Any) -> None:
+    """Give entries of run.json values that the package would not write, and remove some, given as dotted keys."""
+    path = folder / "run.json"
+    content = json.loads(path.read_text()) | entries
+    for key in (*removed, "checksum"):  # without a checksum no change is noticed
         *parents, last = key.split(".")
-        place = config
-        for parent in parents:
-            place = place[parent]
-        place[last] = value
-    return config
+        functools.reduce(dict.__getitem__, parents, content).pop(last)
+    path.write_text(json.dumps(content))
+
+
+@functools.cache
+def _new_record(mixer: str, protocol: str) -> Record:
+    """The record that a run on digits begins with."""
+    overrides = ["study=digits_compare", "epochs=3", "logger=none", f"model/mixer={mixer}", f"protocol={protocol}"]
+    job = compose(overrides)
+    return new_record(Run(job.config, job.derived))
+
+
+def _set(settings: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        settings = settings[parent]
+    settings[last] = value
 
 
 def _rows(protocol: str) -> list[dict[str, Any]]:

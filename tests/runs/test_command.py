@@ -48,7 +48,8 @@ def test_status_tells_every_state(make_run, capsys):
     assert words(shown, f"{names[2].name} ")[1] == "failed"
     assert f"{names[2].name}: ValueError: no such thing\n" in shown
     assert words(shown, names[3].name)[1] == "killed"
-    assert words(shown, names[4].name)[1:] == ["damaged"]
+    assert words(shown, f"{names[4].name} ")[1:] == ["damaged"]
+    assert f"{names[4].name}: run.json is damaged: " in shown
     assert words(shown, names[5].name)[1] == "running"
     totals = "6 runs: 1 running, 1 finished, 1 interrupted, 1 failed, 1 killed, 1 damaged; time 0:00:00"
     assert shown.splitlines()[-1].startswith(totals)

@@ -10,9 +10,9 @@ import pytest
 
 from lkca_exp.runs import record as records
 from lkca_exp.runs import state as states
-from lkca_exp.runs.files import write_rows
 from lkca_exp.runs.lock import hold, is_held, undisturbed
-from lkca_exp.runs.state import State, epochs_done, judge, look
+from lkca_exp.runs.rows import write_rows
+from lkca_exp.runs.state import State, epochs_done, judge, run_state
 from tests.runs.conftest import change
 
 
@@ -37,26 +37,26 @@ def test_what_a_record_says_is_held_against_the_lock(said, held, state):
 
 @pytest.mark.parametrize("status", ["interrupted", "failed"])
 def test_an_unfinished_run(make_run, status):
-    run = look(make_run(status))
+    run = run_state(make_run(status))
     assert (run.state, run.epochs_done, run.epochs, run.top1) == (status, 2, 3, None)
     assert run.error == ("ValueError: no such thing" if status == "failed" else "")
 
 
 def test_a_finished_run_has_done_all_of_its_epochs(make_run):
-    run = look(make_run("finished"))
+    run = run_state(make_run("finished"))
     assert (run.state, run.epochs_done, run.epochs, run.top1) == ("finished", 3, 3, 0.875)
 
 
 def test_a_fast_run_has_one_epoch(make_run):
-    assert look(make_run("interrupted", "trainer=debug", epochs=0)).epochs == 1
+    assert run_state(make_run("interrupted", "trainer=debug", epochs=0)).epochs == 1
 
 
 def test_a_run_left_running_by_a_dead_process_was_killed(make_run):
     folder = make_run("running")
     with hold(folder):
-        alive = look(folder)
+        alive = run_state(folder)
         assert (alive.state, alive.record.attempts[-1].status) == ("running", "running")
-    dead = look(folder)
+    dead = run_state(folder)
     assert (dead.state, dead.record.status, dead.record.attempts[-1].status) == ("killed",) * 3
     assert dead.epochs_done == 2
 
@@ -68,28 +68,29 @@ def test_the_time_left_follows_from_the_rows(make_run):
     change(folder, attempts=[{"started": begun, "ended": None, "from_epoch": 0, "status": "running"}])
     os.utime(folder / "metrics.jsonl", (started + 80, started + 80))  # two epochs of 40 s; 20 s of the third are over
     with hold(folder):
-        run = look(folder)
+        run = run_state(folder)
     assert run.seconds_left == pytest.approx(8 * 40 - 20, abs=6)
     assert run.seconds == pytest.approx(100, abs=3)
-    assert look(folder).seconds == pytest.approx(80, abs=3)
-    assert look(folder).seconds_left is None
+    assert run_state(folder).seconds == pytest.approx(80, abs=3)
+    assert run_state(folder).seconds_left is None
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"format": 1, "status": "finished"}'])
 def test_a_damaged_record(make_run, content):
     folder = make_run("finished")
     (folder / "run.json").write_text(content)
-    assert (look(folder).state, look(folder).record) == ("damaged", None)
+    assert (run_state(folder).state, run_state(folder).record) == ("damaged", None)
 
 
 def test_damaged_rows(make_run):
     folder = make_run("interrupted")
     (folder / "metrics.jsonl").write_text('{"epoch": 0}\n{"epo')
-    assert look(folder).state == "damaged"
+    run = run_state(folder)
+    assert (run.state, run.epochs_done) == ("interrupted", 1), "the checkpoint has the rows too"
 
 
 def test_a_run_that_nobody_began(tmp_path):
-    assert look(tmp_path / "nowhere").state == "new"
+    assert run_state(tmp_path / "nowhere").state == "new"
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -107,7 +108,7 @@ def test_a_run_that_ends_between_two_looks_was_not_killed(make_run, monkeypatch)
         return False
 
     monkeypatch.setattr(states, "is_held", ends)
-    assert look(folder).state == "finished"
+    assert run_state(folder).state == "finished"
 
 
 def test_looking_leaves_nothing_behind(tmp_path):

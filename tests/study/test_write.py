@@ -11,7 +11,7 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.study.document import parts
 from lkca_exp.study.write import write
 from lkca_exp.sweep.jobs import jobs_of
-from tests.report.conftest import write_run
+from tests.report.conftest import alter, write_run
 from tests.study.conftest import NAME, README, put
 
 
@@ -88,8 +88,7 @@ def test_a_sweep_under_way_is_told_as_such(home, finish):
 
 def test_a_sweep_of_which_nothing_has_finished_has_no_figures_yet(home, finish):
     for folder in finish():
-        record = json.loads((folder / "run.json").read_text())
-        (folder / "run.json").write_text(json.dumps(record | {"status": "interrupted", "metrics": {}}))
+        alter(folder, status="interrupted", metrics={})
     write(NAME, [])
     assert "0 of 6 runs finished" in (home / "README.md").read_text()
     assert not (home / "figures").exists()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lkca_exp.runs.state import State, look
+from lkca_exp.runs.state import State, run_state
 from tests.conftest import TINY, environment
 
 DIVERGES = ["optim.clip_norm=null", "optim.warmup_epochs=0", "optim.lr=1e30"]
@@ -113,7 +113,7 @@ def test_a_waiting_process_takes_over_from_one_that_is_killed(tmp_path):
     for line in second.stdout:
         if "Waiting for 1 runs" in line:
             break
-    assert look(folder).state is State.RUNNING
+    assert run_state(folder).state is State.RUNNING
     first.send_signal(signal.SIGKILL)
     first.communicate()
     second.communicate(timeout=240)
@@ -169,7 +169,7 @@ def test_a_full_disk_is_told_and_earlier_results_stay_whole(tmp_path):
     done = on_another_disk(tmp_path, "size=1500k", [*TINY, "keep=all", "seed=range(12)"])
     assert done.returncode == 1
     assert "No space left on device" in done.stdout + done.stderr
-    states = [look(path) for path in (tmp_path / "left" / "default").iterdir() if path.name.startswith("digits")]
+    states = [run_state(path) for path in (tmp_path / "left" / "default").iterdir() if path.name.startswith("digits")]
     finished = [one for one in states if one.state is State.FINISHED]
     assert finished
     assert all(one.top1 is not None and (one.folder / "weights.safetensors").exists() for one in finished)

@@ -13,7 +13,7 @@ import torch
 from lkca_exp.config.job import compose
 from lkca_exp.data.content import run_of
 from lkca_exp.engine.lifecycle import train
-from lkca_exp.runs.files import read_rows
+from lkca_exp.runs.rows import read_rows
 from tests.compare import CASES, stored
 from tests.conftest import TINY
 
@@ -27,12 +27,12 @@ def curve(case: str, folder: str) -> list[dict]:
         train(run_of(job))
     finally:
         torch.set_num_threads(threads)
-    return read_rows(run_of(job).directory / "metrics.jsonl")
+    return read_rows(run_of(job).directory / "metrics.jsonl")[0]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_stored_curves(case, tmp_path):
-    ours, theirs = curve(case, str(tmp_path)), read_rows(stored(case))[:-1]  # the last one has the final metrics
+    ours, theirs = curve(case, str(tmp_path)), read_rows(stored(case))[0][:-1]  # the last one has the final metrics
     assert len(ours) == len(theirs) == 3
     for row, expected in zip(ours, theirs, strict=True):
         assert row["step"] == expected["step"]

@@ -11,7 +11,7 @@ def key(
     help: str,
     default: Any = REQUIRED,
     *,
-    choices: tuple[str | bool, ...] = (),
+    choices: tuple[str | int | bool, ...] = (),
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,

@@ -11,7 +11,7 @@ from lkca_exp.config.machine import register_resolvers
 from lkca_exp.config.schema.config import Config
 from lkca_exp.config.schema.key import key, part
 from lkca_exp.config.schema.option import GROUP_SCHEMAS
-from lkca_exp.config.specs import SPECS
+from lkca_exp.config.specs import FOLDER, SPECS
 
 
 @dataclass
@@ -70,7 +70,7 @@ def register() -> None:
             store.store(group=f"schema/{group}", name=name, node=schema)
             if not (files / group / f"{name}.yaml").exists():
                 store.store(group=group, name=name, node=schema)
-    for name in SPECS:
+    for name in (*SPECS, FOLDER):
         store.store(group="data", name=name, node={"name": name})
     Plugins.instance()  # which has those that are installed enter their configurations
     for group, names in PLUGIN_SCHEMAS.items():

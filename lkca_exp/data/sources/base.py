@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,15 @@ class Source(ABC):
     A "place" is an archive, or a folder that holds several files or what was unpacked from an archive.
     """
 
+    options: tuple[Any, ...] = ()
+    """What else than its files decides what is read."""
+
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
+
+    def pack(self, root: Path) -> Path:
+        """Where the published data set is packed; other files in its name are packed beside it."""
+        return root / "packed" / self.spec.name
 
     def remote_files(self) -> tuple[RemoteFile, ...]:
         """What is published, to be fetched into `<root>/<name>`; nothing for a set that comes with a library."""

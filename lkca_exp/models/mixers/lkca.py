@@ -12,12 +12,14 @@ Shapes: B batch, N = h*w tokens, C channels, G kernels (C, heads or 1), K kernel
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lkca_exp.config.derived import VitDerived
-from lkca_exp.config.schema import LkcaConfig
+from lkca_exp.config.schema.mixer import LkcaConfig, LkcaDepthwiseConfig
 from lkca_exp.models.large_kernel import check_kernel_size, large_kernel_mix
 from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
 from lkca_exp.models.layers.initial import Generators, from_global
@@ -29,21 +31,29 @@ INITS = ("zeros", "uniform", "normal")
 
 
 class Lkca(nn.Module):
-    """`num_heads` is read with sharing="head" only, `value_bias` with projections only."""
+    """The paper's operator, unless told otherwise: tokens (B, N, C) of a grid (rows, columns) to (B, N, C).
+
+    `kernel_size` is a side in tokens, by default the one that joins every two of them. `num_heads` is read with
+    sharing="head" only, `value_bias` with projections only.
+
+    Raises:
+        ValueError: for a kernel that is even or too large, or a choice that does not exist.
+    """
 
     def __init__(
         self,
         width: int,
         grid: tuple[int, int],
-        kernel_size: int,
-        sharing: str,
-        num_heads: int | None,
-        view: str,
-        projections: bool,
-        value_bias: bool,
-        init: str,
+        kernel_size: int | None = None,
+        sharing: str = LkcaConfig.sharing,
+        num_heads: int | None = None,
+        view: str = LkcaConfig.view,
+        projections: bool = LkcaConfig.projections,
+        value_bias: bool = LkcaConfig.value_bias,
+        init: str = LkcaConfig.init,
     ) -> None:
         super().__init__()
+        kernel_size = 2 * max(grid) - 1 if kernel_size is None else kernel_size
         check_kernel_size(kernel_size, grid)
         if view not in VIEWS:
             raise ValueError(f"view={view!r}: no such view. Choose one of: {', '.join(VIEWS)}.")
@@ -95,6 +105,17 @@ class Lkca(nn.Module):
 
     def _mix(self, tokens: Tensor) -> Tensor:
         return large_kernel_mix(tokens, self.kernel, self.grid, self.backend)
+
+
+class LkcaDepthwise(Lkca):
+    """A kernel for each channel, and no maps."""
+
+    __init__ = functools.partialmethod(
+        Lkca.__init__,
+        sharing=LkcaDepthwiseConfig.sharing,
+        projections=LkcaDepthwiseConfig.projections,
+        init=LkcaDepthwiseConfig.init,
+    )  # type: ignore[assignment]
 
 
 def _apply_both(value: nn.Linear, output: nn.Linear, tokens: Tensor) -> Tensor:

@@ -13,9 +13,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
+from lkca_exp.config.schema import Config
 from lkca_exp.report.read.load import Run
 from lkca_exp.runs.format import short
 
@@ -23,31 +25,24 @@ MIXER = "model.mixer.name"
 MODEL = "model.name"
 PRESET = "model.preset"
 """The file of conf/model that a model was chosen by; runs from before there was this key have none."""
-NOT_OF_THE_RESULT = (
-    "study",
-    "seed",
-    "seeds",
-    "compile",
-    "keep",
-    "force",
-    "on_failure",
-    PRESET,
-    "data.root",
-    "data.archive",
-    "data.verify",
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.strategy",
-    "trainer.jobs_per_gpu",
-    "trainer.progress_bar",
-    "logger",
-    "paths",
-)
-"""Keys, and groups of keys, that runs of one variant may differ in (config/schema/: `result=False`, and the seed)."""
-SETTING = ("data", "protocol", "numerics")
+SETTING = ("data.", "protocol.", "numerics.")
 """What has to agree before two variants may be compared: images, selection and the semantics of training."""
 PLAIN_SETTING = {"data.fraction": 1, "data.images_per_class": None}
 """Values that go without saying; any other one is part of the name, even where nothing else is compared."""
+
+
+def no_result_keys(schema: type, prefix: str = "") -> Iterator[str]:
+    """The keys and groups of keys of a schema that cannot change what a run computes (`result=False`)."""
+    for field in fields(schema):
+        name = f"{prefix}{field.name}"
+        if not field.metadata.get("result", True):
+            yield name
+        elif isinstance(field.default_factory, type) and is_dataclass(field.default_factory):
+            yield from no_result_keys(field.default_factory, f"{name}.")
+
+
+SAME_VARIANT = tuple(f"{key}." for key in ("seed", *no_result_keys(Config)))
+"""Keys that runs of one variant may differ in, each with a full stop behind it."""
 
 
 def setting_keys(run: Run) -> dict[str, Any]:
@@ -157,7 +152,7 @@ def show(value: Any) -> str:
 
 def _telling(alike: Sequence[Run], differing: Sequence[str]) -> list[str]:
     """Of the keys that differ in a setting those that tell its runs of one preset apart."""
-    inside = {*_differing(alike), *(key for key in differing if not _under(key, ("model",)))}
+    inside = {*_differing(alike), *(key for key in differing if not _under(key, ("model.",)))}
     by_mixer: dict[Any, list[Run]] = {}
     for run in alike:
         by_mixer.setdefault(run.config.get(MIXER), []).append(run)
@@ -165,7 +160,7 @@ def _telling(alike: Sequence[Run], differing: Sequence[str]) -> list[str]:
     return [
         key
         for key in differing
-        if key in inside and (key in of_mixers or key == MIXER or not _under(key, ("model.mixer",)))
+        if key in inside and (key in of_mixers or key == MIXER or not _under(key, ("model.mixer.",)))
     ]
 
 
@@ -181,9 +176,10 @@ def _called_once(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _select(config: Mapping[str, Any], inside: bool) -> dict[str, Any]:
-    kept = {key: value for key, value in config.items() if not _under(key, NOT_OF_THE_RESULT)}
+    kept = {key: value for key, value in config.items() if not _under(key, SAME_VARIANT)}
     return {key: value for key, value in kept.items() if _under(key, SETTING) == inside}
 
 
 def _under(key: str, parents: tuple[str, ...]) -> bool:
-    return any(key == parent or key.startswith(f"{parent}.") for parent in parents)
+    """Whether a key is one of the `parents`, which end in a full stop, or in a group of that name."""
+    return f"{key}.".startswith(parents)

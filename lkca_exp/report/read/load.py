@@ -5,7 +5,6 @@ A record that cannot be read is left out with the reason: one damaged file must 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from lkca_exp.runs.format import RUN_FOLDER, flatten
 from lkca_exp.runs.record import Damaged, Record
+from lkca_exp.runs.rows import read_rows
 from lkca_exp.runs.state import snapshot
 
 
@@ -147,15 +147,8 @@ def read_curve(path: Path) -> tuple[dict[int, dict[str, float]], tuple[str, ...]
     A continued run may write an epoch again: the later row counts. A last line cut short is what a kill leaves behind,
     so it is passed over in silence.
     """
-    if not path.exists():
-        return {}, ()
-    text = path.read_text(encoding="utf-8", errors="replace")
-    lines = text.splitlines()
-    if text and not text.endswith("\n") and _row(lines[-1]) is None:
-        lines.pop()
-    rows = [_row(line) for line in lines]
-    curve = {int(row["epoch"]): row for row in rows if row is not None}
-    unreadable = rows.count(None)
+    rows, unreadable = read_rows(path)
+    curve = {row["epoch"]: row for row in rows}
     return curve, (f"{unreadable} unreadable line(s) in metrics.jsonl",) if unreadable else ()
 
 
@@ -163,12 +156,3 @@ def numbers(mapping: Mapping[str, Any]) -> dict[str, float]:
     """The entries that are finite numbers."""
     found = {key: value for key, value in mapping.items() if isinstance(value, int | float)}
     return {key: value for key, value in found.items() if not isinstance(value, bool) and math.isfinite(value)}
-
-
-def _row(line: str) -> dict[str, float] | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    row = numbers(row) if isinstance(row, dict) else {}
-    return row if "epoch" in row else None

@@ -1,13 +1,16 @@
-"""What a run said of every test image: predictions.npz."""
+"""The prediction of a run for every test image: predictions.npz."""
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
 
 from lkca_exp.report.read.load import Run
+
+FILE = "predictions.npz"
+MOST_CLASSES = 1000
+"""Of a record that does not say how many there are."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,30 @@ class Predictions:
 
 
 def read_predictions(run: Run) -> Predictions | None:
-    """None where the run has none, or none that can be used: the figures made of them are an extra."""
+    """The predictions of a run, None where it has none.
+
+    Raises ValueError for a file that is damaged, or contradicts the run's record.
+    """
+    path = run.folder / FILE
+    if not path.is_file():
+        return None
     try:
-        with np.load(run.folder / "predictions.npz", allow_pickle=False) as arrays:
+        with np.load(path, allow_pickle=False) as arrays:
             labels, predicted = arrays["labels"], arrays["predictions"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
-    usable = all(one.ndim == 1 and one.size and one.dtype.kind in "iu" for one in (labels, predicted))
-    if not usable or labels.shape != predicted.shape or min(labels.min(), predicted.min()) < 0:
-        return None
+    except Exception as error:  # of damaged bytes: BadZipFile, zlib.error, NotImplementedError, RuntimeError, and more
+        raise ValueError(f"damaged: {error or type(error).__name__}") from error
+    usable = all(numbers.ndim == 1 and numbers.size and numbers.dtype.kind in "iu" for numbers in (labels, predicted))
+    if not usable or labels.shape != predicted.shape:
+        raise ValueError("does not hold a label and a prediction for each test image")
+    _check_against_record(run, labels, predicted)
     return Predictions(labels, predicted)
+
+
+def _check_against_record(run: Run, labels: np.ndarray, predicted: np.ndarray) -> None:
+    num_classes, top1 = run.derived.get("num_classes", MOST_CLASSES), run.metrics.get("test/top1")
+    lowest, highest = min(labels.min(), predicted.min()), max(labels.max(), predicted.max())
+    if lowest < 0 or not isinstance(num_classes, int) or highest >= num_classes:
+        raise ValueError(f"has class numbers from {lowest} to {highest}; the record has {num_classes} classes")
+    share = float((labels == predicted).mean())
+    if top1 is not None and abs(share - top1) * len(labels) > 0.5:
+        raise ValueError(f"{100 * share:.2f} % of it are right; the record has {100 * top1:.2f} % top-1")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lkca_exp.report.section import Material, Section
-from lkca_exp.report.sections import ablation, agreement, classes, cost, curves, published, reach, seeds
+from lkca_exp.report.sections import ablation, cost, curves, images, inside, published, reach, seeds
 
 SECTIONS: tuple[Callable[[Material], Section], ...] = (
     published.section,
     seeds.section,
     curves.section,
     cost.section,
-    classes.section,
-    agreement.section,
+    images.section,
     ablation.section,
     reach.section,
+    inside.section,
 )

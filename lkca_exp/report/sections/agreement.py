@@ -18,9 +18,8 @@ from scipy.special import bdtr
 from lkca_exp.report import formats
 from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.statistics import holm
-from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.read.predictions import Predictions
-from lkca_exp.report.section import FIGURES, Block, Material, Section, TableBlock
+from lkca_exp.report.section import TableBlock
 from lkca_exp.report.tables.column import Column, Table, number, words
 from lkca_exp.report.tables.variants import stamped
 
@@ -48,21 +47,6 @@ class Agreement:
     both_wrong: float
     p: float | None
     p_holm: float | None = None
-
-
-def section(material: Material) -> Section:
-    """Of the variants in the figures, below the figures of their setting."""
-    blocks, pairs = [], []
-    for setting in material.summary.settings:
-        names = {variant.name for variant in in_figures(setting)}
-        found = [pair for pair in agreements(setting, material.predictions) if pair.variant.name in names]
-        if found:
-            rows = [pair.variant.name for pair in found]
-            label = "Agreement on the test images"
-            table = TableBlock(agreement_table(found), label, "The same test images", NOTE, rows)
-            blocks.append(Block(FIGURES, setting, tables=[table]))
-            pairs += found
-    return Section(blocks, {"agreement": agreement_table(pairs)} if pairs else {})
 
 
 def agreements(setting: Setting, predictions: Mapping[Path, Predictions]) -> list[Agreement]:
@@ -117,6 +101,12 @@ def _by_seed(variant: Variant, predictions: Mapping[Path, Predictions]) -> dict[
 def _table(ours: Predictions, theirs: Predictions) -> tuple[int, int, int, int]:
     a, b = ours.right, theirs.right
     return int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum()), int((~a & ~b).sum())
+
+
+def agreement_block(pairs: Sequence[Agreement]) -> TableBlock:
+    """The table on the page, with what it can tell."""
+    names = [pair.variant.name for pair in pairs]
+    return TableBlock(agreement_table(pairs), "Agreement on the test images", "The same test images", NOTE, names)
 
 
 def agreement_table(found: Sequence[Agreement]) -> Table[Agreement]:

@@ -14,11 +14,6 @@ from lkca_exp.report.figures.model import Axis, Dots, Figure, Heatmap, Plot, Sty
 from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.formats import count
 from lkca_exp.report.read.predictions import Predictions
-from lkca_exp.report.section import Material, Section, figures_of_settings
-
-
-def section(material: Material) -> Section:
-    return figures_of_settings(material, lambda setting, style: class_figures(setting, material.predictions, style))
 
 
 def confusion(variant: Variant, predictions: Mapping[Path, Predictions], num_classes: int) -> np.ndarray | None:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.report.compare.aggregate import Summary
 from lkca_exp.report.figures.model import Axis, Figure, Line, Plot, Style
 from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.read.load import Run
+from lkca_exp.report.section import Block, Material, Picture, RunFigures, Section
 
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 OF_VARIANTS = ("locality", "receptive_field")
@@ -30,18 +29,6 @@ MOST_PICTURE_CHARACTERS = 8_000_000
 """Of all pictures in the page together."""
 LARGEST_BYTES = 1_000_000
 """A larger file is linked and not shown, so that the page stays one that a mail can carry."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """`address` has the whole file in it; `note` says what is to be seen, of pictures that are known."""
-
-    stem: str
-    address: str
-
-    @property
-    def note(self) -> str:
-        return NOTES.get(self.stem, "")
 
 
 @dataclass(frozen=True)
@@ -58,73 +45,61 @@ class Curves:
 
 @dataclass(frozen=True)
 class Extras:
-    """`not_shown` says why of each file that the page has no figure of."""
+    """`problems` says why of each file that the page does not show."""
 
     pictures: tuple[Picture, ...] = ()
     curves: tuple[Curves, ...] = ()
-    not_shown: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Inside:
-    """What an analysis left of one run: pictures as they are, curves as figures."""
-
-    name: str
-    folder: Path
-    pictures: Sequence[Picture]
-    figures: Sequence[Figure]
-
-
-def inside_runs(summary: Summary, style: dict[str, Style]) -> tuple[list[Inside], list[str]]:
+def section(material: Material) -> Section:
     """Of each variant in the figures the first run that was analysed."""
-    found: list[Inside] = []
-    not_shown: list[str] = []
-    characters = 0
-    several = len(summary.settings) > 1
-    for variant in [variant for setting in summary.settings for variant in in_figures(setting)]:
+    runs: list[RunFigures] = []
+    problems: list[str] = []
+    room = MOST_PICTURE_CHARACTERS
+    several = len(material.summary.settings) > 1
+    for variant in [variant for setting in material.summary.settings for variant in in_figures(setting)]:
         for run in variant.counted:
-            extras = read_extras(run)
+            extras = read_extras(run, room)
             if extras == Extras():
                 continue
             name = f"{variant.name}{f' on {variant.setting}' * several}, seed {run.seed}"
-            not_shown += extras.not_shown
-            pictures = []
-            for picture in extras.pictures:
-                characters += len(picture.address)
-                if characters > MOST_PICTURE_CHARACTERS:
-                    not_shown.append(f"{run.folder.name}/analysis/{picture.stem}: the page is full")
-                else:
-                    pictures.append(picture)
-            figures = [curves_figure(one, name, style[variant.name]) for one in extras.curves]
-            found.append(Inside(name, run.folder, pictures, figures))
+            figures = [curves_figure(curves, name, material.style[variant.name]) for curves in extras.curves]
+            runs.append(RunFigures(name, run.folder, extras.pictures, figures))
+            problems += extras.problems
+            room -= sum(len(picture.address) for picture in extras.pictures)
             break
-    return found, not_shown
+    return Section([Block("Inside the models", runs=runs)] if runs else [], notes=problems)
 
 
-def read_extras(run: Run) -> Extras:
-    """What the run's `analysis/` holds; a file that cannot be shown is named with the reason."""
+def read_extras(run: Run, room: int = MOST_PICTURE_CHARACTERS) -> Extras:
+    """What the run's `analysis/` holds, with pictures of at most `room` characters; a file that cannot be shown is
+    named with the reason."""
     pictures: list[Picture] = []
     curves: list[Curves] = []
-    not_shown: list[str] = []
+    problems: list[str] = []
     folder = run.folder / "analysis"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix not in (*PICTURES, ".json") or path.stem in OF_VARIANTS or not path.is_file():
             continue
         try:
-            if path.stat().st_size > LARGEST_BYTES:
+            if (size := path.stat().st_size) > LARGEST_BYTES:
                 raise ValueError(f"larger than {LARGEST_BYTES / 1e6:g} MB")
             if path.suffix == ".json":
                 curves.append(curves_of(path.stem, json.loads(path.read_text(encoding="utf-8"))))
+            elif 4 * size / 3 > room:  # base64 has four characters for three bytes
+                raise ValueError("the page is full")
             else:
                 pictures.append(_picture(path))
+                room -= len(pictures[-1].address)
         except (OSError, ValueError, RecursionError) as error:
-            not_shown.append(f"{run.folder.name}/analysis/{path.name}: {error}")
-    return Extras(tuple(pictures), tuple(curves), tuple(not_shown))
+            problems.append(f"{run.folder.name}/analysis/{path.name}: {error}")
+    return Extras(tuple(pictures), tuple(curves), tuple(problems))
 
 
 def _picture(path: Path) -> Picture:
     content = base64.b64encode(path.read_bytes()).decode("ascii")
-    return Picture(path.stem, f"data:{PICTURES[path.suffix]};base64,{content}")
+    return Picture(path.stem, f"data:{PICTURES[path.suffix]};base64,{content}", NOTES.get(path.stem, ""))
 
 
 def curves_of(stem: str, found: object) -> Curves:

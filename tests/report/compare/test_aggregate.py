@@ -9,6 +9,7 @@ from lkca_exp.report.compare.aggregate import Comparison, Summary, Variant, summ
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.compare.statistics import Estimate
 from lkca_exp.report.read.load import load
+from lkca_exp.runs.record import Timings
 
 
 def summary_of(*studies: Path, baseline: str | None = None) -> Summary:
@@ -78,11 +79,11 @@ def test_one_run_selected_on_test_stamps_the_variant(make_run, runs):
     assert variant.selected_on == "test"
 
 
-def test_finished_without_an_accuracy_is_noted_and_not_averaged(make_run, compared):
+def test_finished_without_an_accuracy_is_left_out(make_run, compared):
     folder = make_run("lkca", 3, None)
     summary = summary_of(compared)
     assert len(summary.variants[0].counted) == 3
-    assert [note for note in summary.notes if folder.name in note and "no mean" in note]
+    assert [damaged.folder.name for damaged in summary.left_out] == [folder.name]
 
 
 def test_different_seeds_are_not_paired(make_run, runs):
@@ -107,7 +108,7 @@ def test_one_seed_gives_no_interval(make_run, runs):
 
 
 def test_the_same_seed_twice_counts_once_the_later_run(make_run, runs, compared):
-    late = {"started": "2026-02-01T00:00:00Z", "ended": "2026-02-01T00:01:00Z", "seconds": 60}
+    late = Timings("2026-02-01T00:00:00Z", "2026-02-01T00:01:00Z", 60)
     make_run("lkca", 0, 0.50, study="again", timings=late)
     summary = summary_of(runs / "again", compared)
     lkca = summary.variants[1]
@@ -143,7 +144,7 @@ def test_other_data_or_protocol_is_never_compared(make_run, compared, change):
 
 
 def test_other_numerics_are_never_compared(make_run, runs):
-    make_run("attention", 0, 0.9)
+    make_run("attention", 0, 0.9, numerics=1)
     make_run("lkca", 0, 0.9, numerics=2)
     assert [setting.name for setting in summary_of(runs / "digits_compare").settings] == [
         "digits, numerics=1",
@@ -210,8 +211,8 @@ def test_data_files_differ_by_their_content_and_not_by_their_place(make_run, run
 
 def test_lower_is_better_for_a_loss(make_run, runs):
     for seed in range(2):
-        make_run("attention", seed, metrics={"test/loss": 0.5 + 0.1 * seed})
-        make_run("lkca", seed, metrics={"test/loss": 0.4 + 0.1 * seed})
+        make_run("attention", seed, metrics={"test/top1": 0.5, "test/loss": 0.5 + 0.1 * seed})
+        make_run("lkca", seed, metrics={"test/top1": 0.5, "test/loss": 0.4 + 0.1 * seed})
     runs_of, left_out = load([runs / "digits_compare"])
     assert names(summarise(runs_of, left_out, Choice(metric="test/loss"))) == ["lkca", "attention"]
 

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-import json
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict
 
 import pytest
 
-from lkca_exp.config.schema import Config
 from lkca_exp.report.compare.aggregate import summarise
-from lkca_exp.report.compare.names import NOT_OF_THE_RESULT, in_order, name_settings, name_variants, shown_keys
+from lkca_exp.report.compare.names import SAME_VARIANT, in_order, name_settings, name_variants, shown_keys
 from lkca_exp.report.read.load import load
 from lkca_exp.report.sections.ablation import ablations
+from lkca_exp.runs.format import flatten
+from lkca_exp.runs.run import Run
+from tests.report.conftest import alter
 
 
 def named(folder) -> set[str]:
@@ -68,9 +69,7 @@ def test_last_parts_that_meet_are_written_in_full(make_run, runs):
 def test_a_model_without_a_mixer_has_its_own_name(make_run, runs):
     make_run("lkca", config={"optim.lr": 0.1, "model.name": "vit"})
     folder = make_run("lkca", config={"optim.lr": 0.2, "model.name": "resnet18"}, group="aaaaaa11")
-    record = json.loads((folder / "run.json").read_text())
-    del record["config"]["model"]["mixer"]
-    (folder / "run.json").write_text(json.dumps(record))
+    alter(folder, "config.model.mixer")
     assert named(runs / "digits_compare") == {"lkca lr=0.1", "resnet18 lr=0.2"}
 
 
@@ -131,9 +130,7 @@ def test_models_without_a_preset_keep_their_names_beside_those_with_one(make_run
 def test_a_model_without_mixer_and_preset_has_its_own_name_beside_a_preset(make_run, runs):
     make_run("lkca", config=of_preset("lkca_b"))
     folder = make_run("none", config={"model.name": "densenet121"})
-    record = json.loads((folder / "run.json").read_text())
-    del record["config"]["model"]["mixer"]
-    (folder / "run.json").write_text(json.dumps(record))
+    alter(folder, "config.model.mixer")
     assert named(runs / "digits_compare") == {"lkca_b", "densenet121"}
 
 
@@ -177,17 +174,11 @@ def test_numbers_in_names_are_sorted_as_numbers():
     assert sorted(names, key=in_order) == [names[1], names[2], names[0], names[4], names[3]]
 
 
-def test_the_list_of_keys_outside_the_result_is_that_of_the_schema():
-    """The report may not import the schema, so it has the list a second time."""
-    assert set(NOT_OF_THE_RESULT) == set(outside(Config)) | {"seed"}
-
-
-def outside(schema: type, prefix: str = "") -> list[str]:
-    found = []
-    for field in fields(schema):
-        name = f"{prefix}{field.name}"
-        if not field.metadata.get("result", True):
-            found.append(name)
-        elif callable(field.default_factory) and is_dataclass(field.default_factory):
-            found += outside(field.default_factory, f"{name}.")
-    return found
+def test_keys_outside_the_result_are_those_that_the_id_leaves_out(job):
+    """Of a run's keys; the seed is in the id and not in the group."""
+    job = job()
+    keys = set(flatten(asdict(job.config)))
+    outside = {key for key in keys if f"{key}.".startswith(SAME_VARIANT)}
+    later = {"data.image_size", "data.channels", "data.test_fraction"}  # at their defaults, so not in the id
+    assert outside == keys - Run(job.config, job.derived).result_keys.keys() - {"model.size"} - later | {"seed"}
+    assert {"study", "trainer.devices", "logger.name", "paths.runs", "data.root"} <= outside

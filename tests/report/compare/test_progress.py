@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.compare.progress import Progress, progress
 from lkca_exp.report.read.load import load
+from lkca_exp.runs.record import Attempt
 
 START = 1_767_323_045.0  # 2026-01-02T03:04:05Z
-ATTEMPT = {"started": "2026-01-02T03:04:05+00:00", "from_epoch": 0, "host": "here"}
+ATTEMPT = Attempt(started="2026-01-02T03:04:05+00:00", host="here")
 
 
 def found(study, now: float) -> list[Progress]:
@@ -18,7 +20,7 @@ def found(study, now: float) -> list[Progress]:
 
 def running(make_run, seconds: float, **changes):
     """Three epochs of ten in so many seconds."""
-    options = {"status": "running", "config": {"epochs": 10}, "attempts": [ATTEMPT]} | changes
+    options = {"status": "running", "config": {"epochs": 10}, "attempts": (ATTEMPT,)} | changes
     folder = make_run("lkca", 0, None, **options)
     os.utime(folder / "metrics.jsonl", (START + seconds, START + seconds))
     return folder.parent
@@ -32,7 +34,7 @@ def test_time_left_goes_by_the_pace_so_far(make_run):
 
 
 def test_a_continued_run_goes_by_its_own_pace(make_run):
-    (one,) = found(running(make_run, 60, attempts=[ATTEMPT | {"from_epoch": 1}]), START + 60)
+    (one,) = found(running(make_run, 60, attempts=(replace(ATTEMPT, from_epoch=1),)), START + 60)
     assert one.seconds_left == pytest.approx(7 * 30)
 
 
@@ -40,9 +42,7 @@ def test_a_continued_run_goes_by_its_own_pace(make_run):
     "changes",
     [
         {"rows": []},
-        {"attempts": []},
-        {"attempts": [ATTEMPT | {"started": "soon"}]},
-        {"attempts": [ATTEMPT | {"from_epoch": 3}]},
+        {"attempts": (replace(ATTEMPT, from_epoch=3),)},
         {"status": "interrupted"},
     ],
 )

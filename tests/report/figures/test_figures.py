@@ -11,7 +11,7 @@ from lkca_exp.report.figures.model import Dots, Figure, Front, Heatmap, Level, L
 from lkca_exp.report.figures.shapes import shortened
 from lkca_exp.report.figures.styles import COLOURS, MOST_DRAWN
 from lkca_exp.report.sections.cost import pareto
-from tests.report.conftest import write_predictions
+from tests.report.conftest import alter, write_predictions
 
 
 def drawn(study, **choice) -> dict[str, Figure]:
@@ -200,8 +200,7 @@ def test_classes_and_confusions_of_the_best_and_the_baseline(make_run, compared)
 def test_classes_have_the_names_that_the_records_know(compared):
     for path in compared.iterdir():
         write_predictions(path, 0.9, num_images=100, num_classes=3)
-        record = json.loads((path / "run.json").read_text()) | {"class_names": ["cat", "dog", "<b>"]}
-        (path / "run.json").write_text(json.dumps(record))
+        alter(path, class_names=["cat", "dog", "<b>"])
     figure = drawn(compared)["classes"]
     assert isinstance(figure, Plot)
     assert figure.y.names == ("0 cat", "1 dog", "2 <b>")
@@ -229,7 +228,7 @@ def test_curves_of_an_analysis_are_shades_of_the_variant(compared):
     text = {"title": "Reach", "x_label": "radius", "y_label": "share", "x": [0, 1, 2], "series": series}
     (folder / "reach.json").write_text(json.dumps(text))
     content = gather([compared], Choice(), [])
-    (figure,) = content.insides[0].figures
+    (figure,) = content.blocks[-1].runs[0].figures
     (first,), (last,) = marks(figure, Line, "block 0"), marks(figure, Line, "block 1")
     assert (first.x, first.y) == ((0, 2), (1, 3))
     assert last.style.colour == content.style["lkca"].colour != first.style.colour

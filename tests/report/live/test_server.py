@@ -11,10 +11,12 @@ from http.client import HTTPConnection
 
 import pytest
 
+from lkca_exp.cli.report import main
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.live import site
 from lkca_exp.report.live.server import LOOPBACK, Server, is_loopback
 from lkca_exp.report.live.site import Site
+from lkca_exp.runs.record import Failure
 from tests.conftest import environment
 
 
@@ -50,7 +52,7 @@ def test_the_page_is_served_and_says_that_it_renews_itself(server, compared):
 def test_its_version_changes_with_the_runs(server, make_run):
     before = get(server, "/version")[1]
     assert before in get(server, "/")[1]
-    make_run("lkca", 7, None, status="failed", error={"type": "ValueError", "message": "no luck"})
+    make_run("lkca", 7, None, status="failed", error=Failure("ValueError", "no luck", ""))
     after = get(server, "/version")[1]
     assert after != before
     assert "no luck" in get(server, "/")[1]
@@ -161,24 +163,23 @@ def test_another_address_is_warned_of(compared):
     assert "everyone who can reach this address" in process.communicate(timeout=10)[1]
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(compared):
+def test_a_port_that_is_taken_is_refused_in_one_line(compared, capsys):
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         taken.listen()
-        process = watching(compared, "--port", str(taken.getsockname()[1]))
-        said = process.communicate(timeout=20)[1]
-    assert process.returncode == 2
-    assert said.count("\n") == 1
-    assert "--port takes another one" in said
+        assert main(["--watch", str(compared), "--port", str(taken.getsockname()[1])]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "--port takes another one" in message
 
 
-def test_a_study_that_is_not_there_is_told_in_one_line(runs):
-    process = watching(runs / "nothing")
-    assert process.communicate(timeout=20) == ("", f"report: {runs / 'nothing'}: no such folder\n")
-    assert process.returncode == 2
+def test_a_study_that_does_not_exist_is_refused_in_one_line(runs, capsys):
+    assert main(["--watch", str(runs / "nothing")]) == 2
+    assert capsys.readouterr().err == f"report: {runs / 'nothing'}: no such folder\n"
 
 
 @pytest.mark.parametrize("options", [["--host", "0.0.0.0"], ["--port", "1"], ["--watch", "--wandb"]])
 def test_options_that_would_go_unread_are_refused(compared, options):
-    command = [sys.executable, "-m", "lkca_exp.report", str(compared), *options]
-    assert subprocess.run(command, capture_output=True, env=environment()).returncode == 2
+    with pytest.raises(SystemExit) as refusal:
+        main([str(compared), *options])
+    assert refusal.value.code == 2

@@ -16,6 +16,7 @@ from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.live import site
 from lkca_exp.report.live.server import LOOPBACK, Server
 from lkca_exp.report.live.site import Site
+from lkca_exp.runs.record import Failure
 from tests.report.conftest import write_predictions
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
@@ -57,7 +58,7 @@ def index(make_run, compared) -> str:
         write_predictions(path, 0.9 if "lkca" in path.name else 0.8)
     for mixer in ("attention", "lkca"):
         make_run(mixer, 0, 0.8, config={"data.fraction": 0.2})
-    make_run("lkca", 3, None, status="failed", label=HOSTILE, error={"type": "ValueError", "message": HOSTILE})
+    make_run("lkca", 3, None, status="failed", label=HOSTILE, error=Failure("ValueError", HOSTILE, ""))
     make_run("lkca", 4, None, status="running")
     (make_run("lkca", 5) / "run.json").write_text("{")
     return report([compared], Console(quiet=True)).as_uri()
@@ -182,7 +183,7 @@ def test_a_live_page_renews_itself_and_keeps_what_was_chosen(browser, make_run, 
                 page.get_by_placeholder("words, such as").fill("lkca")
                 page.locator("table.runs thead").get_by_role("button", name="Top-1 %").click()
                 page.locator(".legend").get_by_role("button", name="attention").click()
-                make_run("lkca", 7, None, status="failed", error={"type": "ValueError", "message": "no luck"})
+                make_run("lkca", 7, None, status="failed", error=Failure("ValueError", "no luck", ""))
                 page.locator("#under-way", has_text="no luck").wait_for(timeout=10_000)
                 assert column(page, "Top-1 %") == ["99.00", "98.00", "98.00", ""]
                 assert not page.locator('svg .series[data-name="attention"]').first.is_visible()

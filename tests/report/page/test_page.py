@@ -11,6 +11,7 @@ from rich.console import Console
 
 from lkca_exp.report.build import report
 from lkca_exp.report.page.page import marked
+from lkca_exp.runs.record import Failure
 from tests.report.conftest import write_predictions, write_reach
 
 STUDY = "<img src=x onerror=alert(4)>"
@@ -90,8 +91,8 @@ def test_hostile_names_are_text(make_run, runs):
         HOSTILE,
         label=HOSTILE,
         config={"optim.name": HOSTILE, "data.name": HOSTILE},
-        error={"type": "ValueError", "message": HOSTILE},
-        warnings=[HOSTILE],
+        error=Failure("ValueError", HOSTILE, ""),
+        warnings=(HOSTILE,),
         command=HOSTILE,
         versions={HOSTILE: HOSTILE},
         git={"commit": HOSTILE, "dirty": True},
@@ -132,7 +133,7 @@ def test_every_run_links_to_its_folder(make_run, runs, compared):
 
 
 def test_states_errors_and_what_was_left_out_are_shown(make_run, compared):
-    make_run("lkca", 3, None, status="failed", error={"type": "RuntimeError", "message": "loss is not finite"})
+    make_run("lkca", 3, None, status="failed", error=Failure("RuntimeError", "loss is not finite", ""))
     make_run("lkca", 4, None, status="running", rows=[{"epoch": 0}, {"epoch": 1}])
     (make_run("lkca", 5) / "run.json").write_text("{")
     text = page_of(compared).text

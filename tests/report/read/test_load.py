@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -8,12 +7,12 @@ import pytest
 from lkca_exp.report.read.load import load
 from lkca_exp.runs import state
 from lkca_exp.runs.lock import is_held
-from lkca_exp.runs.record import read, write
-from tests.report.conftest import write_run
+from lkca_exp.runs.record import Failure, read, write
+from tests.report.conftest import alter, write_run
 
 
 def test_a_run_is_read(make_run):
-    folder = make_run("lkca", seed=4, top1=0.98, error={"type": "ValueError", "message": "no"}, warnings=["slow disk"])
+    folder = make_run("lkca", seed=4, top1=0.98, error=Failure("ValueError", "no", ""), warnings=("slow disk",))
     (run,), left_out = load([folder.parent])
     assert not left_out
     assert (run.seed, run.label, run.study, run.status) == (4, "digits-lkca", "digits_compare", "finished")
@@ -65,9 +64,7 @@ def test_a_damaged_record_is_left_out_with_the_reason(make_run, text, reason):
 @pytest.mark.parametrize("key", ["id", "group", "label", "seed", "status", "config", "numerics"])
 def test_a_record_without_a_needed_entry_is_left_out(make_run, key):
     folder = make_run()
-    record = json.loads((folder / "run.json").read_text())
-    del record[key]
-    (folder / "run.json").write_text(json.dumps(record))
+    alter(folder, key)
     runs, left_out = load([folder.parent])
     assert not runs
     assert key in left_out[0].reason
@@ -89,17 +86,21 @@ def test_a_run_folder_without_a_record_is_named_and_other_folders_are_not(make_r
 
 
 def test_unknown_keys_and_odd_values_do_no_harm(make_run):
-    folder = make_run(
-        speed={"train_images_per_s": "fast"}, memory=None, device=[], warnings="none", timings={"seconds": None}, new={}
-    )
+    folder = make_run()
+    odd = {"memory": None, "device": [], "warnings": "none", "timings": {"seconds": None}, "new": {}}
+    alter(folder, speed={"train_images_per_s": "fast"}, **odd)
     (run,), left_out = load([folder.parent])
     assert not left_out
     assert (run.speed, run.memory, run.device, run.warnings, run.seconds) == ({}, {}, {}, (), None)
 
 
-def test_an_accuracy_that_is_no_number_is_none(make_run):
-    folder = make_run(top1=float("nan"))
-    assert load([folder.parent])[0][0].metrics.get("test/top1") is None
+@pytest.mark.parametrize("top1", [float("nan"), 7.0, -0.1])
+def test_a_run_with_an_accuracy_that_cannot_be_is_left_out(make_run, top1):
+    folder = make_run()
+    alter(folder, metrics={"test/top1": top1})
+    runs, left_out = load([folder.parent])
+    assert not runs
+    assert "metrics.test/top1" in left_out[0].reason
 
 
 def test_a_last_line_cut_short_is_passed_over(make_run):

@@ -6,6 +6,8 @@ import json
 import pytest
 
 from lkca_exp.report.read.load import read_run
+from lkca_exp.report.section import Picture
+from lkca_exp.report.sections import inside
 from lkca_exp.report.sections.inside import LARGEST_BYTES, Extras, read_extras
 
 GOOD = {"title": "t", "x_label": "x", "y_label": "y", "x": [0, 1], "series": {"a": [1, 2]}}
@@ -35,7 +37,7 @@ def test_pictures_carry_their_file_and_curves_their_numbers(folder):
     assert base64.b64decode(found.pictures[1].address.partition(",")[2]) == b"\x89PNG"
     (curves,) = found.curves
     assert (curves.stem, curves.x, curves.series) == ("curve", [0, 1], {"a": [1, None]})
-    assert found.not_shown == ()
+    assert found.problems == ()
 
 
 @pytest.mark.parametrize(
@@ -56,10 +58,20 @@ def test_curves_that_cannot_be_drawn_are_named(folder, text):
     (folder / "curve.json").write_text(text)
     found = read_extras(read_run(folder.parent))
     assert found.curves == ()
-    assert len(found.not_shown) == 1
-    assert "analysis/curve.json: " in found.not_shown[0]
+    assert len(found.problems) == 1
+    assert "analysis/curve.json: " in found.problems[0]
+
+
+def test_pictures_past_what_the_page_can_hold_are_named_and_not_read(folder, monkeypatch):
+    for name in "abc":
+        (folder / f"{name}.png").write_bytes(bytes(300))
+    encoded = []
+    monkeypatch.setattr(inside, "_picture", lambda path: encoded.append(path.stem) or Picture(path.stem, "x" * 400))
+    found = read_extras(read_run(folder.parent), room=900)
+    assert encoded == [picture.stem for picture in found.pictures] == ["a", "b"]
+    assert found.problems == (f"{folder.parent.name}/analysis/c.png: the page is full",)
 
 
 def test_what_is_too_large_is_named(folder):
     (folder / "kernels.png").write_bytes(bytes(LARGEST_BYTES + 1))
-    assert "larger than 1 MB" in read_extras(read_run(folder.parent)).not_shown[0]
+    assert "larger than 1 MB" in read_extras(read_run(folder.parent)).problems[0]

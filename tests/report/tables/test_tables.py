@@ -14,6 +14,7 @@ from lkca_exp.report.tables.files import csv_table, escape_latex, json_table, la
 from lkca_exp.report.tables.runs import run_table
 from lkca_exp.report.tables.terminal import terminal_table
 from lkca_exp.report.tables.variants import variant_table
+from lkca_exp.runs.record import Failure
 
 DIFFERENCE = "vs attention, points (95 % CI)"
 
@@ -199,7 +200,7 @@ def test_a_run_tells_its_machine(compared):
 
 
 def test_csv_has_one_row_a_run(make_run, compared):
-    make_run("lkca", 3, None, status="failed", error={"type": "ValueError", "message": 'a, "b"\nc'})
+    make_run("lkca", 3, None, status="failed", error=Failure("ValueError", 'a, "b"\nc', ""))
     summary = summary_of(compared)
     rows = list(csv.DictReader(io.StringIO(csv_table(run_table(summary)))))
     assert len(rows) == 7

@@ -1,0 +1,39 @@
+"""What the models predict for each test image: accuracy by class, confusions, and where two models disagree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lkca_exp.report.compare.aggregate import Setting
+from lkca_exp.report.figures.styles import in_figures
+from lkca_exp.report.read.predictions import FILE, Predictions, read_predictions
+from lkca_exp.report.section import FIGURES, Block, Material, Section
+from lkca_exp.report.sections.agreement import agreement_block, agreement_table, agreements
+from lkca_exp.report.sections.classes import class_figures
+
+
+def section(material: Material) -> Section:
+    """Of the variants in the figures. The predictions of one setting are in memory at a time."""
+    blocks, pairs, notes = [], [], []
+    for setting in material.summary.settings:
+        predictions, problems = _read(setting)
+        notes += problems
+        names = [variant.name for variant in in_figures(setting)]
+        if figures := class_figures(setting, predictions, material.style):
+            blocks.append(Block(FIGURES, setting, (), names, figures))
+        if compared := [pair for pair in agreements(setting, predictions) if pair.variant.name in names]:
+            blocks.append(Block(FIGURES, setting, tables=[agreement_block(compared)]))
+            pairs += compared
+    return Section(blocks, {"agreement": agreement_table(pairs)} if pairs else {}, notes)
+
+
+def _read(setting: Setting) -> tuple[dict[Path, Predictions], list[str]]:
+    """Predictions by the run's folder, and why those of other runs are left out."""
+    predictions, problems = {}, []
+    for run in (run for variant in setting.variants for run in variant.counted):
+        try:
+            if (of_run := read_predictions(run)) is not None:
+                predictions[run.folder] = of_run
+        except ValueError as error:
+            problems.append(f"{run.folder.name}/{FILE}, left out: {error}")
+    return predictions, problems
