@@ -26,10 +26,10 @@ def record(folder: Path) -> dict:
     return json.loads((folder / "run.json").read_text())
 
 
-def start_and_stop(tmp_path: Path, args: list[str], after_rows: int, how: signal.Signals) -> int:
+def start_and_stop(tmp_path: Path, args: list[str], after_rows: int, how: signal.Signals, **env: str) -> int:
     """Start a run, send it a signal once it has recorded so many epochs, and return its exit status."""
     command = [sys.executable, "-m", "lkca_exp", *args]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(**env), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         if any(len(f.read_text().splitlines()) >= after_rows for f in tmp_path.glob("runs/*/*/metrics.jsonl")):

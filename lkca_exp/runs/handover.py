@@ -19,12 +19,14 @@ ALIKE_TO_STOP = 3
 @dataclass(frozen=True)
 class Handover:
     """`gpus` are to be shared by the jobs of a machine, as CUDA_VISIBLE_DEVICES names them; `pid` is the sweep's own
-    process; `journal` the file of its Journal; `varied_keys` those in whose overrides its jobs differ."""
+    process; `journal` the file of its Journal; `varied_keys` those in whose overrides its jobs differ; `wandb_offline`
+    says that W&B did not answer the sweep."""
 
     gpus: tuple[str, ...] = ()
     pid: int | None = None
     journal: str | None = None
     varied_keys: tuple[str, ...] = ()
+    wandb_offline: bool = False
 
     @classmethod
     def received(cls) -> Handover:

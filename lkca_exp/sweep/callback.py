@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lkca_exp.runs.handover import Handover
 from lkca_exp.sweep.jobs import first_job
 from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.summary import show_comparison
+from lkca_exp.training.sinks.wandb import sweep_stays_offline
 
 EXTRAS = ("joblib", "submitit", "ray", "optuna")
 LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
@@ -45,6 +47,8 @@ class SweepCallback(Callback):
     def _begin(self, config: DictConfig) -> None:
         job = first_job(config, SweepLoader(GlobalHydra.instance().config_loader()))
         self.studies = [job.directory.parent]
+        handover = replace(Handover.received(), wandb_offline=sweep_stays_offline([job.config.logger]))
+        os.environ.update(handover.environment)
         if _class(config.hydra.sweeper) == "OptunaSweeper":
             from lkca_exp.sweep.optuna import continue_study
 

@@ -31,6 +31,7 @@ from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
 from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.second_round import expected_second_round, second_round
 from lkca_exp.sweep.summary import show_comparison, show_start, show_states
+from lkca_exp.training.sinks.wandb import sweep_stays_offline
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,12 @@ def _run_round(
     reason = ""
     if to_do:
         with open_journal(jobs.studies[0]) as journal:
-            handover = replace(Handover.received(), journal=str(journal.path), varied_keys=tuple(jobs.varied_keys))
+            handover = replace(
+                Handover.received(),
+                journal=str(journal.path),
+                varied_keys=tuple(jobs.varied_keys),
+                wandb_offline=sweep_stays_offline([job.config.logger for job in to_do]),
+            )
             loader.env_set = handover.environment
             at_once = _jobs_at_once(settings, len(to_do))
             refused: list[ConfigError] = []

@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from lkca_exp.config.schema import WandbConfig
 from lkca_exp.data.content import run_of
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.handover import Handover
+from lkca_exp.runs.record import read, write
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks import wandb as wandb_sink
 from lkca_exp.training.sinks.sink import RunFacts
@@ -41,24 +43,6 @@ def _fresh(monkeypatch):
 @pytest.fixture
 def run(tmp_path):
     return RunFacts("a" * 64, "b" * 64, "study", "run-s0-aaaaaaaa", tmp_path, ["tag"], {"epochs": 2})
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """Stands in for W&B on line: notes what it is asked, and has a run that is at `server.step`."""
-    asked = SimpleNamespace(step=0, rows=[], init={})
-
-    def init(**how):
-        asked.init = how
-        return SimpleNamespace(
-            id=how.get("id"),
-            step=asked.step,
-            offline=False,
-            log=lambda row, step, commit: asked.rows.append(row | {"step": step}),
-        )
-
-    monkeypatch.setattr(wandb, "init", init)
-    return asked
 
 
 def log_offline(run: RunFacts, after: int, upto: int) -> Path:
@@ -111,21 +95,15 @@ def test_other_runs_files_are_let_be(run, tmp_path):
     assert other.exists()
 
 
-def test_on_line_the_server_knows_what_it_has(run, server):
-    server.step = 21
-    sink = WandbSink(WandbConfig(mode="online", project="ours", entity="us"), run)
-    for done in (2, 3, 4):
-        sink.log(ROWS[:done])
-    assert server.rows == ROWS[2:]
-    assert server.init["resume"] == "allow"
-    assert (server.init["id"], server.init["project"], server.init["entity"]) == ("a" * 16, "ours", "us")
-
-
-def test_in_a_sweep_by_an_agent_w_and_b_names_the_run(run, server, monkeypatch):
+def test_in_a_sweep_by_an_agent_w_and_b_names_the_run(run, monkeypatch):
     """It ignores an id that we gave, with a warning: the agent waits for the run that it announced."""
+    given = {}
+    monkeypatch.setattr(
+        wandb, "init", lambda **settings: given.update(settings) or SimpleNamespace(id="", step=0, offline=True)
+    )
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
-    WandbSink(WandbConfig(mode="online"), run)
-    assert (server.init["id"], server.init["project"], server.init["entity"]) == (None, None, None)
+    WandbSink(WandbConfig(mode="offline"), run)
+    assert (given["id"], given["project"], given["entity"]) == (None, None, None)
 
 
 def test_in_a_sweep_by_an_agent_the_run_has_the_agent_s_id(cli, tmp_path):
@@ -162,12 +140,12 @@ def test_a_run_killed_before_its_test_has_its_whole_history(job):
     made = job("logger=wandb", "logger.mode=offline", "keep=all")
     train(run_of(made))
     folder = run_of(made).directory
-    told = record(folder) | {"status": "running"}
-    (folder / "run.json").write_text(json.dumps(told))
+    finished = read(folder)
+    write(folder, replace(finished, status="running"))
     train(run_of(made))
     records = stored(folder)
     assert [row["epoch"] for row in history(records)] == [0, 1, 2]
-    assert summary(records)["test/top1"] == told["metrics"]["test/top1"]
+    assert summary(records)["test/top1"] == finished.metrics["test/top1"]
 
 
 def test_a_failed_run_is_finished_too(job, tmp_path):
@@ -208,17 +186,3 @@ def test_disabled(run, tmp_path):
     sink.finish({"test/top1": 0.5}, succeeded=True)
     assert isinstance(sink.sink, WandbSink)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_server_that_cannot_be_reached(run, tmp_path, monkeypatch, caplog):
-    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(wandb_sink, "SECONDS_TO_CONNECT", 1)
-    with caplog.at_level(logging.INFO):
-        sink = open_sink(WandbConfig(mode="online"), run)
-        sink.log(ROWS[:1])
-        sink.finish({}, succeeded=True)
-    assert "goes on offline" in caplog.text
-    (offline,) = (tmp_path / "wandb").glob("offline-run-*")
-    assert history(stored(offline)) == ROWS[:1]
-    assert wandb_mode(WandbConfig(mode="online")) == "offline"  # the next run does not wait again

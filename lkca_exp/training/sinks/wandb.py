@@ -1,9 +1,12 @@
 """One W&B run a run, on line or off.
 
-Its id is the run's identity, so that a run that goes on is the same one in W&B. What W&B has of it is not logged again:
+Its id is the run's identity, so that a continued run is the same one in W&B. What W&B has of it is not logged again:
 on line the server says how far that is; off line, it is what the earlier attempts' files hold that have been uploaded.
-The files of those that have not are taken out of the way, for the file of the attempt that goes on holds the whole
-history: whatever is synced then, every epoch arrives once.
+The files that have not been uploaded are deleted, for the continued attempt's file holds the whole history: whatever is
+synced then, every epoch arrives once.
+
+Training does not wait for a server in trouble: before a run goes on line the server has two seconds to answer, once for
+a whole sweep if it does not, and at the end five seconds to take the rest.
 
 Within a sweep by `wandb agent`, W&B gives the run its id and its project; the identity stands in its config.
 """
@@ -14,20 +17,27 @@ import json
 import logging
 import os
 import shutil
+import ssl
 import subprocess
 import sys
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.config.schema import WandbConfig
+from lkca_exp.config.schema import LoggerConfig, WandbConfig
+from lkca_exp.runs.handover import Handover
 from lkca_exp.training.sinks.sink import Row, RunFacts, first_line
 
 log = logging.getLogger(__name__)
 
-SECONDS_TO_CONNECT = 20
+SECONDS_TO_ANSWER = 2
+SECONDS_TO_CONNECT = 10  # of a server that has just answered
 SECONDS_TO_START = 90  # without a network; a busy machine starts W&B's own process slowly
-SECONDS_TO_UPLOAD = 300  # at the end; what is left then stays on disk for `wandb sync`
+SECONDS_TO_UPLOAD = 5  # at the end; what is left then stays on disk for `wandb sync`
 
 
 class WandbSink:
@@ -35,15 +45,16 @@ class WandbSink:
 
     def __init__(self, logger: WandbConfig, run: RunFacts) -> None:
         mode = wandb_mode(logger)
-        earlier = sorted((run.directory / "wandb").glob("*run-*")) if mode != "disabled" else []
+        folder = run.directory / "wandb"
+        earlier = sorted(folder.glob("*run-*")) if mode != "disabled" else []
         self.run = _init_or_go_offline(logger, run, mode)
-        earlier = [folder for folder in earlier if next(folder.glob(f"run-{self.run.id}.wandb"), None)]
-        uploaded = [folder for folder in earlier if _is_uploaded(folder)]
+        earlier = [attempt for attempt in earlier if next(attempt.glob(f"run-{self.run.id}.wandb"), None)]
+        uploaded = [attempt for attempt in earlier if _is_uploaded(attempt)]
         self.next_step = self.run.step
         if self.run.offline:
-            self.next_step = max((_steps(folder) for folder in uploaded), default=0)
-        for folder in set(earlier) - set(uploaded):
-            shutil.rmtree(folder, ignore_errors=True)
+            self.next_step = max((_steps(attempt) for attempt in uploaded), default=0)
+        for attempt in set(earlier) - set(uploaded):
+            shutil.rmtree(attempt, ignore_errors=True)
 
     def log(self, rows: Sequence[Row]) -> None:
         for row in rows:
@@ -54,37 +65,103 @@ class WandbSink:
 
     def finish(self, summary: dict[str, Any], *, succeeded: bool) -> None:
         self.run.summary.update(summary)
-        self.run.finish(exit_code=0 if succeeded else 1)
+        try:
+            self.run.finish(exit_code=0 if succeeded else 1)
+        except TimeoutError:
+            rest = f"`wandb sync --no-skip-online {Path(self.run.dir).parent}` uploads it all"
+            log.warning("W&B did not take the run within %d s; %s", SECONDS_TO_UPLOAD, rest)
 
 
 def wandb_mode(logger: WandbConfig) -> str:
-    """Where W&B runs go: as configured; by itself as WANDB_MODE says, else online if there are credentials. Once it
-    could not be reached, the later runs of this process do not try again."""
-    mode = logger.mode if logger.mode != "auto" else os.environ.get("WANDB_MODE") or ""
-    if not mode:
-        import wandb
+    """Where W&B runs go: as configured; by itself as WANDB_MODE says, else online if there are credentials; offline in
+    place of online where the server does not answer."""
+    mode = _configured_mode(logger)
+    return "offline" if mode == "online" and not _is_reachable() else mode
 
-        mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
-    return "offline" if mode == "online" and _said else mode
+
+def sweep_stays_offline(loggers: Sequence[LoggerConfig]) -> bool:
+    """Whether some jobs of a sweep should go online and cannot, for the sweep to find out once for all of them."""
+    if not (loggers := [logger for logger in loggers if isinstance(logger, WandbConfig)]):
+        return False
+    offline = any(_configured_mode(logger) == "online" for logger in loggers) and not _is_reachable()
+    _wandb().teardown()  # or jobs, on other machines even, would look for this process's one of W&B
+    return offline
+
+
+def _configured_mode(logger: WandbConfig) -> str:
+    mode = logger.mode if logger.mode != "auto" else os.environ.get("WANDB_MODE") or ""
+    return mode or ("online" if _wandb().login(prompt=False, verify=False) else "offline")
+
+
+def _wandb() -> Any:
+    """W&B's client, quiet, which spares it a question to the server."""
+    # Or its process would wait for the server at the end, offline too, to send reports about itself.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
+    wandb.setup(wandb.Settings(silent=True))
+    return wandb
+
+
+def _is_reachable() -> bool:
+    """Whether W&B answers; once it did not, neither this process nor the sweep's other jobs ask again."""
+    if _said or Handover.received().wandb_offline:
+        return False
+    settings = _wandb().setup().settings
+    proxies = {"http": settings.http_proxy, "https": settings.https_proxy}
+    problem = _ask(settings.base_url, {scheme: proxy for scheme, proxy in proxies.items() if proxy})
+    if problem:
+        _say_once(f"W&B does not answer ({problem}): offline; `wandb sync RUN/wandb/offline-*` uploads a run")
+    return not problem
+
+
+def _ask(url: str, proxies: dict[str, str]) -> str:
+    """What is wrong with a W&B server, after SECONDS_TO_ANSWER at the latest; empty if it answers. `proxies`, by
+    scheme, come before those of the environment.
+
+    Asked in a thread, as the time limit of a socket holds neither for a name server nor for a slow trickle of bytes.
+    """
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler(urllib.request.getproxies() | proxies))
+    problem = [f"no answer within {SECONDS_TO_ANSWER} s"]
+
+    def ask() -> None:
+        body = json.dumps({"query": "query Viewer { viewer { id } }"}).encode()
+        request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
+        try:
+            with opener.open(request, timeout=SECONDS_TO_ANSWER) as response:
+                response.read()
+            problem[0] = ""
+        except urllib.error.HTTPError as error:  # below 500, a server in good health refuses the question
+            problem[0] = str(error) if error.code >= 500 else ""
+        except (OSError, HTTPException) as error:
+            cause = getattr(error, "reason", error)
+            # W&B's own client may know the certificate that Python does not
+            problem[0] = "" if isinstance(cause, ssl.SSLError) else str(cause)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(SECONDS_TO_ANSWER)
+    return problem[0]
 
 
 def _init_or_go_offline(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
-    import wandb
-
     if mode == "offline":
-        _say_once("W&B: offline; `wandb sync RUN/wandb/offline-*` uploads a run")
+        if not Handover.received().wandb_offline:
+            _say_once("W&B: offline; `wandb sync RUN/wandb/offline-*` uploads a run")
         return _init(logger, run, mode)
+    before = set((run.directory / "wandb").glob("run-*"))
     try:
         return _init(logger, run, mode)
     except Exception as error:
         _say_once(f"W&B cannot be reached, so it goes on offline ({first_line(error)})")
-        wandb.teardown()  # or the run's id would count as taken
+        _wandb().teardown()  # or the run's id would count as taken
+        for empty in set((run.directory / "wandb").glob("run-*")) - before:
+            shutil.rmtree(empty, ignore_errors=True)
         return _init(logger, run, "offline")
 
 
 def _init(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
-    import wandb
-
+    wandb = _wandb()
     by_agent = wandb.env.SWEEP_ID in os.environ
     return wandb.init(
         project=None if by_agent else logger.project,
@@ -104,6 +181,7 @@ def _init(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
             console="off",
             init_timeout=SECONDS_TO_CONNECT if mode == "online" else SECONDS_TO_START,
             finish_timeout=SECONDS_TO_UPLOAD,
+            finish_timeout_raises=True,
             x_save_requirements=False,  # a list of every package installed, made anew for each run; the record has ours
         ),
     )
