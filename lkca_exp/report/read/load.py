@@ -76,8 +76,8 @@ def load(studies: Sequence[Path]) -> tuple[list[Run], list[Damaged]]:
     """
     runs: list[Run] = []
     damaged: list[Damaged] = []
-    for study in dict.fromkeys(study.resolve() for study in studies):
-        for folder in run_folders(study):
+    for study in dict.fromkeys(os.path.realpath(study) for study in studies):
+        for folder in run_folders(Path(study)):
             run = read_run(folder)
             if isinstance(run, Damaged):
                 damaged.append(run)
