@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lkca_exp.report.read.load import Run
+from lkca_exp.report.read.load import Run, is_number
 
 LOCALITY, FIELD, FIELDS = "locality.json", "receptive_field.json", "receptive_field.npz"
 OF_VARIANTS = ("locality", "receptive_field")
@@ -131,8 +130,8 @@ def _read(path: Path) -> tuple[Curves, dict[str, Any]]:
     return curves_of(path.stem, entries), entries
 
 
-def _full(values: list[float | None]) -> np.ndarray:
-    if not all(isinstance(value, int | float) for value in values):
+def _full(values: list[Any]) -> np.ndarray:
+    if not all(is_number(value) for value in values):
         raise ValueError("has gaps")
     return np.array(values, dtype=np.float64)
 
@@ -186,9 +185,4 @@ def curves_of(stem: str, found: object) -> Curves:
 def _numbers(values: Any) -> list[float | None]:
     if not isinstance(values, list):
         raise ValueError("x and series are not numbers of the same count")
-    return [_finite(value) for value in values]
-
-
-def _finite(value: Any) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if usable else None
+    return [float(value) if is_number(value) else None for value in values]

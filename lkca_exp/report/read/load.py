@@ -6,16 +6,18 @@ A record that cannot be read is left out with the reason: one damaged file must 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from lkca_exp.runs.format import RUN_FOLDER, flatten
 from lkca_exp.runs.record import Damaged, Record
 from lkca_exp.runs.state import snapshot
+
+LARGEST = 1e100
+MOST_EPOCHS = 10**7
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,12 @@ def read_run(folder: Path) -> Run | Damaged:
             command=record.command,
             config=flatten(record.config),
             derived=record.derived,
-            selected_on=record.selected_on or "",
+            selected_on=str(record.selected_on or ""),
             metrics=numbers(record.metrics),
             model=numbers(record.model),
             speed=numbers(record.speed),
             memory=numbers(record.memory),
-            seconds=record.timings.seconds,
+            seconds=numbers(vars(record.timings)).get("seconds"),
             started=record.timings.started,
             ended=record.timings.ended or "",
             versions=record.versions,
@@ -132,12 +134,12 @@ def read_run(folder: Path) -> Run | Damaged:
             error=str(record.error or ""),
             class_names=record.class_names,
             warnings=record.warnings,
-            reused_from=record.reused_from or "",
+            reused_from=str(record.reused_from or ""),
             curve=curve,
             heard=rows.stat().st_mtime if curve else None,
             notes=notes,
         )
-    except (OSError, ArithmeticError, RecursionError) as error:
+    except (OSError, RecursionError) as error:
         return Damaged(folder, str(error) or type(error).__name__)
 
 
@@ -160,9 +162,13 @@ def read_curve(path: Path) -> tuple[dict[int, dict[str, float]], tuple[str, ...]
 
 
 def numbers(mapping: Mapping[str, Any]) -> dict[str, float]:
-    """The entries that are finite numbers."""
-    found = {key: value for key, value in mapping.items() if isinstance(value, int | float)}
-    return {key: value for key, value in found.items() if not isinstance(value, bool) and math.isfinite(value)}
+    """The entries that are numbers."""
+    return {key: value for key, value in mapping.items() if is_number(value)}
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is a finite number, of a size that sums of squares and figures can bear."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _row(line: str) -> dict[str, float] | None:
@@ -171,4 +177,4 @@ def _row(line: str) -> dict[str, float] | None:
     except ValueError:
         return None
     row = numbers(row) if isinstance(row, dict) else {}
-    return row if "epoch" in row else None
+    return row if row.get("epoch", -1) in range(MOST_EPOCHS) else None
