@@ -146,7 +146,8 @@ def write(folder: Path, record: Record) -> None:
     """Replace run.json in a folder."""
     entries = asdict(record)
     extra = entries.pop("extra")
-    content = {"format": FORMAT} | entries | extra
+    text = json.dumps({"format": FORMAT} | entries | extra, ensure_ascii=False)
+    content = json.loads(text.encode(errors="replace"))  # half of a character, as in the name of a file, becomes "?"
     write_json(folder / "run.json", content | {"checksum": _checksum(content)})
 
 
@@ -229,7 +230,7 @@ def _newer_format(content: object) -> str:
 
 def _checksum(content: Mapping[str, Any]) -> str:
     """SHA-256 of all entries of a record but this one."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _record(content: object) -> Record:

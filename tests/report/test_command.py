@@ -83,13 +83,15 @@ def test_names_cannot_steer_the_terminal(make_run, runs):
     assert "[blink]" in out.getvalue()
 
 
-@pytest.mark.parametrize("make", ["missing", "empty", "file"])
+@pytest.mark.parametrize("make", ["missing", "empty", "file", "loop"])
 def test_a_folder_without_runs_is_refused_in_one_line(tmp_path, capsys, make):
     study = tmp_path / "study"
     if make == "empty":
         study.mkdir()
     elif make == "file":
         study.write_text("")
+    elif make == "loop":
+        study.symlink_to(study)
     assert main([str(study)]) == 2
     said = capsys.readouterr()
     assert said.out == ""

@@ -101,13 +101,16 @@ def name_variants(runs: Mapping[str, Run], shown: Mapping[str, Sequence[str]]) -
 
 
 def name_settings(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """`digits`, or `digits, fraction=0.05, final` where settings differ in the subset and the protocol."""
+    """`digits`, or `digits, fraction=0.05, final` where settings differ in subset and protocol. One that differs
+    from another only in that it lacks a key has a number behind it."""
     differ = varying(settings)
-    names = []
+    names: list[str] = []
     for keys in settings:
         unusual = [key for key, plain in PLAIN_SETTING.items() if keys.get(key, plain) != plain]
         shown = dict.fromkeys(["data.name", *unusual, *(key for key in differ if key not in PLAIN_SETTING)])
-        names.append(describe(keys, list(shown), ", ") or "unnamed data")
+        name = describe(keys, list(shown), ", ") or "unnamed data"
+        alike = sum(other.partition(" #")[0] == name for other in names)
+        names.append(f"{name} #{alike + 1}" if alike else name)
     return names
 
 

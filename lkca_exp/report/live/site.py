@@ -42,7 +42,7 @@ class Site:
     _rest_until: float = 0.0
 
     def __post_init__(self) -> None:
-        self.studies = [study.resolve() for study in self.studies]
+        self.studies = [Path(os.path.realpath(study)) for study in self.studies]
 
     def current(self) -> tuple[str, str]:
         """Version and HTML of the page; made at most as often as `REST` allows."""
@@ -58,11 +58,12 @@ class Site:
     def file(self, parts: Sequence[str]) -> tuple[str, bytes] | None:
         """Type and content of `<study number>/<run>[/<path>]`, a list for a folder; None for what is not there, or not
         inside a run of the studies."""
-        if len(parts) < 2 or not parts[0].isdecimal() or int(parts[0]) >= len(self.studies):
+        studies = {str(number): study for number, study in enumerate(self.studies)}
+        if len(parts) < 2 or parts[0] not in studies:
             return None
         if any(part in ("", ".", "..") or part.startswith(".") or "\0" in part for part in parts[1:]):
             return None
-        study = self.studies[int(parts[0])]
+        study = studies[parts[0]]
         path = study.joinpath(*parts[1:]).resolve()
         if not path.is_relative_to(study) or path == study:
             return None

@@ -12,6 +12,7 @@ from lkca_exp.report.compare.names import MIXER, PRESET, describe
 from lkca_exp.report.figures import model
 from lkca_exp.report.figures.model import Axis, Level, Mark, Plot, Style
 from lkca_exp.report.figures.styles import MOST_DRAWN, WIDE, describe_point, interval, styles
+from lkca_exp.report.read.load import is_number
 from lkca_exp.report.section import Block, Material, Section
 
 NO_AMOUNT = ("data.subset_seed", "numerics")
@@ -68,7 +69,7 @@ def _ablation(key: str, place: str, variants: Sequence[Variant], summary: Summar
     lines: dict[str, list[tuple[float, Variant]]] = {}
     for variant in variants:
         value = variant.keys.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if is_number(value):
             lines.setdefault(_values(variant, rest), []).append((float(value), variant))
     drawn = [sorted(points, key=_value) for points in lines.values() if len({value for value, _ in points}) > 1]
     told = [other for other in rest if other in names or len({_values(one[0][1], [other]) for one in drawn}) > 1]
