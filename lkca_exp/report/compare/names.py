@@ -55,7 +55,7 @@ def setting_keys(run: Run) -> dict[str, Any]:
 def variant_keys(run: Run) -> dict[str, Any]:
     """The keys that make up a variant, with what each that was left open came to; first its preset, if it has one."""
     named = {PRESET: run.config[PRESET]} if preset_of(run) else {}
-    return named | _select(run.settled, inside=False)
+    return named | _select(run.resolved, inside=False)
 
 
 def preset_of(run: Run) -> str:
@@ -75,18 +75,18 @@ def shown_keys(settings: Iterable[Sequence[Run]]) -> dict[str, list[str]]:
     by_preset: dict[str, list[str]] = {preset_of(run): [] for runs in settings for run in runs}
     for runs in settings:
         differing = _differing(runs)
-        for preset, found in by_preset.items():
-            found += _telling([run for run in runs if preset_of(run) == preset], differing)
+        for preset, keys in by_preset.items():
+            keys += _telling([run for run in runs if preset_of(run) == preset], differing)
     without_mixer = any(MIXER not in run.config for runs in settings for run in runs if not preset_of(run))
-    for preset, found in by_preset.items():
+    for preset, keys in by_preset.items():
         if preset:
-            found.insert(0, PRESET)
-        elif len(by_preset) > 1 or MODEL in found:
-            found += [MIXER, MODEL] if without_mixer else [MIXER]
+            keys.insert(0, PRESET)
+        elif len(by_preset) > 1 or MODEL in keys:
+            keys += [MIXER, MODEL] if without_mixer else [MIXER]
     first = (PRESET, MIXER, MODEL)
     return {
-        preset: sorted(dict.fromkeys(found), key=lambda key: first.index(key) if key in first else len(first))
-        for preset, found in by_preset.items()
+        preset: sorted(dict.fromkeys(keys), key=lambda key: first.index(key) if key in first else len(first))
+        for preset, keys in by_preset.items()
     }
 
 
@@ -125,7 +125,7 @@ def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     for config in configs:
         for key, value in config.items():
             values.setdefault(key, set()).add(json.dumps(value, sort_keys=True, default=str))
-    return [key for key, found in values.items() if len(found) > 1]
+    return [key for key, different in values.items() if len(different) > 1]
 
 
 def describe(config: Mapping[str, Any], keys: Sequence[str], separator: str = " ") -> str:

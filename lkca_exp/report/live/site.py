@@ -93,10 +93,10 @@ class Site:
             for folder in _folders(study):
                 for name in WATCHED:
                     try:
-                        found = (folder / name).stat()
+                        status = (folder / name).stat()
                     except OSError:
                         continue
-                    digest.update(f"{folder}/{name} {found.st_mtime_ns} {found.st_size}\n".encode("utf-8", "replace"))
+                    digest.update(f"{folder}/{name} {status.st_mtime_ns} {status.st_size}\n".encode("utf-8", "replace"))
         if self._under_way:
             digest.update(str(int(time.time()) // CLOCK_SECONDS).encode())
         return digest.hexdigest()[:16]
@@ -115,8 +115,8 @@ def _listing(folder: Path) -> str:
     return f'<!doctype html><meta charset="utf-8"><title>{html.escape(folder.name)}</title><ul>{items}</ul>'
 
 
-def _waiting(told: str, version: str) -> str:
+def _waiting(message: str, version: str) -> str:
     return (
         f'<!doctype html><html data-version="{version}"><meta charset="utf-8"><meta http-equiv="refresh" content="3">'
-        f"<title>waiting</title><p>{html.escape(told)}</p><p>This page renews itself.</p></html>"
+        f"<title>waiting</title><p>{html.escape(message)}</p><p>This page renews itself.</p></html>"
     )

@@ -174,9 +174,9 @@ def _if_even(values: Sequence[float | None], condition: str) -> str:
     return f"; it would be {min(texts)} {condition}" if len(texts) == 1 else ""
 
 
-def mean_and_sd(found: Estimate, scale: float = 1) -> str:
+def mean_and_sd(point: Estimate, scale: float = 1) -> str:
     """2.86 ± 0.01."""
-    return f"{scale * found.mean:.2f}" + (f" ± {scale * found.sd:.2f}" if found.sd is not None else "")
+    return f"{scale * point.mean:.2f}" + (f" ± {scale * point.sd:.2f}" if point.sd is not None else "")
 
 
 def reach_figures(reaches: Sequence[Reach], style: Mapping[str, Style]) -> list[Figure]:
@@ -332,7 +332,7 @@ def _estimate_column(title: str, name: str, of: Callable[[Any], Estimate | None]
         return value
 
     def text(row: object) -> str:
-        found = of(row)
-        return "" if found is None else mean_and_sd(found, scale)
+        point = of(row)
+        return "" if point is None else mean_and_sd(point, scale)
 
     return Column(title, text, {name: raw("mean"), f"{name}_sd": raw("sd")})
