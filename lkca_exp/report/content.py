@@ -70,7 +70,7 @@ class Content:
 
 
 def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Published]) -> Content:
-    """Read the studies and work out all that is to be said.
+    """Read the studies and work out everything that the report shows.
 
     Raises ValueError for a folder that does not exist or holds no runs, and for a choice that fits none of them.
     """
@@ -80,7 +80,7 @@ def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Publishe
 def work_out(
     runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice, published: Sequence[Published]
 ) -> Content:
-    """All that is to be said of these runs. Raises ValueError for a choice that fits none of them."""
+    """Everything that the report shows of these runs. Raises ValueError for a choice that fits none of them."""
     summary = summarise(runs, left_out, choice)
     style = styles(summary)
     material = Material(summary, style, published)

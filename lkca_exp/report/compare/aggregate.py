@@ -48,8 +48,8 @@ class Comparison:
 @dataclass(frozen=True)
 class Variant:
     """One configuration over its seeds. `counted` are the runs behind the means; `num_missing` counts the seeds that
-    other variants of the setting have and this one has not. `keys` is its configuration, with what each key that was
-    left open came to; `named_by` are those that its name may be made of."""
+    other variants of the setting have and this one has not. `keys` is its configuration, with resolved values in place
+    of null; `named_by` are those that its name may be made of."""
 
     name: str
     setting: str
@@ -290,7 +290,7 @@ def _notes(runs: Sequence[Run], metric: Metric) -> list[str]:
     twice = Counter((run.group, run.seed) for run in runs if run.status == "finished")
     for run in runs:
         if twice.pop((run.group, run.seed), 0) > 1:
-            notes.append(f"{run.label}: seed {run.seed} is there more than once; the latest run counts, once")
+            notes.append(f"{run.label}: seed {run.seed} occurs more than once; the latest run counts, once")
         if run.status == "finished" and metric.of(run) is None:
             notes.append(f"{run.folder.name}: finished without a {metric.full_name}, so in no mean")
         notes += [f"{run.folder.name}: {note}" for note in run.notes]

@@ -39,7 +39,7 @@ def resolve(word: str, keys: Iterable[str]) -> str:
 
 
 def select(runs: Sequence[Run], where: Iterable[str]) -> list[Run]:
-    """The runs that agree with every `key=value`; a key left open counts as what it came to.
+    """The runs that agree with every `key=value`; a key that is null counts as its resolved value.
 
     Raises ValueError for a condition without `=`, an unknown key, or one that leaves no run.
     """

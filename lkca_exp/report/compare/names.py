@@ -53,7 +53,7 @@ def setting_keys(run: Run) -> dict[str, Any]:
 
 
 def variant_keys(run: Run) -> dict[str, Any]:
-    """The keys that make up a variant, with what each that was left open came to; first its preset, if it has one."""
+    """The keys that make up a variant, with resolved values in place of null; first its preset, if it has one."""
     named = {PRESET: run.config[PRESET]} if preset_of(run) else {}
     return named | _select(run.resolved, inside=False)
 
@@ -68,8 +68,8 @@ def shown_keys(settings: Iterable[Sequence[Run]]) -> dict[str, list[str]]:
     setting by setting; under "" those of variants without a preset. Preset and mixer come first.
 
     A key of the model shows if it differs between variants of the same preset, one of the mixer if it differs between
-    those of the same mixer too: other mixers have other defaults. A key differs if it was written differently and came
-    to different values: a null that came to 7 beside a 7 does not count, nor do values that follow from another key.
+    those of the same mixer too: other mixers have other defaults. A key differs if it was written differently and has
+    different values: a null resolved to 7 beside a 7 does not count, nor do values that follow from another key.
     """
     settings = list(settings)
     by_preset: dict[str, list[str]] = {preset_of(run): [] for runs in settings for run in runs}
@@ -168,7 +168,7 @@ def _telling(alike: Sequence[Run], differing: Sequence[str]) -> list[str]:
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:
-    """The keys that were written differently and came to different values."""
+    """The keys that were written differently and have different resolved values."""
     differ = set(varying([variant_keys(run) for run in runs]))
     return [key for key in varying([_select(run.config, inside=False) for run in runs]) if key in differ]
 

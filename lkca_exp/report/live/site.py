@@ -1,4 +1,4 @@
-"""What a watching browser may have: the page, made anew when the runs have news, and the files of the runs."""
+"""What a browser is served: the page, rebuilt when the runs have changed, and the files of the runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WATCHED = ("run.json", "metrics.jsonl")
 REST = 3.0
 """Making the page takes no more than one part in this many plus one of a processor."""
 CLOCK_SECONDS = 15
-"""How often the page is made anew although nothing was written: the times of running runs go on."""
+"""How often the page is rebuilt although nothing was written: the times of running runs change."""
 PLAIN = "text/plain; charset=utf-8"
 TYPES = {".png": "image/png"}
 TEXTS = {".json", ".jsonl", ".yaml", ".log", ".md", ".csv", ".txt"}
@@ -87,7 +87,7 @@ class Site:
         return f"runs/{number}/{quote(os.fsencode(folder.name))}/"
 
     def _fingerprint(self) -> str:
-        """Changes when a record or a row is written, and as the clock goes on while a run is under way."""
+        """Changes when a record or a row is written, and as time passes while a run is running."""
         digest = hashlib.sha256()
         for study in self.studies:
             for folder in _folders(study):

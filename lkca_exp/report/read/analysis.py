@@ -169,7 +169,7 @@ def _picture(path: Path) -> Picture:
 def curves_of(stem: str, content: object) -> Curves:
     """What a file of curves holds.
 
-    Raises ValueError where that is not what `found` is.
+    Raises ValueError for other content.
     """
     if not isinstance(content, dict) or not isinstance(content.get("series"), dict):
         raise ValueError("has no series")

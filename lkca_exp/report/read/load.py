@@ -63,11 +63,11 @@ class Run:
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """The configuration with what each null came to, where the record says so."""
+        """The configuration with the resolved value of each null, where the record has it."""
         return {key: self.resolved_value(key) if value is None else value for key, value in self.config.items()}
 
     def resolved_value(self, key: str) -> Any:
-        """What a key that was left open came to; None where the record does not say."""
+        """The resolved value of a key that is null; None where the record does not have it."""
         return self.derived.get(key.rpartition(".")[2])
 
 

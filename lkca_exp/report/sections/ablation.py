@@ -84,7 +84,7 @@ def _ablation(key: str, place: str, variants: Sequence[Variant], summary: Summar
 
 
 def _line_name(variant: Variant, keys: Iterable[str]) -> str:
-    """The mixer names a model without a preset, and is told with a preset where its variants differ in it."""
+    """The mixer names a model without a preset, and stands beside a preset where its variants differ in it."""
     kept = [key for key in keys if key in variant.named_by or (key == MIXER and PRESET not in variant.keys)]
     return describe(variant.keys, kept)
 

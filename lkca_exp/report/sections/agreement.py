@@ -104,7 +104,7 @@ def _table(ours: Predictions, theirs: Predictions) -> tuple[int, int, int, int]:
 
 
 def agreement_block(pairs: Sequence[Agreement]) -> TableBlock:
-    """The table on the page, with what it can tell."""
+    """The table on the page, with a note on what the test means."""
     names = [pair.variant.name for pair in pairs]
     return TableBlock(agreement_table(pairs), "Agreement on the test images", "The same test images", NOTE, names)
 

@@ -77,7 +77,7 @@ def _figure(cost: Cost, variants: Sequence[Variant], style: Mapping[str, Style])
     )
     stamps = {metric.stamp(variant.selected_on) for variant, _ in points} - {""}
     title = ", ".join([f"{name[0].upper()}{name[1:]} against {cost.title}", *stamps])
-    axis = Axis(cost.title, log=max(values) > WIDE * min(values))
+    axis = Axis(cost.title, log=max(values) > WIDE * min(values) > 0)
     return Plot(f"cost-{cost.slug}", title, note, axis, Axis("", unit), marks)
 
 

@@ -24,9 +24,9 @@ from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 
 HEADING = "How far tokens look"
 MOST_BY_DEPTH = 2
-"""Of more variants the sentence does not tell what they do by depth: the figures do."""
+"""Of more variants the sentence does not say how they differ by depth: the figures do."""
 MOST_MENTIONED = 5
-"""Of more variants the sentence tells the first, the baseline and the last."""
+"""Of more variants the sentence names the first, the baseline and the last."""
 MOST_LAYERS = 6
 """Of more layers as many are drawn, the first and the last among them; the tables have all."""
 ALIKE = Style("#8a929c", "2 3")

@@ -139,7 +139,7 @@ def _best(rows: Iterable[Mapping[str, Variant]], column: str) -> Variant | None:
 def _theirs(
     summary: Summary, rows: Mapping[str, Mapping[str, Variant]], columns: Sequence[str], published: Sequence[Published]
 ) -> tuple[dict[str, list[MatrixRow]], list[str]]:
-    """Rows of published models by the name of our row of the same model, "" where there is none, and what is said of
+    """Rows of published models by the name of our row of the same model, "" where there is none, and the remarks on
     them below the table. They have numbers in columns whose variants all were trained on the whole of their data set.
     """
     plain = {setting.name: setting.keys for setting in summary.settings if is_plain(setting.keys)}

@@ -84,7 +84,7 @@ def remarks(row: RunRow) -> str:
 
 
 def _key_column(key: str, summary: Summary) -> Column[RunRow]:
-    """What a key came to; a name is in the columns `Variant` and `Data` already."""
+    """The resolved value of a key; a name is in the columns `Variant` and `Data` already."""
     values = [variant.keys.get(key) for variant in summary.variants]
     numeric = all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
 
