@@ -1,4 +1,4 @@
-"""A small web server for one reader: it only reads, and listens where it was told to."""
+"""A small web server for one reader: read-only, on the address given."""
 
 from __future__ import annotations
 

@@ -166,19 +166,19 @@ def _picture(path: Path) -> Picture:
     return Picture(path.stem, f"data:{PICTURES[path.suffix]};base64,{content}", NOTES.get(path.stem, ""))
 
 
-def curves_of(stem: str, found: object) -> Curves:
+def curves_of(stem: str, content: object) -> Curves:
     """What a file of curves holds.
 
-    Raises ValueError where that is not what `found` is.
+    Raises ValueError for other content.
     """
-    if not isinstance(found, dict) or not isinstance(found.get("series"), dict):
+    if not isinstance(content, dict) or not isinstance(content.get("series"), dict):
         raise ValueError("has no series")
-    x, series = _numbers(found.get("x")), {str(name): _numbers(values) for name, values in found["series"].items()}
+    x, series = _numbers(content.get("x")), {str(name): _numbers(values) for name, values in content["series"].items()}
     if not x or any(value is None for value in x) or any(len(values) != len(x) for values in series.values()):
         raise ValueError("x and series are not numbers of the same count")
     if not any(value is not None for values in series.values() for value in values):
         raise ValueError("has no numbers")
-    texts = {key: str(found.get(key) or "") for key in ("title", "x_label", "y_label")}
+    texts = {key: str(content.get(key) or "") for key in ("title", "x_label", "y_label")}
     return Curves(stem, **texts, x=[value for value in x if value is not None], series=series)
 
 

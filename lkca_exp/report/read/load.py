@@ -59,12 +59,12 @@ class Run:
     notes: tuple[str, ...]
 
     @property
-    def settled(self) -> dict[str, Any]:
-        """The configuration with what each null came to, where the record says so."""
-        return {key: self.came_to(key) if value is None else value for key, value in self.config.items()}
+    def resolved(self) -> dict[str, Any]:
+        """The configuration with the resolved value of each null, where the record has it."""
+        return {key: self.resolved_value(key) if value is None else value for key, value in self.config.items()}
 
-    def came_to(self, key: str) -> Any:
-        """What a key that was left open came to; None where the record does not say."""
+    def resolved_value(self, key: str) -> Any:
+        """The resolved value of a key that is null; None where the record does not have it."""
         return self.derived.get(key.rpartition(".")[2])
 
 
@@ -90,10 +90,10 @@ def run_folders(study: Path) -> list[Path]:
     if not study.is_dir():
         raise ValueError(f"{study}: no such folder")
     children = sorted(child for child in study.iterdir() if child.is_dir())
-    found = [child for child in children if RUN_FOLDER.search(child.name) or os.path.isfile(child / "run.json")]
-    if not found:
+    folders = [child for child in children if RUN_FOLDER.search(child.name) or os.path.isfile(child / "run.json")]
+    if not folders:
         raise ValueError(f"{study}: holds no runs")
-    return found
+    return folders
 
 
 def read_run(folder: Path) -> Run | Damaged:

@@ -31,7 +31,7 @@ def section(material: Material) -> Section:
 
 
 def curves_figure(curves: Curves, name: str, style: Style) -> Figure:
-    """`name` tells the run. Several series go from light to full colour, the last one full."""
+    """`name` is that of the run. Several series go from light to full colour, the last one full."""
     lines = []
     for index, (series, values) in enumerate(curves.series.items()):
         places = [(x, y) for x, y in zip(curves.x, values, strict=True) if y is not None]

@@ -24,9 +24,9 @@ from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 
 HEADING = "How far tokens look"
 MOST_BY_DEPTH = 2
-"""Of more variants the sentence does not tell what they do by depth: the figures do."""
+"""Of more variants the sentence does not say how they differ by depth: the figures do."""
 MOST_MENTIONED = 5
-"""Of more variants the sentence tells the first, the baseline and the last."""
+"""Of more variants the sentence names the first, the baseline and the last."""
 MOST_LAYERS = 6
 """Of more layers as many are drawn, the first and the last among them; the tables have all."""
 ALIKE = Style("#8a929c", "2 3")
@@ -174,9 +174,9 @@ def _if_even(values: Sequence[float | None], condition: str) -> str:
     return f"; it would be {min(texts)} {condition}" if len(texts) == 1 else ""
 
 
-def mean_and_sd(found: Estimate, scale: float = 1) -> str:
+def mean_and_sd(point: Estimate, scale: float = 1) -> str:
     """2.86 ± 0.01."""
-    return f"{scale * found.mean:.2f}" + (f" ± {scale * found.sd:.2f}" if found.sd is not None else "")
+    return f"{scale * point.mean:.2f}" + (f" ± {scale * point.sd:.2f}" if point.sd is not None else "")
 
 
 def reach_figures(reaches: Sequence[Reach], style: Mapping[str, Style]) -> list[Figure]:
@@ -332,7 +332,7 @@ def _estimate_column(title: str, name: str, of: Callable[[Any], Estimate | None]
         return value
 
     def text(row: object) -> str:
-        found = of(row)
-        return "" if found is None else mean_and_sd(found, scale)
+        point = of(row)
+        return "" if point is None else mean_and_sd(point, scale)
 
     return Column(title, text, {name: raw("mean"), f"{name}_sd": raw("sd")})
