@@ -50,7 +50,8 @@ def write_pack(folder: Path, arrays: Arrays, read_from: list[Any]) -> None:
                 np.save(file, values)
                 file.flush()
                 os.fsync(file.fileno())
-        write_json(temporary / "manifest.json", _manifest(temporary, arrays, read_from))
+        manifest = _manifest(temporary, arrays, read_from)
+        write_json(temporary / "manifest.json", manifest | {"sha256": _digest(manifest)})
         temporary.chmod(0o755)
         if folder.exists():
             folder.rename(temporary / "replaced")  # whoever has mapped its files keeps them
@@ -119,7 +120,7 @@ def is_sound(folder: Path, *, thoroughly: bool = False) -> bool:
     if manifest is None or not all((folder / name).is_file() for name in FILES):
         return False
     now = stamps(folder)
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         if not thoroughly and now == json.loads((folder / "checked.json").read_text()):
             return True
     sound = all(
@@ -133,13 +134,44 @@ def is_sound(folder: Path, *, thoroughly: bool = False) -> bool:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What a pack says of itself; None where it says nothing that can be understood."""
+    """What a pack says of itself; None where that is damaged."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    known = isinstance(manifest, dict) and manifest.get("format") == FORMAT
-    return manifest if known and set(manifest["files"]) == set(FILES[:-1]) else None
+    if not _has_the_shape(manifest):
+        return None
+    if "sha256" not in manifest:  # of an older pack
+        return manifest  # type: ignore[no-any-return]
+    digest = manifest.pop("sha256")
+    return manifest if digest == _digest(manifest) else None
+
+
+def _has_the_shape(manifest: Any) -> bool:
+    """Whether a value read from JSON has the entries that `_manifest` writes; older packs lack `mean` and `std`."""
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        return False
+    files, origin = manifest.get("files"), manifest.get("origin")
+    if not isinstance(origin, str) or not isinstance(files, dict) or set(files) != set(FILES[:-1]):
+        return False
+    complete: dict[str, Any] = {"mean": [], "std": []} | manifest
+    lists = (("class_names", str), ("warnings", str), ("read_from", object), ("mean", float), ("std", float))
+    return all(_is_list(complete.get(key), kind) for key, kind in lists) and all(
+        isinstance(file, dict)
+        and _is_list(file.get("shape"), int)
+        and file["shape"]
+        and isinstance(file.get("bytes"), int)
+        and isinstance(file.get("sha256"), str)
+        for file in files.values()
+    )
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _manifest(folder: Path, arrays: Arrays, read_from: list[Any]) -> dict[str, Any]:

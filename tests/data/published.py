@@ -148,3 +148,9 @@ def write_tree(folder: Path, members: dict[str, bytes]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     return folder
+
+
+def bomb(image: bytes) -> bytes:
+    """A JPEG that says of itself that it has 20000 x 20000 pixels, which would take more than a gigabyte."""
+    header = image.index(b"\xff\xc0") + 5
+    return image[:header] + (20000).to_bytes(2) * 2 + image[header + 4 :]

@@ -18,6 +18,7 @@ from lkca_exp.data.content import run_of
 from lkca_exp.data.pixels import pixels_of
 from lkca_exp.data.prepare import prepare
 from lkca_exp.data.store import load
+from tests.data.published import bomb, jpeg, photos
 
 CLASSES = {"cat": 10, "dog": 6, "emu": 4}
 
@@ -234,3 +235,9 @@ def test_keys_go_with_a_folder_only_and_a_size_is_needed(root):
         compose(["data=folder", f"data.root={root}"])
     with pytest.raises(ConfigError, match="rarest class of folder has 3"):
         make(root, "data.images_per_class=4")
+
+
+def test_an_image_that_would_fill_the_memory_is_named(root):
+    (root / "cat" / "big.jpg").write_bytes(bomb(jpeg(photos(1, 64)[0])))
+    with pytest.raises(ConfigError, match=r"cat/big.jpg cannot be read as an image: .*400000000 pixels"):
+        load(data(root))

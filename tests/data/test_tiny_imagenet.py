@@ -13,7 +13,7 @@ from lkca_exp.data.arrays import Arrays
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.sources.base import FilesError
 from lkca_exp.data.store import load
-from tests.data.published import WNIDS, jpeg, photos, tiny_imagenet_members, write_tiny_imagenet_zip, write_tree
+from tests.data.published import WNIDS, bomb, jpeg, photos, tiny_imagenet_members, write_tiny_imagenet_zip, write_tree
 
 
 def accept(place, verify: bool = False) -> Arrays:
@@ -94,13 +94,14 @@ def test_an_image_without_an_annotation(members, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [(b"no image", "is damaged, or no JPEG"), (jpeg(photos(1, 64)[0])[:700], "is damaged, or no JPEG"),
+     (bomb(jpeg(photos(1, 64)[0])), r"is damaged, or no JPEG: Image size \(400000000 pixels\) exceeds limit"),
      (jpeg(photos(1, 32)[0]), "has 32 x 32 pixels, expected 64 x 64")],
 )  # fmt: skip
-def test_a_bad_image_is_named(members, data, told, tmp_path):
+def test_a_bad_image_is_named(members, data, message, tmp_path):
     name = f"train/{WNIDS[0]}/images/{WNIDS[0]}_3.JPEG"
-    with pytest.raises(ConfigError, match=rf"{name} {told}"):
+    with pytest.raises(ConfigError, match=rf"{name} {message}"):
         accept(write_tiny_imagenet_zip(tmp_path / "tiny.zip", members | {name: data}))
 
 

@@ -131,6 +131,6 @@ def _pixels(data: bytes, what: str) -> np.ndarray:
             if image.size == (SIDE_PX, SIDE_PX):
                 return np.asarray(image.convert("RGB"))
             size = image.size
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise FilesError(f"{what} is damaged, or no JPEG: {error}.") from error
     raise FilesError(f"{what} has {size[0]} x {size[1]} pixels, expected {SIDE_PX} x {SIDE_PX}.")
