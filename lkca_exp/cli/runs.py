@@ -24,6 +24,7 @@ from lkca_exp.runs.listing import print_status
 from lkca_exp.runs.prune import freed_bytes, leftovers, remove
 from lkca_exp.runs.show import print_difference, print_run
 from lkca_exp.runs.state import look
+from lkca_exp.sweep.plan import plan as print_plan
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,9 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def plan(words: Sequence[str]) -> None:
     """Every job of a sweep, and how it stands."""
-    from lkca_exp.sweep import plan as sweep_plan
-
-    sweep_plan.plan(words)
+    print_plan(words)
 
 
 def status(studies: Sequence[str], root: Path) -> None:

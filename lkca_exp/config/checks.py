@@ -4,10 +4,12 @@ between keys. Imports no torch, so that a mistake is answered at once."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import operator
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from lkca_exp.config.derive import derive
 from lkca_exp.config.derived import Derived
@@ -41,12 +43,18 @@ def check(config: Config, facts: DataSpec) -> Derived:
 
 def keys(settings: object, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, object]]:
     """Every key below `settings`: dotted name, field, value."""
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+    for field in fields_of(type(settings)):  # type: ignore[arg-type]
         value = getattr(settings, field.name)
         if dataclasses.is_dataclass(value):
             yield from keys(value, f"{prefix}{field.name}.")
         else:
             yield prefix + field.name, field, value
+
+
+@functools.cache
+def fields_of(schema: Any) -> tuple[dataclasses.Field, ...]:
+    """Its fields, listed once: a sweep asks for them many times."""
+    return dataclasses.fields(schema)
 
 
 BOUNDS = {

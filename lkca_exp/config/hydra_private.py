@@ -37,10 +37,11 @@ class HydraLoader(ConfigLoaderImpl):
 
     def __init__(self, loader: ConfigLoader) -> None:
         super().__init__(loader.get_search_path())
+        self._parser = OverridesParser.create(config_loader=self)
 
     def parse(self, words: Sequence[str]) -> list[Override]:
         """Raises HydraException for words that are no overrides, or that ask for a sweep."""
-        parsed = OverridesParser.create(config_loader=self).parse_overrides(list(words))
+        parsed = self._parser.parse_overrides(list(words))
         self.validate_sweep_overrides_legal(parsed, run_mode=RunMode.RUN, from_shell=True)
         return parsed
 

@@ -76,7 +76,15 @@ def checked(cfg: DictConfig) -> Job:
     Raises:
         ConfigError: if the configuration breaks a rule.
     """
-    config = to_config(without_hydra(cfg))
+    return job_of_config(to_config(without_hydra(cfg)))
+
+
+def job_of_config(config: Config) -> Job:
+    """The job of a typed configuration.
+
+    Raises:
+        ConfigError: if the configuration breaks a rule.
+    """
     name = config.data.name
     if name not in SPECS:
         raise ConfigError("data.name", name, "There is no such data set.", did_you_mean(name, SPECS))
