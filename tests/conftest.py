@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,3 +46,25 @@ def job(tmp_path: Path) -> Callable[..., Job]:
         return compose([*TINY, f"paths.runs={tmp_path / 'runs'}", *overrides])
 
     return make
+
+
+@pytest.fixture
+def run_main(tmp_path, monkeypatch, capfd) -> Callable[..., tuple[int, str]]:
+    """Runs a command in this process, in an empty folder: `main` of lkca_exp.cli.train, or of another module there.
+    Returns its exit status and what it says on standard error."""
+
+    def run(*args: str, module: str = "train") -> tuple[int, str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["lkca-exp", *args])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # so that it is as before afterwards
+        handler, level = signal.getsignal(signal.SIGTERM), logging.getLogger().level
+        try:
+            status = importlib.import_module(f"lkca_exp.cli.{module}").main() or 0
+        except SystemExit as exit:
+            status = exit.code
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+            logging.getLogger().setLevel(level)
+        return status, capfd.readouterr().err
+
+    return run

@@ -26,6 +26,11 @@ MESSAGES = {
     ),
     "no such part": re.compile(r"(?:In '(?P<group>.+)/(?P<option>.+)': )?Could not override '(?P<part>model/.+?)'"),
     "sweep": re.compile(r"Sweep parameters '(?P<override>.+)' requires --multirun"),
+    "several values": re.compile(r"Ambiguous value for argument '(?P<override>.+)'"),
+    "wrong value in a file": re.compile(
+        r"In '(?P<file>.+?)': \w+Error raised while composing config:\n(?P<problem>.+?)\n\s+full_key: (?P<key>\S*)",
+        re.DOTALL,
+    ),
     "key exists": re.compile(r"Could not append to config\. An item is already at '(?P<key>.+)'"),
     "not in the defaults": re.compile(r"Could not override '(?P<key>[^/]+?)'"),
 }

@@ -37,9 +37,15 @@ def expand(sweeper: DictConfig, words: Sequence[str], loader: ConfigLoader) -> l
     outer = points([*params, *words], loader)
     check_number("hydra.sweeper.cases", f"{len(cases)} cases", len(outer) * len(cases))
     lists = [list(_merge(point, case, typed).values()) for point in outer for case in cases]
-    seeds = [int(word[6:]) for words in lists for word in words if word.startswith("seeds=") and word[6:].isdecimal()]
-    check_number("seeds", max(seeds, default=1), len(lists) + sum(seeds))
+    seeds = [_num_seeds(words) for words in lists]
+    check_number("seeds", max(seeds), sum(seeds))
     return lists
+
+
+def _num_seeds(words: Iterable[str]) -> int:
+    """How many seeds a list of overrides asks for."""
+    typed_seeds = [value for key, _, value in (word.partition("=") for word in words) if key == "seeds"]
+    return int(typed_seeds[-1]) if typed_seeds and typed_seeds[-1].isdecimal() else 1
 
 
 def points(words: Iterable[str], loader: ConfigLoader) -> list[Point]:
@@ -53,7 +59,7 @@ def points(words: Iterable[str], loader: ConfigLoader) -> list[Point]:
     counts = {override.get_key_element(): num_values(override) for override in overrides}
     if overrides:
         longest = max(overrides, key=num_values)
-        check_number(*_typed(longest), math.prod(counts.values()))
+        check_number(*typed(longest), math.prod(counts.values()))
     return [{word.partition("=")[0]: word for word in job} for job in grid(overrides)]
 
 
@@ -68,18 +74,17 @@ def num_values(override: Override) -> int:
     sweep = override.value()
     if isinstance(sweep, IntervalSweep):
         rule = "An interval is for a sweeper that draws from it."
-        raise ConfigError(*_typed(override), rule, "Give values, as in key=1,2, or choose hydra/sweeper=optuna.")
+        raise ConfigError(*typed(override), rule, "Give values, as in key=1,2, or choose hydra/sweeper=optuna.")
     if isinstance(sweep, ChoiceSweep) and any(isinstance(value, Sweep) for value in sweep.list):
-        raise ConfigError(*_typed(override), "A range or a list of choices stands alone.", "Write all values out.")
+        raise ConfigError(*typed(override), "A range or a list of choices stands alone.", "Write all values out.")
+    remedy = ""
     if isinstance(sweep, RangeSweep):
         start, stop, step = (float(end) for end in (sweep.start or 0, sweep.stop or 0, sweep.step))
-        count = max(math.ceil((stop - start) / step), 0) if step else 0
+        count, remedy = max(math.ceil((stop - start) / step), 0) if step else 0, "A range ends before its stop."
     else:
         count = sum(1 for _ in override.sweep_iterator())
     if not count:
-        raise ConfigError(
-            *_typed(override), "It has no value, so the sweep has no job.", "Ranges end before their stop."
-        )
+        raise ConfigError(*typed(override), "It has no value, so the sweep has no job.", remedy)
     return count
 
 
@@ -103,7 +108,7 @@ def split_line(key: str, line: str) -> list[str]:
         raise ConfigError(f"hydra.sweeper.{key}", line, rule) from error
 
 
-def _typed(override: Override) -> tuple[str, str]:
+def typed(override: Override) -> tuple[str, str]:
     """The key and the value of an override, as they were typed."""
     key, _, value = str(override.input_line).partition("=")
     return key, value

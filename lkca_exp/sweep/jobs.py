@@ -13,6 +13,7 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -124,17 +125,27 @@ def resolve_lists(
     return Jobs(list(unique.values()), duplicates)
 
 
-def first_job(master: DictConfig, loader: SweepLoader) -> SweepJob:
-    """The job that a sweeper which decides as it goes starts from: what the command line says, but for what it sweeps.
+def parse(words: Sequence[str]) -> list[Override]:
+    """The overrides in `words`.
+
+    Raises:
+        ConfigError: for words that are none.
+    """
+    with refusing(words):
+        return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(words))
+
+
+def first_job(master: DictConfig, loader: SweepLoader, more: Sequence[str] = ()) -> SweepJob:
+    """The job that a sweeper which decides as it goes starts from: what the command line says, but for what it sweeps;
+    and `more` overrides.
 
     Raises:
         ConfigError: if it breaks a rule or its folder cannot be written.
     """
     words = list(master.hydra.overrides.task)
     with refusing(words):
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
-        fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
-        return next(_resolve_one(fixed, master, loader, excluded=()))
+        fixed = [str(override.input_line) for override in parse(words) if not override.is_sweep_override()]
+        return next(_resolve_one([*fixed, *more], master, loader, excluded=()))
 
 
 def _resolve_one(
@@ -160,7 +171,7 @@ def _exclusions(line: str, loader: SweepLoader, master: DictConfig) -> Iterator[
     for point in points(split_line("exclude", line), loader):
         for key, word in point.items():
             check_known(key, master, word.partition("=")[2])
-        yield {key: OverridesParser.create().parse_override(word).value() for key, word in point.items()}
+        yield {key: parse([word])[0].value() for key, word in point.items()}
 
 
 def check_known(key: str, master: DictConfig, value: str = "") -> None:
