@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lkca_exp.config.errors import ConfigError, short_answers
+from lkca_exp.cli.arguments import check_writable_file
+from lkca_exp.config.errors import short_answers
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.engine.evaluate import evaluate
 from lkca_exp.runs.find import find_run
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_intermixed_args(arguments)
     with short_answers():
-        _check_writable(args.json)
+        check_writable_file("--json", args.json)
         figures = evaluate(look(find_run(args.run, args.runs)), args.split, args.overrides)
     shown = {"top-1": "top1", "top-5": "top5"}
     accuracies = [f"{name} {100 * figures[key]:.2f} %" for name, key in shown.items() if key in figures]
@@ -38,14 +38,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(", ".join([*accuracies, f"loss {figures['loss']:.4f}"]))
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
-
-
-def _check_writable(file: Path | None) -> None:
-    """Make sure that the figures can be written before any is measured.
-
-    Raises:
-        ConfigError: if they cannot.
-    """
-    folder = file and file.absolute().parent
-    if folder and not os.access(folder, os.W_OK):
-        raise ConfigError("--json", file, f"{folder} is no folder that may be written.")
