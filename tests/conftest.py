@@ -8,10 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
 
 from lkca_exp.config.job import Job, compose
 
@@ -49,22 +52,26 @@ def job(tmp_path: Path) -> Callable[..., Job]:
 
 
 @pytest.fixture
-def run_main(tmp_path, monkeypatch, capfd) -> Callable[..., tuple[int, str]]:
-    """Runs a command in this process, in an empty folder: `main` of lkca_exp.cli.train, or of another module there.
-    Returns its exit status and what it says on standard error."""
+def in_process(tmp_path, monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """As `cli`, but in this process, which has imported torch: for what no new process has to show."""
 
-    def run(*args: str, module: str = "train") -> tuple[int, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["lkca-exp", *args])
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # so that it is as before afterwards
-        handler, level = signal.getsignal(signal.SIGTERM), logging.getLogger().level
-        try:
-            status = importlib.import_module(f"lkca_exp.cli.{module}").main() or 0
-        except SystemExit as exit:
-            status = exit.code
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-            logging.getLogger().setLevel(level)
-        return status, capfd.readouterr().err
+    def run(*args: str, module: str = "lkca_exp", **env: str) -> subprocess.CompletedProcess[str]:
+        command = importlib.import_module(f"lkca_exp.cli.{module.partition('.')[2] or 'train'}")
+        root, handler, threads = logging.getLogger(), signal.getsignal(signal.SIGTERM), torch.get_num_threads()
+        before = (root.handlers[:], root.level)
+        with monkeypatch.context() as patch, warnings.catch_warnings():
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["lkca-exp", *args])
+            capfd.readouterr()
+            with mock.patch.dict(os.environ, environment(**env), clear=True):
+                try:
+                    status = command.main() or 0
+                except SystemExit as ended:
+                    status = ended.code or 0
+        signal.signal(signal.SIGTERM, handler)
+        torch.set_num_threads(threads)
+        root.handlers, root.level = before
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(args, status, out, err)
 
     return run

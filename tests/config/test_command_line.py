@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 
 from tests.conftest import TINY
 
@@ -56,11 +57,10 @@ def test_questions_are_answered_without_torch(cli, tmp_path, args):
             assert words in done.stdout
 
 
-def test_gpu_without_one(cli, tmp_path):
-    torch = pytest.importorskip("torch")
+def test_gpu_without_one(in_process, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    done = cli(*TINY, "trainer=gpu")
+    done = in_process(*TINY, "trainer=gpu")
     assert done.returncode == 2
     assert "trainer.accelerator=gpu" in done.stderr
     assert "trainer=cpu" in done.stderr
@@ -69,12 +69,12 @@ def test_gpu_without_one(cli, tmp_path):
 
 @pytest.mark.parametrize("runs", ["file/runs", "/proc/nope"])
 @pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]], ids=["run", "sweep"])
-def test_a_folder_that_cannot_be_written(run_main, tmp_path, runs, sweep):
+def test_a_folder_that_cannot_be_written(in_process, tmp_path, runs, sweep):
     (tmp_path / "file").write_text("in the way")
-    status, answer = run_main(*sweep, *TINY, f"paths.runs={runs}")
-    assert status == 2
-    assert f"paths.runs={runs}" in answer
-    assert "paths.runs=DIR" in answer
+    done = in_process(*sweep, *TINY, f"paths.runs={runs}")
+    assert done.returncode == 2
+    assert f"paths.runs={runs}" in done.stderr
+    assert "paths.runs=DIR" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -88,19 +88,19 @@ def test_a_folder_that_cannot_be_written(run_main, tmp_path, runs, sweep):
         (["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
     ],
 )
-def test_what_hydra_itself_refuses(run_main, tmp_path, words, expected):
-    status, answer = run_main(*words, *TINY)
-    assert (status, expected in answer) == (2, True), answer
-    assert len(answer.splitlines()) <= 4
+def test_what_hydra_itself_refuses(in_process, tmp_path, words, expected):
+    done = in_process(*words, *TINY)
+    assert (done.returncode, expected in done.stderr) == (2, True), done.stderr
+    assert len(done.stderr.splitlines()) <= 4
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_cannot_fit_is_refused_with_numbers(run_main, tmp_path):
-    status, answer = run_main(*TINY, "model.width=65536", "model.depth=1000")
-    assert status == 2
-    assert "model.width=65536" in answer
-    assert re.search(r"at least 2\d\d,\d{3} GiB .*, and this machine has \d+", answer), answer
-    status, answer = run_main(*TINY, "data=tiny_imagenet", "batch_size=1048576", "model.width=1024", "model.depth=100")
-    assert status == 2
-    assert "batch_size=1048576" in answer
+def test_a_model_that_cannot_fit_is_refused_with_numbers(in_process, tmp_path):
+    done = in_process(*TINY, "model.width=65536", "model.depth=1000")
+    assert done.returncode == 2
+    assert "model.width=65536" in done.stderr
+    assert re.search(r"at least 2\d\d,\d{3} GiB .*, and this machine has \d+", done.stderr), done.stderr
+    done = in_process(*TINY, "data=tiny_imagenet", "batch_size=1048576", "model.width=1024", "model.depth=100")
+    assert done.returncode == 2
+    assert "batch_size=1048576" in done.stderr
     assert list(tmp_path.iterdir()) == []
