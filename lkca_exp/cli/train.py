@@ -22,8 +22,10 @@ from omegaconf import DictConfig
 from lkca_exp.cli.streams import make_streams_last
 from lkca_exp.config.errors import ConfigError, RunFailedError, is_out_of_memory, out_of_memory, short_answers
 from lkca_exp.config.job import checked, conf_dir
+from lkca_exp.config.memory import check_memory
 from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
+from lkca_exp.config.words import flags_first
 from lkca_exp.data.content import run_of
 from lkca_exp.runs.handover import Journal
 from lkca_exp.runs.run import Run, check_writable
@@ -41,6 +43,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it as Ctrl-C does
     with short_answers():
+        sys.argv[1:] = flags_first(sys.argv[1:])
         try:
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()
         except Exception as error:
@@ -85,6 +88,7 @@ def _run(run: Run) -> float | None:
     if journal and (reason := journal.reason_to_stop(run.config.on_failure)):
         log.info("%s: not started: %s", run.name, reason)
         return None
+    check_memory(run)
     end_with_parent()
     take_gpus(run.config.trainer)
     try:

@@ -12,12 +12,11 @@ from statistics import mean
 from omegaconf import DictConfig
 
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.config.refusals import known_keys, unknown_key
 from lkca_exp.config.schema import HoldoutConfig
 from lkca_exp.runs.record import objective
 from lkca_exp.runs.state import State, run_state
 from lkca_exp.sweep.grid import Point, points
-from lkca_exp.sweep.jobs import Jobs, SweepJob, refusing, resolve_lists, value_of
+from lkca_exp.sweep.jobs import Jobs, SweepJob, check_known, refusing, resolve_lists, value_of
 from lkca_exp.sweep.loader import SweepLoader
 
 FAILED = float("-inf")
@@ -57,8 +56,7 @@ def _round(
 ) -> Jobs:
     then, words = master.hydra.sweeper.then, list(master.hydra.overrides.task)
     for key in then.best_of:
-        if key not in master.hydra.runtime.choices and key not in known_keys():
-            raise unknown_key(key, "")
+        check_known(key, master)
     kinds: dict[str, list[SweepJob]] = {}
     for one in first.unique:
         job = loader.load_job(master, list(one.overrides))
