@@ -56,7 +56,7 @@ def price(job: Job) -> tuple[int, int]:
 
 
 def images_trained(config: dict[str, Any]) -> float:
-    """Images that go through a run of this configuration; held-out ones counted as if trained on."""
+    """Images that go through a run of this configuration; those of validation counted as if trained on."""
     data, spec = DataConfig(**config["data"]), SPECS[config["data"]["name"]]
     images = spec.num_train * data.fraction
     if data.images_per_class is not None:
