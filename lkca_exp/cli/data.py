@@ -42,7 +42,7 @@ def fetch(names: Sequence[str], root: str) -> None:
     """Have each data set packed below `root`, one after the other.
 
     Raises:
-        ConfigError: if there is no such data set, or it cannot be had.
+        ConfigError: if there is no such data set, or it is unavailable.
     """
     for name in names:
         if name not in SPECS:
@@ -80,7 +80,7 @@ def preview(overrides: Sequence[str], out: Path) -> None:
     """Draw the first batch of a run's first epoch.
 
     Raises:
-        ConfigError: if the run breaks a rule, its data cannot be had, or `out` cannot be written.
+        ConfigError: if the run breaks a rule, its data are unavailable, or `out` cannot be written.
     """
     job = compose(overrides)
     check_writable_file("--out", out)

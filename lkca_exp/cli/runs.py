@@ -120,19 +120,21 @@ def diff(left: str, right: str, root: Path) -> None:
 
 def prune(studies: Sequence[str], root: Path, *, previous: bool, yes: bool) -> None:
     """List what no result needs, and remove it if that is wanted: by `yes`, or by the answer on a terminal."""
-    folders = [folder for found in find_studies(studies, root).values() for folder in found]
+    folders = [folder for runs in find_studies(studies, root).values() for folder in runs]
     listed = {folder: leftovers(folder, previous=previous) for folder in folders}
-    files = [file for found in listed.values() for file in found]
+    files = [file for unneeded in listed.values() for file in unneeded]
     for file in files:
         print(f"{file.stat().st_size:>14,}  {file}")
     if not files:
         print("Nothing to remove.")
         return
-    told = f"{len(files)} file{'s' if len(files) > 1 else ''}, which would free {freed_bytes(files):,} bytes"
+    summary = f"{len(files)} file{'s' if len(files) > 1 else ''}, which would free {freed_bytes(files):,} bytes"
     if not yes and not sys.stdin.isatty():
-        print(f"{told}; --yes removes them.")
+        print(f"{summary}; --yes removes them.")
         return
-    print(told)
+    print(summary)
     if yes or input("Remove them? [y/N] ").strip().lower() in ("y", "yes"):
-        removed = [file for folder, found in listed.items() if found for file in remove(folder, previous=previous)]
+        removed = [
+            file for folder, unneeded in listed.items() if unneeded for file in remove(folder, previous=previous)
+        ]
         print(f"{len(removed)} removed.")

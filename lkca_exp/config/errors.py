@@ -1,4 +1,4 @@
-"""A user's mistake, told in one breath: the key, the value, the rule and the way out."""
+"""A user's mistake in a short message: the key, the value, the rule and the remedy."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def refuse(error: ConfigError) -> NoReturn:
 
 @contextmanager
 def short_answers() -> Iterator[None]:
-    """What every command does about what can go wrong for a user: a line, and an exit status that says which kind."""
+    """Ends a command that went wrong for a user with a line, and with an exit status that says which kind it is."""
     try:
         yield
     except ConfigError as error:

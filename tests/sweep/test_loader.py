@@ -96,3 +96,15 @@ def test_the_yaml_is_read_once_even_in_another_process(multirun, loader, monkeyp
 
     monkeypatch.setattr(type(travelled), "load_configuration", fail)
     assert plain(travelled.load_sweep_config(master, ["data=cifar10", "seed=1"])) == before
+
+
+def test_jobs_with_the_same_keys_are_typed_once(multirun, loader, monkeypatch):
+    """So that a sweep of thousands of seeds is checked in seconds."""
+    from lkca_exp.sweep import loader as module
+
+    calls = []
+    monkeypatch.setattr(module, "to_config", lambda cfg: calls.append(cfg) or to_config(cfg))
+    master = multirun()
+    seeds = [loader.load_job(master, [f"seed={seed}", "epochs=2"])[0].seed for seed in range(50)]
+    assert seeds == list(range(50))
+    assert len(calls) == 1

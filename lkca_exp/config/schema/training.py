@@ -43,8 +43,8 @@ class ProtocolConfig:
 class HoldoutConfig(ProtocolConfig):
     """A stratified part of train is validation and chooses the epoch; test is read once, at the end."""
 
-    validation_fraction: float = key("share of the training images held out", 0.1, above=0, below=1)
-    split_seed: int = key("which images are held out", 0, at_least=0, at_most=LARGEST_SEED)
+    validation_fraction: float = key("share of the training images for validation", 0.1, above=0, below=1)
+    split_seed: int = key("which images are for validation", 0, at_least=0, at_most=LARGEST_SEED)
 
 
 @option("protocol", "final")
