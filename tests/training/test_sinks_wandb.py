@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from lkca_exp.config.schema import WandbConfig
 from lkca_exp.data.content import run_of
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.handover import Handover
+from lkca_exp.runs.record import read_finished, write
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks import wandb as wandb_sink
 from lkca_exp.training.sinks.sink import RunFacts
@@ -135,15 +137,14 @@ def test_a_run_killed_again_and_again_is_one_run_in_w_and_b(cli, tmp_path):
 
 
 def test_a_run_killed_before_its_test_has_its_whole_history(job):
-    made = job("logger=wandb", "logger.mode=offline", "keep=all")
-    train(run_of(made))
-    folder = run_of(made).directory
-    told = record(folder) | {"status": "running"}
-    (folder / "run.json").write_text(json.dumps(told))
-    train(run_of(made))
-    records = stored(folder)
+    run = run_of(job("logger=wandb", "logger.mode=offline", "keep=all"))
+    train(run)
+    finished = read_finished(run.directory)
+    write(run.directory, replace(finished, status="running", metrics={}))
+    train(run)
+    records = stored(run.directory)
     assert [row["epoch"] for row in history(records)] == [0, 1, 2]
-    assert summary(records)["test/top1"] == told["metrics"]["test/top1"]
+    assert summary(records)["test/top1"] == finished.metrics["test/top1"]
 
 
 def test_a_failed_run_is_finished_too(job, tmp_path):
