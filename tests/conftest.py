@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
 
 from lkca_exp.config.job import Job, compose
 
@@ -43,3 +49,29 @@ def job(tmp_path: Path) -> Callable[..., Job]:
         return compose([*TINY, f"paths.runs={tmp_path / 'runs'}", *overrides])
 
     return make
+
+
+@pytest.fixture
+def in_process(tmp_path, monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """As `cli`, but in this process, which has imported torch: for what no new process has to show."""
+
+    def run(*args: str, module: str = "lkca_exp", **env: str) -> subprocess.CompletedProcess[str]:
+        command = importlib.import_module(f"lkca_exp.cli.{module.partition('.')[2] or 'train'}")
+        root, handler, threads = logging.getLogger(), signal.getsignal(signal.SIGTERM), torch.get_num_threads()
+        before = (root.handlers[:], root.level)
+        with monkeypatch.context() as patch, warnings.catch_warnings():
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["lkca-exp", *args])
+            capfd.readouterr()
+            with mock.patch.dict(os.environ, environment(**env), clear=True):
+                try:
+                    status = command.main() or 0
+                except SystemExit as ended:
+                    status = ended.code or 0
+        signal.signal(signal.SIGTERM, handler)
+        torch.set_num_threads(threads)
+        root.handlers, root.level = before
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(args, status, out, err)
+
+    return run

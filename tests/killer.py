@@ -1,17 +1,21 @@
 """Runs of this package that are killed at a chosen moment, in forked processes, which start at once.
 
-    python -m tests.killer FOLDER writes|moments OVERRIDE...
+    python -m tests.killer FOLDER writes|replacing|moments OVERRIDE...
 
-`writes` kills a run at its every write of a file, before the file is moved into place and after, each time in a fresh
-folder, and has it continued to the end; `moments` kills one run again and again at random moments until it is done.
+`writes` kills a run at its every move of a file, before and after, each time in a fresh folder, and has it continued to
+the end; files are written under another name and moved into place, so that it is then half there or whole. `replacing`
+does the same to runs that replace a finished result; `moments` kills one run again and again at random moments until it
+is done.
 Prints a JSON line for every run: its folder, how often it was killed, and the rows it had recorded at the last kill.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -33,16 +37,23 @@ def main() -> None:
     root, how, *overrides = sys.argv[1:]
     torch.set_num_threads(1)  # a process with threads may not be forked
     prepare(compose(overrides).config)  # packs the data: no part of this
-    {"writes": at_every_write, "moments": at_random_moments}[how](Path(root), overrides)
+    {"writes": at_every_move, "replacing": replacing, "moments": at_random_moments}[how](Path(root), overrides)
 
 
-def at_every_write(root: Path, overrides: list[str]) -> None:
+def replacing(root: Path, overrides: list[str]) -> None:
+    assert start(root / "finished", overrides, lambda: None) == 0
+    at_every_move(root, [*overrides, "force=true"], root / "finished")
+
+
+def at_every_move(root: Path, overrides: list[str], beginning: Path | None = None) -> None:
     number, killed = 0, True
     while killed:
         killed = False
         for moment in ("before", "after"):
             folder = root / f"{number}-{moment}"
-            kills = int(start(folder, overrides, lambda n=number, m=moment: die_at_write(n, m)) == signal.SIGKILL)
+            if beginning is not None:
+                shutil.copytree(beginning, folder)
+            kills = int(start(folder, overrides, lambda n=number, m=moment: die_at_move(n, m)) == signal.SIGKILL)
             killed = killed or bool(kills)
             finish(folder, overrides, kills)
         number += 1
@@ -80,21 +91,25 @@ def finish(folder: Path, overrides: list[str], kills: int) -> None:
     print(json.dumps({"folder": str(run), "kills": kills, "rows": rows}), flush=True)
 
 
-def die_at_write(number: int, moment: str) -> None:
-    """Have this process kill itself at its write of that number, before or after the file is moved into place."""
-    replace, count = Path.replace, iter(range(10**6))
+def die_at_move(number: int, moment: str) -> None:
+    """Have this process kill itself at its move of that number, before or after it."""
+    count = itertools.count()
 
-    def replace_and_die(source: Path, target: Path) -> Path:
-        mine = next(count) == number
-        if mine and moment == "before":
-            source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])  # half there
-            os.kill(os.getpid(), signal.SIGKILL)
-        replace(source, target)
-        if mine:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return target
+    def dying(move: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def move_and_die(source: Path, target: Path) -> Path:
+            mine = next(count) == number
+            if mine and moment == "before":
+                if source.suffix == ".tmp":
+                    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])  # half there
+                os.kill(os.getpid(), signal.SIGKILL)
+            move(source, target)
+            if mine:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return target
 
-    Path.replace = replace_and_die
+        return move_and_die
+
+    Path.replace, Path.rename = dying(Path.replace), dying(Path.rename)
 
 
 if __name__ == "__main__":

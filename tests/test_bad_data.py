@@ -30,8 +30,8 @@ def test_missing_data_without_a_network(monkeypatch, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_archive_that_is_not_there(cli, tmp_path):
-    done = cli(*TINY, "data=cifar10", "data.archive=cifar.tar.gz")
+def test_an_archive_that_is_not_there(in_process, tmp_path):
+    done = in_process(*TINY, "data=cifar10", "data.archive=cifar.tar.gz")
     assert done.returncode == 2
     assert "data.archive=cifar.tar.gz" in done.stderr
     assert "There is no such file or folder" in done.stderr
@@ -40,12 +40,12 @@ def test_an_archive_that_is_not_there(cli, tmp_path):
 
 
 @pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]])
-def test_a_damaged_file(cli, tmp_path, sweep):
+def test_a_damaged_file(in_process, tmp_path, sweep):
     folder = tmp_path / "data" / "fashion_mnist"
     folder.mkdir(parents=True)
     for name in fashion_mnist.MD5_OF_CONTENTS:
         (folder / name).write_bytes(b"\x1f\x8b\x08\x00 cut short")
-    done = cli(*sweep, *TINY, "data=fashion_mnist")
+    done = in_process(*sweep, *TINY, "data=fashion_mnist")
     assert done.returncode == 2
     assert "train-images-idx3-ubyte.gz is damaged" in done.stderr
     assert "expected contents of MD5 f4a8712d7a061bf5bd6d2ca38dc4d50a" in done.stderr

@@ -7,6 +7,7 @@ that it names, and the commands are run in the order of the page; training is cu
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -137,3 +138,18 @@ def test_the_programs_of_the_page_for_python_run(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], **options)
     assert done.returncode == 0, done.stderr
     assert "finished" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_cells_of_the_notebook_run(tmp_path):
+    cells = json.loads((ROOT / "docs" / "trained_run.ipynb").read_text())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    commands = [source.removeprefix("!") for source in sources if source.startswith("!")]
+    program = "\n".join(source for source in sources if not source.startswith("!"))
+    options = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True}
+    done = subprocess.run(["bash", "-c", PRELUDE + "\n".join(commands)], **options)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([sys.executable, "-c", program + "\ndrawn.save('kernels.png')"], **options)
+    assert done.returncode == 0, done.stderr
+    assert "finished" in done.stdout
+    assert (tmp_path / "kernels.png").exists()

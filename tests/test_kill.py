@@ -27,7 +27,21 @@ def kill(how: str, tmp_path: Path, *overrides: str) -> list[dict]:
 
 def assert_same(folder: Path, alone: Path) -> None:
     for name in RESULTS:
-        assert (folder / name).read_bytes() == (alone / name).read_bytes(), f"{folder.parts[-3]}: {name}"
+        assert (folder / name).read_bytes() == (alone / name).read_bytes(), f"{folder}: {name}"
+
+
+@pytest.mark.slow
+def test_killed_while_it_replaces_a_result(tmp_path):
+    """That is whole in previous/ then."""
+    *killed, before, after = kill("replacing", tmp_path, *TINY, "model.drop_path=0.2")
+    assert before["kills"] == after["kills"] == 0, "one move more than there are"
+    assert len(killed) >= 2 * 20, "what is set aside, and all that is written"
+    for run in killed:
+        assert run["kills"] == 1
+        folder = Path(run["folder"])
+        for place in (folder, folder / "previous"):
+            assert_same(place, Path(after["folder"]))
+            assert record(place)["status"] == "finished"
 
 
 @pytest.mark.slow

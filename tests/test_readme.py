@@ -30,21 +30,21 @@ def test_there_are_commands():
 
 
 @pytest.mark.slow
-def test_the_commands_work_one_after_the_other(cli, tmp_path):
+def test_the_commands_work_one_after_the_other(in_process, tmp_path):
     if SOURCES["fashion_mnist"].find(tmp_path) is None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
     for module, *args in commands():
         trains = module == "lkca_exp" and "--cfg" not in args
         searches = "hydra/sweeper=optuna" in args
         more = [*FAST * trains, *["hydra.sweeper.n_trials=1"] * searches]
-        done = cli(*args, *more, module=module)
+        done = in_process(*args, *more, module=module)
         assert done.returncode == 0, f"{module} {args}: {done.stderr}"
     assert (tmp_path / "runs" / "kernel_size" / "report" / "index.html").exists()
 
 
-def test_the_refusal_shown_is_the_one_given(cli):
+def test_the_refusal_shown_is_the_one_given(in_process):
     shown = re.search(r"\$ python -m lkca_exp (\S+)\n(lkca_exp: .*?)```", README, re.DOTALL)
-    done = cli(shown[1])
+    done = in_process(shown[1])
     assert done.stderr == shown[2]
 
 
@@ -65,8 +65,8 @@ def test_the_overrides_of_the_tables_exist(job, override):
     job(override, *["epochs=30"] * override.startswith("recipe="))
 
 
-def test_the_commands_of_the_table_exist(cli):
+def test_the_commands_of_the_table_exist(in_process):
     listed = set(re.findall(r"^\| `(?!python)(\w+) [^`]*(?:RUN|STUDY)", REFERENCE, re.MULTILINE))
-    done = cli("--help", module="lkca_exp.runs")
+    done = in_process("--help", module="lkca_exp.runs")
     assert {"status", "show", "rerun", "prune"} <= listed
     assert all(re.search(rf"^ +{command} ", done.stdout, re.MULTILINE) for command in listed)

@@ -73,19 +73,19 @@ def test_a_finished_run_answers_at_once_without_torch(cli, tmp_path):
     assert (run_folder(tmp_path) / "run.json").read_bytes() == before
 
 
-def test_force_trains_again_and_keeps_the_old_result(cli, tmp_path):
-    assert cli(*TINY).returncode == 0
+def test_force_trains_again_and_keeps_the_old_result(in_process, tmp_path):
+    assert in_process(*TINY).returncode == 0
     first = record(run_folder(tmp_path))
-    assert cli(*TINY, "force=true").returncode == 0
+    assert in_process(*TINY, "force=true").returncode == 0
     folder = run_folder(tmp_path)
     assert record(folder)["timings"]["started"] > first["timings"]["started"]
     assert record(folder)["metrics"] == first["metrics"]
     assert record(folder / "previous") == first
 
 
-def test_another_study_takes_a_finished_run_over(cli, tmp_path):
-    assert cli(*TINY).returncode == 0
-    done = cli(*TINY, "study=other")
+def test_another_study_takes_a_finished_run_over(in_process, tmp_path):
+    assert in_process(*TINY).returncode == 0
+    done = in_process(*TINY, "study=other")
     assert done.returncode == 0
     assert "taken over from default/" in done.stdout
     first, other = run_folder(tmp_path), run_folder(tmp_path, "other")
@@ -96,22 +96,22 @@ def test_another_study_takes_a_finished_run_over(cli, tmp_path):
         assert (other / name).samefile(first / name)
 
 
-def test_a_run_held_by_another_process_is_left_to_it(cli, tmp_path):
-    assert cli(*TINY).returncode == 0
+def test_a_run_held_by_another_process_is_left_to_it(in_process, tmp_path):
+    assert in_process(*TINY).returncode == 0
     folder = run_folder(tmp_path)
     (folder / "run.json").unlink()
     with hold(folder) as mine:
         assert mine
-        done = cli(*TINY)
+        done = in_process(*TINY)
     assert done.returncode == 0
     assert "locked by another process" in done.stdout
     assert not (folder / "run.json").exists()
 
 
-def test_a_failed_run_exits_with_1_and_is_tried_again(cli, tmp_path):
+def test_a_failed_run_exits_with_1_and_is_tried_again(in_process, tmp_path):
     args = [*TINY, "optim.lr=1e30", "optim.clip_norm=null", "optim.warmup_epochs=0"]
     for attempts in (1, 2):
-        done = cli(*args)
+        done = in_process(*args)
         assert done.returncode == 1
         assert "FloatingPointError" in done.stdout + done.stderr
         assert "the same command tries again" in done.stderr
@@ -140,14 +140,14 @@ def test_two_processes_train_one_model_as_one_does(cli, tmp_path):
     assert (stored[0]["predictions"] == stored[1]["predictions"]).mean() > 0.98
 
 
-def test_a_sweep_ends_with_a_comparison(cli, tmp_path):
+def test_a_sweep_ends_with_a_comparison(in_process, tmp_path):
     overrides = [word for word in TINY if not word.startswith("epochs")]
-    done = cli("-m", *overrides, "epochs=2", "model/mixer=attention,lkca", "seed=range(2)", "study=small")
+    done = in_process("-m", *overrides, "epochs=2", "model/mixer=attention,lkca", "seed=range(2)", "study=small")
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "runs" / "small").glob("*/run.json"))) == 4
     page = tmp_path / "runs" / "small" / "report" / "index.html"
     assert page.exists()
     assert "index.html" in done.stdout
     assert "attention" in done.stdout
-    again = cli("-m", *overrides, "epochs=2", "model/mixer=attention,lkca", "seed=range(2)", "study=small")
+    again = in_process("-m", *overrides, "epochs=2", "model/mixer=attention,lkca", "seed=range(2)", "study=small")
     assert "4 jobs, 4 finished before, 0 to do" in again.stdout

@@ -67,9 +67,9 @@ def test_an_agent_s_commands_are_jobs(sweep, agent_command):
         assert sweep["metric"]["name"] == "val/top1"
 
 
-def test_the_command_is_one_run(sweep, agent_command, cli):
+def test_the_command_is_one_run(sweep, agent_command, in_process):
     """And not a sweep, as an experiment may be."""
-    told = cli(*agent_command(points(sweep)[0])[4:], "--cfg", "hydra")
+    told = in_process(*agent_command(points(sweep)[0])[4:], "--cfg", "hydra")
     assert told.returncode == 0, told.stderr
     assert re.search(r"^  mode: (RUN|null)$", told.stdout, re.MULTILINE)
 
@@ -81,7 +81,7 @@ def test_w_and_b_takes_the_names(sweep):
     assert sweep["method"] in ("grid", "bayes", "random")
 
 
-def test_the_folder_is_no_choice_of_a_configuration(cli):
-    done = cli("+wandb_sweep=kernel_size")
+def test_the_folder_is_no_choice_of_a_configuration(in_process):
+    done = in_process("+wandb_sweep=kernel_size")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lkca_exp.cli.arguments import check_writable_file, number
 from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.runs.find import find_runs
 from lkca_exp.runs.state import run_state
+from lkca_exp.sweep.jobs import jobs_of
 
 if TYPE_CHECKING:
     from lkca_exp.analysis.efficiency import Efficiency
@@ -32,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="as for python -m lkca_exp -m: key=a,b compares"
     )
-    command.add_argument("--batch-sizes", type=_number, nargs="+", default=[1, 64], metavar="N", help="(1 64)")
-    command.add_argument("--rounds", type=_number, default=ROUNDS, metavar="N", help="times that each is measured (3)")
+    command.add_argument("--batch-sizes", type=number, nargs="+", default=[1, 64], metavar="N", help="(1 64)")
+    command.add_argument("--rounds", type=number, default=ROUNDS, metavar="N", help="times that each is measured (3)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     command.set_defaults(run=lambda args: efficiency(args.overrides, args.batch_sizes, args.rounds, args.json))
     command = commands.add_parser("run", help="trained runs' kernels, receptive fields and reach, for the report")
@@ -43,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         nargs="+",
         help="a run or a study: folder, study, study/name, the beginning of a name or id",
     )
-    command.add_argument("--images", type=_number, default=64, metavar="N", help="test images to look at (64)")
+    command.add_argument("--images", type=number, default=64, metavar="N", help="test images to look at (64)")
     command.add_argument(
-        "--batch-sizes", type=_number, nargs="+", default=[], metavar="N", help="measure images/s at these too (none)"
+        "--batch-sizes", type=number, nargs="+", default=[], metavar="N", help="measure images/s at these too (none)"
     )
     command.add_argument("--again", action="store_true", help="also what was done before, of the same weights")
     command.add_argument("--runs", type=Path, default=PathsConfig.runs, metavar="DIR", help="folder of the studies")
@@ -57,15 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def efficiency(words: Sequence[str], batch_sizes: Sequence[int], rounds: int, file: Path | None) -> None:
     """Measure the models of a sweep's jobs, each model once, and print them side by side."""
-    from lkca_exp.analysis.efficiency import measure
-    from lkca_exp.sweep.jobs import jobs_of
-
+    check_writable_file("--json", file)
     jobs = jobs_of(words)
-    models = {repr((one.config.model, one.config.precision)): one for one in reversed(jobs.unique)}
+    from lkca_exp.analysis.efficiency import measure
+
+    models = {repr((job.config.model, job.config.precision)): job for job in reversed(jobs.unique)}
     chosen = list(reversed(models.values()))
     costs = measure(chosen, batch_sizes, rounds)
-    shared = set.intersection(*(set(one.overrides) for one in chosen))
-    names = [" ".join(w for w in one.overrides if w not in shared) or one.label for one in chosen]
+    shared = set.intersection(*(set(job.overrides) for job in chosen))
+    names = [" ".join(word for word in job.overrides if word not in shared) or job.label for job in chosen]
     Console().print(_table(names, costs, rounds))
     if file:
         file.write_text(
@@ -119,10 +121,3 @@ def of_runs(names: Sequence[str], root: Path, num_images: int, batch_sizes: Sequ
             print(f"{run.name}: left out. {error.rule}")
             continue
         print(f"{run.name}: {', '.join(file.name for file in files) or 'analysed before'}")
-
-
-def _number(text: str) -> int:
-    """A whole number from 1 on."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text}: a whole number from 1 on")
-    return int(text)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from lkca_exp.bench import data, model, op, sweep, train
+from lkca_exp.cli.arguments import check_writable_file, number
 from lkca_exp.config.errors import short_answers
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m lkca_exp.bench", description=__doc__)
     benches = parser.add_subparsers(required=True, metavar="BENCH")
     bench = benches.add_parser(
@@ -18,32 +20,35 @@ def main() -> None:
         help="our training against a bare PyTorch loop and the machine's peak",
         epilog="Whole models beside those of timm and vit-pytorch: python -m lkca_exp.bench model",
     )
-    bench.add_argument("--rounds", type=int, default=5, metavar="N", help="times that each pair is measured (5)")
+    bench.add_argument("--rounds", type=number, default=5, metavar="N", help="times that each pair is measured (5)")
     bench.set_defaults(run=lambda args: train.run(args.rounds))
     bench = benches.add_parser("model", help="training steps of whole models, ours and those of others")
-    bench.add_argument("--rounds", type=int, default=7, metavar="N", help="times that each is measured (7)")
+    bench.add_argument("--rounds", type=number, default=7, metavar="N", help="times that each is measured (7)")
     bench.add_argument("--suite", nargs="+", default=[*model.SUITES], choices=model.SUITES, help="(all)")
     bench.add_argument("--dtype", nargs="+", default=[*model.DTYPES], choices=model.DTYPES, help="(all)")
     bench.set_defaults(run=lambda args: model.run(args.rounds, args.suite, args.dtype))
     bench = benches.add_parser("data", help="our input pipeline against torchvision's with PyTorch's DataLoader")
-    bench.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each pipeline is measured (3)")
+    bench.add_argument("--rounds", type=number, default=3, metavar="N", help="times that each pipeline is measured (3)")
     bench.set_defaults(run=lambda args: data.run(args.rounds))
     bench = benches.add_parser("sweep", help="what a run costs beside its training, and one that is finished")
-    bench.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each is measured (3)")
+    bench.add_argument("--rounds", type=number, default=3, metavar="N", help="times that each is measured (3)")
     bench.set_defaults(run=lambda args: sweep.run(args.rounds))
     bench = benches.add_parser("op", help="the large-kernel operator: every backend against conv2d and fused attention")
-    bench.add_argument("--grid", type=int, nargs="+", default=op.GRIDS, metavar="n", help="n x n tokens (4 7 8 16)")
-    bench.add_argument("--kernel", type=int, nargs="+", metavar="K", help="kernel sides (3 5 7 11 15 and 2n-1)")
+    bench.add_argument("--grid", type=number, nargs="+", default=op.GRIDS, metavar="n", help="n x n tokens (4 7 8 16)")
+    bench.add_argument("--kernel", type=number, nargs="+", metavar="K", help="kernel sides (3 5 7 11 15 and 2n-1)")
     bench.add_argument("--sharing", nargs="+", default=op.SHARINGS, choices=op.SHARINGS, help="one kernel per (all)")
     bench.add_argument("--dtype", nargs="+", default=op.DTYPES, choices=op.DTYPES, help="(all)")
-    bench.add_argument("--rounds", type=int, default=7, metavar="N", help="times that each is measured (7)")
+    bench.add_argument("--rounds", type=number, default=7, metavar="N", help="times that each is measured (7)")
     bench.set_defaults(
         run=lambda args: op.run(op.grid_of_cases(args.grid, args.kernel, args.sharing, args.dtype), args.rounds)
     )
     for each in benches.choices.values():
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
+    if any(side % 2 == 0 or side > 2 * min(args.grid) - 1 for side in vars(args).get("kernel") or ()):
+        parser.error("--kernel: a side is odd and at most 2n-1, which joins every two of n x n tokens")
     with short_answers():
+        check_writable_file("--json", args.json)
         figures = args.run(args)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")

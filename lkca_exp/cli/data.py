@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lkca_exp.cli.arguments import check_writable_file
 from lkca_exp.config.errors import ConfigError, did_you_mean, short_answers
+from lkca_exp.config.job import compose
 from lkca_exp.config.schema import DataConfig
 from lkca_exp.config.specs import SPECS
 
@@ -19,10 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("fetch", help="download, verify and pack, so that runs can start at once")
     command.add_argument("names", nargs="+", metavar="NAME", help=", ".join(SPECS))
-    command.set_defaults(run=lambda args: fetch(args.names, args.root))
+    command.set_defaults(run=lambda args: fetch(*_root_of(args.names, args.root)))
     command = commands.add_parser("list", help="which data sets are here, and in which state")
+    command.add_argument("words", nargs="*", metavar="data.root=DIR", help="as --root DIR")
     command.add_argument("--check", action="store_true", help="compute the checksum of every pack")
-    command.set_defaults(run=lambda args: show(Path(args.root), args.check))
+    command.set_defaults(run=lambda args: show(*_root_of(args.words, args.root), check=args.check))
     for each in commands.choices.values():
         each.add_argument(
             "--root", default=DataConfig.root, metavar="DIR", help="folder of the data sets (%(default)s)"
@@ -40,7 +42,7 @@ def fetch(names: Sequence[str], root: str) -> None:
     """Have each data set packed below `root`, one after the other.
 
     Raises:
-        ConfigError: if there is no such data set, or it cannot be had.
+        ConfigError: if there is no such data set, or it is unavailable.
     """
     for name in names:
         if name not in SPECS:
@@ -52,30 +54,40 @@ def fetch(names: Sequence[str], root: str) -> None:
         print(f"{name}: {len(arrays.train)} + {len(arrays.test)} images from {arrays.origin}")
 
 
-def show(root: Path, check: bool) -> None:
-    """A table of all data sets; `check`: compute checksums, whatever the files' times say."""
+def show(words: Sequence[str], root: str, check: bool) -> None:
+    """A table of all data sets; `check`: compute checksums, whatever the files' times say.
+
+    Raises:
+        ConfigError: if `words` are not empty, or `root` is no folder.
+    """
+    if words:
+        raise ConfigError("list", words[0], "It takes data.root=DIR and no other word.")
+    if Path(root).exists() and not Path(root).is_dir():
+        raise ConfigError("data.root", root, "It is not a folder.")
     from lkca_exp.data.listing import table
 
-    table(root, check=check)
+    table(Path(root), check=check)
+
+
+def _root_of(words: Sequence[str], root: str) -> tuple[list[str], str]:
+    """The words without data.root=DIR, and DIR, or `root` if it is not among them."""
+    key = "data.root="
+    given = [word.removeprefix(key) for word in words if word.startswith(key)]
+    return [word for word in words if not word.startswith(key)], [root, *given][-1]
 
 
 def preview(overrides: Sequence[str], out: Path) -> None:
     """Draw the first batch of a run's first epoch.
 
     Raises:
-        ConfigError: if the run breaks a rule, its data cannot be had, or `out` cannot be written.
+        ConfigError: if the run breaks a rule, its data are unavailable, or `out` cannot be written.
     """
+    job = compose(overrides)
+    check_writable_file("--out", out)
     from lkca_exp.augment.preview import write_preview
-    from lkca_exp.config.job import compose
     from lkca_exp.data.prepare import prepare
     from lkca_exp.engine.fit import build_datamodule
 
-    job = compose(overrides)
-    folder = out.absolute().parent
-    if not os.access(folder, os.W_OK):
-        raise ConfigError(
-            "--out", out, f"{folder} is no folder that may be written.", "Choose another with --out FILE."
-        )
     data = prepare(job.config)
     images, targets = next(iter(build_datamodule(job, data).train_loader(lambda: 0)))
     shown = slice(PREVIEW_IMAGES)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from lkca_exp.cli.arguments import check_writable_file
 from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.engine.evaluate import evaluate
@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_intermixed_args(arguments)
     with short_answers():
-        _check_writable("--json", args.json)
-        _check_writable("--onnx", args.onnx)
+        check_writable_file("--json", args.json)
+        check_writable_file("--onnx", args.onnx)
         folder = find_run(args.run, args.runs)
         if args.images or args.onnx:
             _use(folder, args.images, args.onnx)
@@ -71,14 +71,3 @@ def _use(folder: Path, images: Sequence[Path], onnx: Path | None) -> None:
     if onnx:
         run.export_onnx(onnx)
         print(f"wrote {onnx}")
-
-
-def _check_writable(option: str, file: Path | None) -> None:
-    """Make sure that a file can be written before anything is measured.
-
-    Raises:
-        ConfigError: if it cannot.
-    """
-    folder = file and file.absolute().parent
-    if folder and not os.access(folder, os.W_OK):
-        raise ConfigError(option, file, f"{folder} is no folder that may be written.")

@@ -17,6 +17,7 @@ from rich.console import Console
 from lkca_exp.config.errors import short_answers
 from lkca_exp.config.job import compose
 from lkca_exp.config.schema import PathsConfig
+from lkca_exp.config.words import MULTIRUN, flags_first
 from lkca_exp.engine.rerun import rerun
 from lkca_exp.runs.find import find_run, find_studies
 from lkca_exp.runs.format import flatten
@@ -25,6 +26,7 @@ from lkca_exp.runs.previous import restore
 from lkca_exp.runs.prune import freed_bytes, leftovers, remove
 from lkca_exp.runs.show import print_difference, print_run
 from lkca_exp.runs.state import run_state
+from lkca_exp.sweep.plan import plan as print_plan
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "rerun", help="train a run as it was recorded; its result is set aside, an unfinished one continued"
     )
     command.add_argument("of", metavar="RUN")
-    command.add_argument("--study", metavar="NAME", help="leave the result and train in another study")
+    command.add_argument("--study", type=_name, metavar="NAME", help="leave the result and train in another study")
     command.set_defaults(run=lambda args: rerun(find_run(args.of, args.runs), args.study))
 
     command = commands.add_parser("restore", help="bring back the result in previous/; what is in its place goes there")
@@ -82,15 +84,22 @@ def _parser() -> argparse.ArgumentParser:
         add_help=False,
     )
     command.add_argument("words", nargs="*", metavar="OVERRIDE")
-    command.set_defaults(run=lambda args: plan([word for word in args.words if word not in ("-m", "--multirun")]))
+    command.set_defaults(run=lambda args: plan(args.words))
     return parser
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("a study has a name")
+    return text
 
 
 def plan(words: Sequence[str]) -> None:
     """Every job of a sweep, and how it stands."""
-    from lkca_exp.sweep import plan as sweep_plan
-
-    sweep_plan.plan(words)
+    if {"-h", "--help"} & {*words}:
+        print("usage: python -m lkca_exp.runs plan [-m] [OVERRIDE ...]\n\nThe overrides of `python -m lkca_exp -m`.")
+        return
+    print_plan([word for word in flags_first(words) if word not in MULTIRUN])
 
 
 def status(studies: Sequence[str], root: Path) -> None:
@@ -111,19 +120,21 @@ def diff(left: str, right: str, root: Path) -> None:
 
 def prune(studies: Sequence[str], root: Path, *, previous: bool, yes: bool) -> None:
     """List what no result needs, and remove it if that is wanted: by `yes`, or by the answer on a terminal."""
-    folders = [folder for found in find_studies(studies, root).values() for folder in found]
+    folders = [folder for runs in find_studies(studies, root).values() for folder in runs]
     listed = {folder: leftovers(folder, previous=previous) for folder in folders}
-    files = [file for found in listed.values() for file in found]
+    files = [file for unneeded in listed.values() for file in unneeded]
     for file in files:
         print(f"{file.stat().st_size:>14,}  {file}")
     if not files:
         print("Nothing to remove.")
         return
-    told = f"{len(files)} file{'s' if len(files) > 1 else ''}, which would free {freed_bytes(files):,} bytes"
+    summary = f"{len(files)} file{'s' if len(files) > 1 else ''}, which would free {freed_bytes(files):,} bytes"
     if not yes and not sys.stdin.isatty():
-        print(f"{told}; --yes removes them.")
+        print(f"{summary}; --yes removes them.")
         return
-    print(told)
+    print(summary)
     if yes or input("Remove them? [y/N] ").strip().lower() in ("y", "yes"):
-        removed = [file for folder, found in listed.items() if found for file in remove(folder, previous=previous)]
+        removed = [
+            file for folder, unneeded in listed.items() if unneeded for file in remove(folder, previous=previous)
+        ]
         print(f"{len(removed)} removed.")

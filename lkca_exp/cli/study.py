@@ -1,4 +1,4 @@
-"""`python -m lkca_exp.study NAME [data=...]`: write what a study came to into its folder in `experiments/`."""
+"""`python -m lkca_exp.study NAME [data=...]`: write a study's results into its folder in `experiments/`."""
 
 from __future__ import annotations
 

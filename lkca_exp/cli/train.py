@@ -19,10 +19,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from lkca_exp.config.errors import ConfigError, RunFailedError, short_answers
+from lkca_exp.cli.streams import make_streams_last
+from lkca_exp.config.errors import ConfigError, RunFailedError, is_out_of_memory, out_of_memory, short_answers
 from lkca_exp.config.job import checked, conf_dir
+from lkca_exp.config.memory import check_memory
 from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
+from lkca_exp.config.words import flags_first
 from lkca_exp.data.content import run_of
 from lkca_exp.runs.handover import Journal
 from lkca_exp.runs.run import Run, check_writable
@@ -34,11 +37,13 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """The console script `lkca-exp`."""
+    make_streams_last()
     register()
     # Hydra tells errors in its own way and exits with 1, unless this is set: then it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it as Ctrl-C does
     with short_answers():
+        sys.argv[1:] = flags_first(sys.argv[1:])
         try:
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()
         except Exception as error:
@@ -83,12 +88,11 @@ def _run(run: Run) -> float | None:
     if journal and (reason := journal.reason_to_stop(run.config.on_failure)):
         log.info("%s: not started: %s", run.name, reason)
         return None
+    check_memory(run)
     end_with_parent()
     take_gpus(run.config.trainer)
-    from lkca_exp.engine.lifecycle import train
-
     try:
-        metric = train(run)
+        metric = _train(run)
     except (ConfigError, RunFailedError) as error:
         if journal:
             log.error("%s", error)
@@ -97,3 +101,15 @@ def _run(run: Run) -> float | None:
     if journal and metric is not None:
         journal.note(None)
     return metric
+
+
+def _train(run: Run) -> float | None:
+    """Load torch and train; that there is no memory for it fails the run as it does later on."""
+    try:
+        from lkca_exp.engine.lifecycle import train
+
+        return train(run)
+    except (ImportError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise RunFailedError(run.name, out_of_memory(error)) from error

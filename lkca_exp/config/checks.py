@@ -4,15 +4,18 @@ between keys. Imports no torch, so that a mistake is answered at once."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import operator
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from lkca_exp.config.derive import derive
 from lkca_exp.config.derived import Derived
-from lkca_exp.config.errors import ConfigError, did_you_mean, show
-from lkca_exp.config.schema import GROUP_SCHEMAS, Config, DataConfig, VitConfig, schema_of
+from lkca_exp.config.errors import ConfigError, near_names, show
+from lkca_exp.config.schema import GROUP_SCHEMAS, Config, DataConfig, HoldoutConfig, VitConfig, schema_of
+from lkca_exp.config.schema.key import LARGEST_SEED
 from lkca_exp.config.specs import FOLDER, DataSpec
 
 
@@ -28,10 +31,13 @@ def check(config: Config, facts: DataSpec) -> Derived:
     for relation in (
         _options,
         _study,
+        _folders,
+        _seeds,
         _data,
         _augment,
         _unread,
         _schedule,
+        _validation,
         _devices,
     ):
         relation(config, derived, facts)
@@ -41,13 +47,22 @@ def check(config: Config, facts: DataSpec) -> Derived:
 
 def keys(settings: object, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, object]]:
     """Every key below `settings`: dotted name, field, value."""
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+    for field in fields_of(type(settings)):  # type: ignore[arg-type]
         value = getattr(settings, field.name)
         if dataclasses.is_dataclass(value):
             yield from keys(value, f"{prefix}{field.name}.")
         else:
             yield prefix + field.name, field, value
 
+
+@functools.cache
+def fields_of(schema: Any) -> tuple[dataclasses.Field, ...]:
+    """Its fields, listed once: a sweep asks for them many times."""
+    return dataclasses.fields(schema)
+
+
+LONGEST_NAME = 128
+"""Of a study: what W&B takes for a group."""
 
 BOUNDS = {
     "at_least": ("at least", lambda value, bound: value >= bound),
@@ -65,13 +80,15 @@ def check_key(name: str, field: dataclasses.Field, value: object) -> None:
     choices = rule.get("choices", ())
     if choices and value not in choices:
         shown = [show(choice) for choice in choices]
-        raise ConfigError(name, value, f"{name} is one of: {', '.join(shown)}.", did_you_mean(show(value), shown))
+        raise ConfigError(name, value, f"{name} is one of: {', '.join(shown)}.", near_names(show(value), shown))
     bounds = {bound: rule[bound] for bound in BOUNDS if bound in rule}
     if not bounds:
         return
     assert isinstance(value, int | float)
     if not math.isfinite(value) or not all(BOUNDS[bound][1](value, limit) for bound, limit in bounds.items()):
-        stated = " and ".join(f"{BOUNDS[bound][0]} {limit:g}" for bound, limit in bounds.items())
+        stated = " and ".join(
+            f"{BOUNDS[bound][0]} {limit if limit % 1 == 0 else f'{limit:g}'}" for bound, limit in bounds.items()
+        )
         raise ConfigError(name, value, f"{name} ({rule['help']}) must be {stated}.")
 
 
@@ -97,6 +114,9 @@ def _choice(group: str, name: str) -> str:
 
 
 def _study(config: Config, derived: Derived, facts: DataSpec) -> None:
+    if len(config.study) > LONGEST_NAME:
+        rule = f"A study is the name of one folder, of at most {LONGEST_NAME} characters."
+        raise ConfigError("study", config.study, rule, "Give a shorter one.")
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", config.study):
         raise ConfigError(
             "study",
@@ -104,6 +124,20 @@ def _study(config: Config, derived: Derived, facts: DataSpec) -> None:
             "A study is the name of one folder: letters, digits and . _ + - only.",
             f"Try study={re.sub(r'[^A-Za-z0-9_.+-]+', '_', config.study).strip('._+-') or 'my_study'}.",
         )
+
+
+def _folders(config: Config, derived: Derived, facts: DataSpec) -> None:
+    for name, value in (("paths.runs", config.paths.runs), ("data.root", config.data.root)):
+        if not value.strip() or "\0" in value:
+            raise ConfigError(name, repr(value), f"{name} is the name of a folder.", "The present one is '.'.")
+    if config.data.archive is not None and not config.data.archive.strip():
+        raise ConfigError("data.archive", "''", "It is the name of a file or folder.", "Leave it at null.")
+
+
+def _seeds(config: Config, derived: Derived, facts: DataSpec) -> None:
+    if config.seed + config.seeds - 1 > LARGEST_SEED:
+        rule = f"The last of the seeds from seed={config.seed} on must be at most {LARGEST_SEED}."
+        raise ConfigError("seeds", config.seeds, rule, "Begin with a smaller seed.")
 
 
 def _data(config: Config, derived: Derived, facts: DataSpec) -> None:
@@ -159,6 +193,13 @@ def _augment(config: Config, derived: Derived, facts: DataSpec) -> None:
             "Both ways of mixing are off: augment.cutmix_alpha and augment.mixup_alpha are 0.",
             "Set one of them to 1, or augment.mix_probability to 0.",
         )
+    if derived.crop_padding_px > facts.image_size:
+        raise ConfigError(
+            "augment.crop_padding_px",
+            derived.crop_padding_px,
+            f"Crops could miss the image, whose side is {facts.image_size}.",
+            f"An eighth of the side is usual: {facts.image_size // 8}.",
+        )
     if augment.cutout_px > 2 * facts.image_size:
         raise ConfigError(
             "augment.cutout_px",
@@ -203,6 +244,17 @@ def _schedule(config: Config, derived: Derived, facts: DataSpec) -> None:
             f"The warm-up must end before the training does (epochs={config.epochs}).",
             "Leave it at null for a tenth of the epochs.",
         )
+
+
+def _validation(config: Config, derived: Derived, facts: DataSpec) -> None:
+    if not isinstance(config.protocol, HoldoutConfig):
+        return
+    images, share = round(facts.num_train * config.data.fraction), config.protocol.validation_fraction
+    if config.data.images_per_class is not None:
+        images = config.data.images_per_class * facts.num_classes
+    if round(share * images) >= images:
+        rule = f"It leaves none of the {images} images to train on."
+        raise ConfigError("protocol.validation_fraction", share, rule, f"Give at most {1 - 1 / images:.3g}.")
 
 
 def _devices(config: Config, derived: Derived, facts: DataSpec) -> None:

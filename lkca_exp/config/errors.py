@@ -1,4 +1,4 @@
-"""A user's mistake, told in one breath: the key, the value, the rule and the way out."""
+"""A user's mistake in a short message: the key, the value, the rule and the remedy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import difflib
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
+
+MOST_LISTED = 60
+"""Names in an answer that lists all of them: of timm's models there are more."""
+MOST_SHOWN = 200
+"""Characters of a value in an answer."""
 
 
 class ConfigError(Exception):
@@ -22,7 +27,9 @@ class ConfigError(Exception):
         super().__init__(key, value, rule, remedy)  # all of them, so that it survives pickling between processes
 
     def __str__(self) -> str:
-        lines = [f"{self.key}={show(self.value)}", f"  {self.rule}"]
+        value = show(self.value)
+        shown = value if len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]}..."
+        lines = [f"{self.key}={shown}", f"  {self.rule}"]
         if self.remedy:
             lines.append(f"  {self.remedy}")
         return "\n".join(lines)
@@ -49,13 +56,22 @@ def show(value: object) -> str:
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """The near names, or else all of them, as a sentence."""
     names = sorted(names)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    if near:
-        return f"Did you mean {' or '.join(near)}?"
-    return f"There is: {', '.join(names)}." if len(names) < 20 else "`python -m lkca_exp --cfg job` shows them all."
+    return near_names(name, names) or (f"There is: {', '.join(names)}." if len(names) < MOST_LISTED else "")
+
+
+def near_names(name: str, names: Iterable[str], first: Sequence[str] = ()) -> str:
+    """The names that are spelt nearly so, as a sentence, `first` before others; empty if there are none."""
+    lower = {other.lower(): other for other in sorted(names, reverse=True)}
+    near = [lower[other] for other in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
+    shown = list(dict.fromkeys([*first, *near]))[:3]
+    return f"Did you mean {' or '.join(shown)}?" if shown else ""
 
 
 TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+OUT_OF_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory", "failed to map segment")
+"""What errors that are no MemoryError say."""
 
 
 def refuse(error: ConfigError) -> NoReturn:
@@ -68,7 +84,7 @@ def refuse(error: ConfigError) -> NoReturn:
 
 @contextmanager
 def short_answers() -> Iterator[None]:
-    """What every command does about what can go wrong for a user: a line, and an exit status that says which kind."""
+    """Ends a command that went wrong for a user with a line, and with an exit status that says which kind it is."""
     try:
         yield
     except ConfigError as error:
@@ -84,6 +100,21 @@ def short_answers() -> Iterator[None]:
             raise
         print(f"lkca_exp: {error}", file=sys.stderr)
         sys.exit(1)
+    except Exception as error:
+        if TRACEBACK_WANTED or not is_out_of_memory(error):
+            raise
+        print(f"lkca_exp: {out_of_memory(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether there was too little memory: for Python, for torch's tensors, or to load torch itself."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def out_of_memory(error: Exception) -> str:
+    """Say so, with what was asked for."""
+    return f"out of memory ({(str(error).splitlines() or [type(error).__name__])[0]})"
 
 
 def divisors(length: int) -> str:

@@ -26,6 +26,11 @@ MESSAGES = {
     ),
     "no such part": re.compile(r"(?:In '(?P<group>.+)/(?P<option>.+)': )?Could not override '(?P<part>model/.+?)'"),
     "sweep": re.compile(r"Sweep parameters '(?P<override>.+)' requires --multirun"),
+    "several values": re.compile(r"Ambiguous value for argument '(?P<override>.+)'"),
+    "wrong value in a file": re.compile(
+        r"In '(?P<file>.+?)': \w+Error raised while composing config:\n(?P<problem>.+?)\n\s+full_key: (?P<key>\S*)",
+        re.DOTALL,
+    ),
     "key exists": re.compile(r"Could not append to config\. An item is already at '(?P<key>.+)'"),
     "not in the defaults": re.compile(r"Could not override '(?P<key>[^/]+?)'"),
 }
@@ -37,10 +42,11 @@ class HydraLoader(ConfigLoaderImpl):
 
     def __init__(self, loader: ConfigLoader) -> None:
         super().__init__(loader.get_search_path())
+        self._parser = OverridesParser.create(config_loader=self)
 
     def parse(self, words: Sequence[str]) -> list[Override]:
         """Raises HydraException for words that are no overrides, or that ask for a sweep."""
-        parsed = OverridesParser.create(config_loader=self).parse_overrides(list(words))
+        parsed = self._parser.parse_overrides(list(words))
         self.validate_sweep_overrides_legal(parsed, run_mode=RunMode.RUN, from_shell=True)
         return parsed
 

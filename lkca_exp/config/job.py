@@ -78,7 +78,15 @@ def checked(cfg: DictConfig, facts: DataSpec | None = None) -> Job:
     Raises:
         ConfigError: if the configuration breaks a rule.
     """
-    config = to_config(without_hydra(cfg))
+    return job_of_config(to_config(without_hydra(cfg)), facts)
+
+
+def job_of_config(config: Config, facts: DataSpec | None = None) -> Job:
+    """The job of a typed configuration; `facts` are those of its data set, unless others are given.
+
+    Raises:
+        ConfigError: if the configuration breaks a rule.
+    """
     return Job(config, check(config, facts or facts_of(config.data)))
 
 

@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,6 +14,15 @@ from omegaconf import DictConfig, OmegaConf
 def available_cpus() -> int:
     """CPUs that this process may use, which on a cluster are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """The memory that this process may use: the machine's, or its control group's where that has less."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in map(Path, ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")):
+        if file.exists() and (limit := file.read_text().strip()).isdecimal():
+            limits.append(int(limit))
+    return min(limits)
 
 
 @functools.cache

@@ -19,7 +19,7 @@ import torch
 from omegaconf import OmegaConf
 from torch.distributed.elastic.multiprocessing.api import SignalException
 
-from lkca_exp.config.errors import ConfigError, RunFailedError
+from lkca_exp.config.errors import ConfigError, RunFailedError, is_out_of_memory, out_of_memory
 from lkca_exp.config.schema import Config
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.engine.distributed import launch
@@ -220,8 +220,7 @@ def _lack(error: Exception) -> str:
     """What the machine lacked, if that is what ended the run: space or memory; else empty."""
     if isinstance(error, NoSpaceError):
         return str(error)
-    short = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-    return f"out of memory ({str(error).splitlines()[0] if str(error) else type(error).__name__})" if short else ""
+    return out_of_memory(error) if is_out_of_memory(error) else ""
 
 
 def _note_end(directory: Path, status: str, error: Exception | None = None) -> None:

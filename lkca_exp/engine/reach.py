@@ -43,10 +43,10 @@ def write_reach(model: nn.Module, images: Tensor, folder: Path) -> list[Path]:
     Args:
         images: (B, channels, H, W), normalised; attention's mass is a mean over them.
     """
-    found = [(mass_within(matrix, grid), grid) for matrix, grid in matrices(model, images)]
-    if not found:
+    layers = [(mass_within(matrix, grid), grid) for matrix, grid in matrices(model, images)]
+    if not layers:
         return []
-    shares, grids = zip(*found, strict=True)
+    shares, grids = zip(*layers, strict=True)
     folder.mkdir(exist_ok=True)
     write_json(folder / FILE, curves(shares, even(grids[0])) | {"images": len(images)})
     return [folder / FILE]

@@ -84,8 +84,8 @@ def markdown(content: Content) -> str:
     for setting, table in zip(content.summary.settings, content.variants, strict=True):
         paragraphs += [f"**{escape_markdown(setting.name)}**", markdown_table(table).rstrip()]
     for block in content.blocks:
-        for one in block.tables:
-            paragraphs += [f"**{one.label}**", markdown_table(one.table).rstrip()] * one.in_answer
+        for part in block.tables:
+            paragraphs += [f"**{escape_markdown(part.label)}**", markdown_table(part.table).rstrip()] * part.in_answer
         paragraphs += [escape_markdown(sentence) for sentence in block.sentences]
     paragraphs += [escape_markdown(remark) for remark in content.remarks]
     return "\n\n".join(paragraphs) + "\n"

@@ -40,7 +40,10 @@ class Content:
     @property
     def remarks(self) -> list[str]:
         """The notes, and what was left out."""
-        return [*self.notes, *(f"left out: {one.folder.name}: {one.reason}" for one in self.summary.left_out)]
+        return [
+            *self.notes,
+            *(f"left out: {damaged.folder.name}: {damaged.reason}" for damaged in self.summary.left_out),
+        ]
 
     def tables(self) -> dict[str, Table]:
         """By the stem of their file."""
@@ -48,7 +51,7 @@ class Content:
 
     def figures(self) -> dict[str, Figure]:
         """By the stem of their file, which names the setting where there are several."""
-        found: dict[str, Figure] = {}
+        by_stem: dict[str, Figure] = {}
         several = len(self.summary.settings) > 1
         named = [
             (f"{block.setting.name}-" if several and block.setting else "", figure)
@@ -60,14 +63,14 @@ class Content:
         ]
         for prefix, figure in [*named, *of_runs]:
             stem = re.sub(r"[^\w.]+", "-", f"{prefix}{figure.slug}").strip("-.")[:100]
-            while stem in found:
+            while stem in by_stem:
                 stem += "_"
-            found[stem] = figure
-        return found
+            by_stem[stem] = figure
+        return by_stem
 
 
 def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Published]) -> Content:
-    """Read the studies and work out all that is to be said.
+    """Read the studies and work out everything that the report shows.
 
     Raises ValueError for a folder that does not exist or holds no runs, and for a choice that fits none of them.
     """
@@ -77,7 +80,7 @@ def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Publishe
 def work_out(
     runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice, published: Sequence[Published]
 ) -> Content:
-    """All that is to be said of these runs. Raises ValueError for a choice that fits none of them."""
+    """Everything that the report shows of these runs. Raises ValueError for a choice that fits none of them."""
     summary = summarise(runs, left_out, choice)
     style = styles(summary)
     material = Material(summary, style, published)
@@ -88,8 +91,8 @@ def work_out(
         matrix=matrix(summary, choice, published),
         variants=[variant_table(alone) for alone in summary.by_setting()],
         runs=run_table(summary),
-        blocks=grouped(block for one in sections for block in one.blocks),
-        files={stem: table for one in sections for stem, table in one.files.items()},
+        blocks=grouped(block for part in sections for block in part.blocks),
+        files={stem: table for part in sections for stem, table in part.files.items()},
         style=style,
-        notes=[*summary.notes, *(note for one in sections for note in one.notes)],
+        notes=[*summary.notes, *(note for part in sections for note in part.notes)],
     )

@@ -6,6 +6,7 @@ Minus signs are ASCII here, so that a pipe in an old encoding keeps them. Metric
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from lkca_exp.report.read.load import Run
 
@@ -47,6 +48,11 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """1 seed, 3 seeds."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def device(run: Run) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from lkca_exp.report.compare.aggregate import Setting, Summary
 from lkca_exp.report.figures.model import Figure, Style
 from lkca_exp.report.figures.styles import in_figures
+from lkca_exp.report.read.analysis import Picture
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.tables.column import Table
 
@@ -38,15 +39,6 @@ class TableBlock:
     names: Sequence[str] | None = None
     in_answer: bool = False
     """Whether the answer in Markdown has it too."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """`address` has the whole file in it."""
-
-    stem: str
-    address: str
-    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _table(table: Table[Any]) -> Any:
 def _summary(content: Content) -> dict[str, Any]:
     """The answer, and of every setting the best variant beside the baseline, in the units of the tables."""
     metric = content.summary.metric
-    found: dict[str, Any] = {"answer": "\n".join(content.sentences)}
+    entries: dict[str, Any] = {"answer": "\n".join(content.sentences)}
     for setting in content.summary.settings:
         best, baseline = setting.best, setting.baseline
         if best is None or best.score is None:
@@ -76,8 +76,8 @@ def _summary(content: Content) -> dict[str, Any]:
         if best.comparison and baseline:
             facts |= {"baseline": baseline.name, "difference": metric.scaled(best.comparison.difference.value)}
             facts["p_holm"] = best.comparison.p_holm
-        found |= {f"{setting.name}/{name}": value for name, value in facts.items()}
-    return found
+        entries |= {f"{setting.name}/{name}": value for name, value in facts.items()}
+    return entries
 
 
 def _of_records(content: Content, key: str) -> str | None:

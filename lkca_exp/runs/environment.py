@@ -38,13 +38,13 @@ def command_line() -> str:
 @functools.cache
 def versions() -> dict[str, str]:
     """Python and the packages that a result can depend on."""
-    found = {"python": platform.python_version()}
+    known = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            known[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return known
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The run, or the study, that somebody means."""
+"""Runs and studies by what a user types for them."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ def all_runs(root: Path) -> list[Path]:
 
 
 def find_studies(texts: Sequence[str], root: Path) -> dict[Path, list[Path]]:
-    """Study folder -> its runs, of the studies that are meant; of all below `root` where none is named.
+    """Study folder -> its runs, of the studies that are named; of all below `root` where none is.
 
     A study is given as its folder or by its name; a folder of studies stands for all of them.
 
     Raises:
         ConfigError: if there is no such study, or no run in it.
     """
-    found = [run for text in texts for run in _study(text, root)] if texts else all_runs(root)
-    if not found:
+    runs = [run for text in texts for run in _study(text, root)] if texts else all_runs(root)
+    if not runs:
         raise ConfigError("--runs", root, "There are no runs.", "Name the folder with --runs DIR.")
     studies: dict[Path, list[Path]] = {}
-    for run in dict.fromkeys(found):
+    for run in dict.fromkeys(runs):
         studies.setdefault(run.parent, []).append(run)
     return studies
 
 
 def find_runs(texts: Sequence[str], root: Path) -> list[Path]:
-    """The runs that are meant, each once: those of a study, given as its folder or by its name, or those that are
-    given as `find_run` takes one; a beginning may be that of several.
+    """The runs that are named, each once: those of a study, given as its folder or by its name, or those that are
+    given as `find_run` takes them; a beginning may be that of several.
 
     Raises:
-        ConfigError: if one of the texts is no study's and no run's.
+        ConfigError: if a text names neither a study nor a run.
     """
     return list(dict.fromkeys(run for text in texts for run in _runs(text, root)))
 
@@ -77,23 +77,23 @@ def _runs(text: str, root: Path) -> list[Path]:
     if is_run(Path(text)):
         return [Path(text)]
     runs = all_runs(root)
-    found = _runs_of_study(text, root) or _fitting(runs, text)
-    if not found:
+    matches = _runs_of_study(text, root) or _fitting(runs, text)
+    if not matches:
         names = {name for run in runs for name in (run.parent.name, _full_name(run))}
         raise ConfigError("run", text, f"There is no such run or study in {root}.", _near(text, names))
-    return found
+    return matches
 
 
 def _study(text: str, root: Path) -> list[Path]:
-    if found := _runs_of_study(text, root):
-        return found
+    if runs := _runs_of_study(text, root):
+        return runs
     names = {run.parent.name for run in all_runs(root)}
     raise ConfigError("study", text, f"There is no such study in {root}, or no run in it.", _near(text, names))
 
 
 def _runs_of_study(text: str, root: Path) -> list[Path]:
     """Empty if there is no such study."""
-    return next((found for folder in (Path(text), root / text) if (found := runs_in(folder) or all_runs(folder))), [])
+    return next((runs for folder in (Path(text), root / text) if (runs := runs_in(folder) or all_runs(folder))), [])
 
 
 def _fitting(runs: Sequence[Path], text: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""All runs of some studies, how each stands, and what that comes to."""
+"""All runs of some studies, the state of each, and totals."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def totals(runs: Sequence[RunState]) -> str:
     states = ", ".join(f"{count[state]} {state}" for state in State if count[state])
     spent = sum(run.seconds for run in runs if run.record and not run.record.reused_from)
     left = [run.seconds_left for run in runs if run.seconds_left is not None]
-    told = [f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {states}", f"time {clock(spent)}"]
-    return "; ".join([*told, f"the last of those running ends in about {clock(max(left))}"] if left else told)
+    parts = [f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {states}", f"time {clock(spent)}"]
+    return "; ".join([*parts, f"the last of those running ends in about {clock(max(left))}"] if left else parts)
 
 
 def clock(seconds: float) -> str:

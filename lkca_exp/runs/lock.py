@@ -1,8 +1,8 @@
 """One process a run. The lock is the operating system's, so that it ends with the process that holds it; its file stays
 and says nothing.
 
-Who trains holds it alone. Who only looks, or clears up, shares it: two who look do not take each other for training,
-and one who wants to train tells them from another who trains, and waits for them.
+A process that trains holds it alone. One that only reads, or clears up, shares it: two readers do not take each other
+for training, and a process that wants to train waits for readers, but not for another that trains.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ SECONDS_BETWEEN = 0.005
 
 @contextmanager
 def hold(directory: Path) -> Iterator[bool]:
-    """Hold the run in `directory`, if nobody else does: yields whether."""
+    """Hold the run in `directory`, unless another process does; yields whether it is held."""
     lock = FileLock(directory / ".lock")
     while not _acquired(lock):
         if is_held(directory):
             yield False
             return
-        time.sleep(SECONDS_BETWEEN)  # somebody looks
+        time.sleep(SECONDS_BETWEEN)  # somebody reads
     try:
         yield True
     finally:
@@ -45,7 +45,7 @@ def is_held(directory: Path) -> bool:
 
 @contextmanager
 def undisturbed(directory: Path) -> Iterator[bool]:
-    """If nobody holds the run in `directory`, have those who want to wait until the block ends: yields whether."""
+    """Keep processes from holding the run in `directory` until the block ends; yields False if one holds it already."""
     file = directory / ".lock"
     if not file.exists():  # it was never held
         yield True

@@ -1,4 +1,4 @@
-"""The record of one run: a folder that tells everything about it, whole at every moment.
+"""The record of a run: a folder with everything about it, whole at every moment.
 
 run.json            what was run, with what, where, and its result (see `Record`)
 config.yaml         the configuration as composed
@@ -7,7 +7,7 @@ predictions.npz     test labels and top-1 predictions
 train.log           the log
 checkpoints/        last.ckpt, to continue from, and the one before it; gone after success unless keep=all
 weights.safetensors the trained weights
-analysis/           how far the model's tokens look, layer by layer, and what `lkca_exp.analysis` was asked for
+analysis/           how far the model's tokens reach, layer by layer, and results of `lkca_exp.analysis`
 previous/           the result that a later one replaced, or a record that could not be used
 """
 
@@ -70,7 +70,7 @@ class Timings:
 class Record:
     """run.json, in its order. Accuracies are fractions, times are in UTC (ISO 8601) and in seconds, memory is in bytes.
 
-    `status` is one of `STATUSES`, or "killed" where a reader finds that the process is gone. `config` and `derived` are
+    `status` is one of `STATUSES`, or "killed" where a reader sees that the process is gone. `config` and `derived` are
     as `dataclasses.asdict` gives them. `sha256` has the digests of the result's files by their names; a record from
     before there were any has none. `extra` holds entries that this version does not know, to be written again.
     """
@@ -146,7 +146,8 @@ def write(folder: Path, record: Record) -> None:
     """Replace run.json in a folder."""
     entries = asdict(record)
     extra = entries.pop("extra")
-    content = {"format": FORMAT} | entries | extra
+    text = json.dumps({"format": FORMAT} | entries | extra, ensure_ascii=False)
+    content = json.loads(text.encode(errors="replace"))  # half of a character, as in the name of a file, becomes "?"
     write_json(folder / "run.json", content | {"checksum": _checksum(content)})
 
 
@@ -229,7 +230,7 @@ def _newer_format(content: object) -> str:
 
 def _checksum(content: Mapping[str, Any]) -> str:
     """SHA-256 of all entries of a record but this one."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _record(content: object) -> Record:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from lkca_exp.runs.files import write_atomically
 
+LARGEST = 1e100
+MOST_EPOCHS = 10**7
 Row = dict[str, Any]
 """`epoch`, counted from 0, and numbers by their names."""
 
@@ -38,12 +39,10 @@ def _row(line: str) -> Row | None:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    row = {key: value for key, value in row.items() if _is_number(value)} if isinstance(row, dict) else {}
-    return row if isinstance(row.get("epoch"), int) and row["epoch"] >= 0 else None
+    row = {key: value for key, value in row.items() if is_number(value)} if isinstance(row, dict) else {}
+    return row if isinstance(row.get("epoch"), int) and 0 <= row["epoch"] < MOST_EPOCHS else None
 
 
-def _is_number(value: object) -> bool:
-    """Whether it is a finite number; JSON's integers may be larger than any float."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < 2**63 if isinstance(value, int) else math.isfinite(value)
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is a finite number, of a size that sums of squares and figures can bear."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

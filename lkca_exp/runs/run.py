@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,13 @@ DERIVED_KEYS = {
 class Run(Job):
     """A job whose data are known (`derived.data_content`), with its names, each worked out once."""
 
-    @cached_property
+    @functools.cached_property
     def result_keys(self) -> dict[str, Any]:
-        """The keys that can change the result, with what follows in place of `null`: writing out what a key left open
-        comes to is the same run. `model.size` only names values that stand here themselves. Data files count by their
-        content (`data.content`) unless they are the published ones, which `data.name` names. The number of devices
-        counts for models of other packages, whose batch norms and dropout see a device's share of the batch; ours
-        compute the same on any number."""
+        """The keys that can change the result, with what follows in place of `null`: writing out the value that an open
+        key resolves to is the same run. `model.size` only names values that stand here themselves. Data files count by
+        their content (`data.content`) unless they are the published ones, which `data.name` names. The number of
+        devices counts for models of other packages, whose batch norms and dropout see a device's share of the batch;
+        ours compute the same on any number."""
         config, derived = self.config, self.derived
         settings = {"numerics": NUMERICS, **dict(_result_keys(config))}
         settings.pop("model.size", None)
@@ -66,17 +67,17 @@ class Run(Job):
                 settings[name] = getattr(derived, attribute)
         return settings
 
-    @cached_property
+    @functools.cached_property
     def id(self) -> str:
         """SHA-256 of the canonical configuration, in hexadecimal."""
         return _digest(self.result_keys)
 
-    @cached_property
+    @functools.cached_property
     def group(self) -> str:
         """The id without the seed: the runs that are averaged share it."""
         return _digest({key: value for key, value in self.result_keys.items() if key != "seed"})
 
-    @cached_property
+    @functools.cached_property
     def label(self) -> str:
         """A short name for people: data set, or the name of its folder; the model's preset, or its name if it is of
         another package, or its embedding if that is not the plain one; the mixer and, for a kernel, its side."""
@@ -97,7 +98,7 @@ class Run(Job):
             parts.append(f"k{self.derived.kernel_size}")
         return re.sub(r"[^\w.-]", "_", "-".join(parts))
 
-    @cached_property
+    @functools.cached_property
     def directory(self) -> Path:
         """`<paths.runs>/<study>/<label>-s<seed>-<id8>`."""
         name = f"{self.label}-s{self.config.seed}-{self.id[:8]}"
@@ -115,13 +116,24 @@ def check_writable(config: Config) -> None:
     Raises:
         ConfigError: if the study's folder, or the nearest one above it that exists, cannot be written.
     """
-    study = Path(config.paths.runs, config.study).absolute()
+    problem = _why_not_writable(Path(config.paths.runs, config.study).absolute())
+    if problem:
+        raise ConfigError("paths.runs", config.paths.runs, problem, "Choose another folder with paths.runs=DIR.")
+
+
+@functools.cache
+def _why_not_writable(study: Path) -> str:
+    """Empty if a study can be written to this folder; asked once for all jobs of a sweep."""
     nearest = next(path for path in (study, *study.parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        problem = "may not be written" if nearest.is_dir() else "is not a folder"
-        raise ConfigError(
-            "paths.runs", config.paths.runs, f"{nearest} {problem}.", "Choose another folder with paths.runs=DIR."
-        )
+    if not nearest.is_dir():
+        return f"{nearest} is not a folder."
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"{nearest} may not be written."
+    try:
+        tempfile.TemporaryDirectory(prefix=".lkca_exp-", dir=nearest).cleanup()
+    except OSError as error:  # such as /proc, whose mode says that it may be written
+        return f"Nothing can be written to {nearest}: {error.strerror}."
+    return ""
 
 
 def selected_on(config: Config) -> str | None:

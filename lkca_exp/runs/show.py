@@ -1,4 +1,4 @@
-"""Everything that one run's folder tells, and what sets two runs apart."""
+"""Everything in a run's folder, and the differences of two runs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Rows = Mapping[str, Sequence[str]]
 
 
 def print_run(run: RunState, defaults: Mapping[str, Any], console: Console) -> None:
-    """One run: how it stands, its configuration where it is not `defaults` (dotted keys), all that its record tells."""
-    console.print(Text(f"{run.name}: {standing(run)}", style="bold"))
+    """A run: its state, its configuration where it is not `defaults` (dotted keys), and the rest of its record."""
+    console.print(Text(f"{run.name}: {state_in_words(run)}", style="bold"))
     record = run.record
     if record is not None:
         config = _settings(record)
@@ -34,13 +34,13 @@ def print_run(run: RunState, defaults: Mapping[str, Any], console: Console) -> N
         other = {key: value for key, value in config.items() if key not in defaults or value != defaults[key]}
         head = {key: getattr(record, key) for key in ("id", "command", "reused_from")}
         _section(console, "", {key: [value] for key, value in head.items() if value})
-        _section(console, "configuration, where it is not the default", _one(other))
+        _section(console, "configuration, where it is not the default", _single(other))
         for part in RESULTS:
-            _section(console, part, _one(getattr(record, part)))
-        _section(console, "timings", _one(vars(record.timings)))
+            _section(console, part, _single(getattr(record, part)))
+        _section(console, "timings", _single(vars(record.timings)))
         _section(console, "attempts", {str(n): [_attempt(a)] for n, a in enumerate(record.attempts, 1)})
         for part in ("device", "git", "versions"):
-            _section(console, part, _one(getattr(record, part)))
+            _section(console, part, _single(getattr(record, part)))
         _section(console, "warnings", {str(n): [warning] for n, warning in enumerate(record.warnings, 1)})
         if record.error:
             console.print(Text("error", style="bold"))
@@ -53,7 +53,7 @@ def print_difference(left: RunState, right: RunState, console: Console) -> None:
     """Two runs side by side: their results, and what differs of the rest."""
     runs = (left, right)
     records = [run.record for run in runs]
-    head = {"": [run.name for run in runs], "state": [standing(run) for run in runs]}
+    head = {"": [run.name for run in runs], "state": [state_in_words(run) for run in runs]}
     _section(console, "", head | {"time": [clock(run.seconds) for run in runs]})
     for part in RESULTS:
         _section(console, part, _beside(_part(record, part) for record in records))
@@ -64,7 +64,7 @@ def print_difference(left: RunState, right: RunState, console: Console) -> None:
         _section(console, part, _differing(_part(record, part) for record in records))
 
 
-def standing(run: RunState) -> str:
+def state_in_words(run: RunState) -> str:
     """finished; running, epoch 3 of 30; ..."""
     if run.record is None or run.state is State.FINISHED:
         return run.state
@@ -73,7 +73,7 @@ def standing(run: RunState) -> str:
 
 
 def with_options(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """`defaults` with those of the options that `config` chose instead, the choice itself apart."""
+    """`defaults` with those of the options that `config` chose instead, except for the choice itself."""
     keys = dict(defaults)
     for group in GROUP_SCHEMAS:
         name = f"{group.replace('/', '.')}.name"
@@ -85,7 +85,7 @@ def with_options(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> dict
 
 
 def files(folder: Path) -> list[Path]:
-    """What a run left, by name; folders of loggers and of an earlier result are no part of it."""
+    """The files of a run, by name, without those of loggers and of an earlier result."""
     return sorted(
         path
         for place in (folder, folder / "checkpoints", folder / ANALYSIS)
@@ -123,7 +123,7 @@ def _attempt(attempt: Attempt) -> str:
     return f"{attempt.status}: from epoch {attempt.from_epoch}, {attempt.started}{until}, {where}"
 
 
-def _one(values: Mapping[str, Any]) -> Rows:
+def _single(values: Mapping[str, Any]) -> Rows:
     return {key: [written(key, value)] for key, value in values.items()}
 
 

@@ -35,9 +35,8 @@ class RunState:
     """A run at one moment.
 
     `record` is None where there is none that can be used (`reason` says why); of a killed run it says so, as do its
-    attempts. `epochs_done`
-    are those that would not be trained again, of `epochs` (0 without a record). `seconds` have been spent on it, as far
-    as is known; `seconds_left` is an estimate, for a running run that has ended an epoch.
+    attempts. `epochs_done` are those that would not be trained again, of `epochs` (0 without a record). `seconds` have
+    been spent on it, as far as is known; `seconds_left` is an estimate, for a running run that has ended an epoch.
     """
 
     folder: Path
@@ -61,18 +60,18 @@ class RunState:
 
     @property
     def error(self) -> str:
-        """Type and first line of what a failed run raised, or what is wrong with a damaged one; else empty."""
+        """Type and first line of the error of a failed run, or the reason of a damaged one; else empty."""
         lines = str(self.record.error).splitlines() if self.record and self.record.error else [self.reason]
         return lines[0] if lines else ""
 
 
-def judge(said: State, held: bool) -> State:
-    """The state of a run whose record says `said` (`NEW`: there is none), while a process holds it or not."""
-    if said is State.FINISHED:
-        return said
+def judge(recorded: State, held: bool) -> State:
+    """The state of a run, from that in its record (`NEW`: there is none) and whether a process holds it."""
+    if recorded is State.FINISHED:
+        return recorded
     if held:
         return State.RUNNING
-    return State.KILLED if said is State.RUNNING else said
+    return State.KILLED if recorded is State.RUNNING else recorded
 
 
 def snapshot(folder: Path) -> tuple[Record | Damaged | None, bool]:

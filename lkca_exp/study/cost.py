@@ -46,9 +46,9 @@ def cells(jobs: Jobs, published: Sequence[Published]) -> list[Cell]:
     """The configurations of a sweep, in the order of their first jobs."""
     by_name: dict[tuple[str, str], list[SweepJob]] = {}
     varied = [key for key in jobs.varied_keys if key not in ("seed", "data")]
-    for one in jobs.unique:
-        name = " ".join(word for word in one.overrides if word.partition("=")[0] in varied)
-        by_name.setdefault((one.config.data.name, name), []).append(one)
+    for job in jobs.unique:
+        name = " ".join(word for word in job.overrides if word.partition("=")[0] in varied)
+        by_name.setdefault((job.config.data.name, name), []).append(job)
     return [_cell(data, name, same, published) for (data, name), same in by_name.items()]
 
 
@@ -56,15 +56,15 @@ def _cell(data: str, name: str, same: Sequence[SweepJob], published: Sequence[Pu
     job = same[0]
     parameters, flops = price(job)
     seconds = TRAINING * flops * images_trained(asdict(job.config)) / (PEAK * SHARE)
-    like = next((one for one in published if one.data == data and _is_like(one, job)), None)
+    like = next((model for model in published if model.data == data and _is_like(model, job)), None)
     return Cell(data, name, len(same), parameters, flops, seconds / 3600, like)
 
 
-def _is_like(one: Published, sweep_job: SweepJob) -> bool:
+def _is_like(model: Published, sweep_job: SweepJob) -> bool:
     """Whether a job's model is made as `like` says, by its preset or word by word, with no other mixer."""
     words = {*sweep_job.overrides, f"model={sweep_job.config.model.preset}"}
     mixers = {word for word in sweep_job.overrides if word.startswith(("model/mixer=", "model.mixer."))}
-    return bool(one.like) and mixers <= set(one.like) <= words
+    return bool(model.like) and mixers <= set(model.like) <= words
 
 
 def cost(configurations: Sequence[Cell]) -> str:
@@ -81,7 +81,7 @@ def cost(configurations: Sequence[Cell]) -> str:
         _published("Published top-1 %", "top1_percent", lambda top1: f"{top1:.2f}"),
     ]
     shown = [cell.published for cell in configurations if cell.published]
-    sources = list(dict.fromkeys(f"Published: {origin(one)}." for one in shown))
+    sources = list(dict.fromkeys(f"Published: {origin(model)}." for model in shown))
     table = Table(columns, configurations, [*sources, *notes(shown)])
     runs, hours = sum(cell.runs for cell in configurations), sum(cell.runs * cell.hours for cell in configurations)
     total = f"**Estimated, not measured:** {runs} runs, {_hours(hours)} hours on one {GPU}."

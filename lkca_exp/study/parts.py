@@ -30,7 +30,7 @@ NOT_PUBLISHED = ("host",)
 
 @dataclass(frozen=True)
 class Drawing:
-    """A file of `figures/`, and what is said of it."""
+    """A file of `figures/`, its title and its note."""
 
     file: str
     content: bytes
@@ -92,7 +92,7 @@ def drawings(content: Content, names: Sequence[str]) -> list[Drawing]:
             available.append((stem, Drawing(f"{stem}-picture.{suffix}", base64.b64decode(data), title, "")))
     chosen: dict[str, Drawing] = {}
     for name in names:
-        fitting = {one.file: one for stem, one in available if fnmatch.fnmatchcase(stem, name)}
+        fitting = {drawing.file: drawing for stem, drawing in available if fnmatch.fnmatchcase(stem, name)}
         if not fitting:
             raise ValueError(f"the report has no figure {name!r}; there are {', '.join(stem for stem, _ in available)}")
         chosen |= fitting
@@ -102,8 +102,9 @@ def drawings(content: Content, names: Sequence[str]) -> list[Drawing]:
 def figures(drawn: Sequence[Drawing]) -> str:
     """The images, each with its note."""
     return "\n".join(
-        f"![{escape_markdown(one.title)}](figures/{one.file})\n" + (f"\n{escape_markdown(one.note)}\n" * bool(one.note))
-        for one in drawn
+        f"![{escape_markdown(drawing.title)}](figures/{drawing.file})\n"
+        + (f"\n{escape_markdown(drawing.note)}\n" * bool(drawing.note))
+        for drawing in drawn
     )
 
 

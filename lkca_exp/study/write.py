@@ -60,9 +60,9 @@ def _rounds(words: Sequence[str]) -> list[Jobs]:
 
 def _place(own: Jobs, asked: Jobs, words: Sequence[str]) -> str:
     """Below the study's folder."""
-    if {one.id for one in asked.unique} == {one.id for one in own.unique}:
+    if {job.id for job in asked.unique} == {job.id for job in own.unique}:
         return ""
-    data, others = (dict.fromkeys(one.config.data.name for one in jobs.unique) for jobs in (asked, own))
+    data, others = (dict.fromkeys(job.config.data.name for job in jobs.unique) for jobs in (asked, own))
     if data.keys() == others.keys():
         rule = "These words make it another study, whose results are not those of its folder."
         raise ConfigError("study", " ".join(words), rule, "Give data=NAME, or use `python -m lkca_exp.report`.")
@@ -102,7 +102,7 @@ def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
         _save(folder / RESULTS, results)
     if content:
         _save(folder / TABLE, markdown(content))
-        _draw(folder / FIGURES, [one for part in document.parts(text) for one in _drawings(content, part)])
+        _draw(folder / FIGURES, [drawing for part in document.parts(text) for drawing in _drawings(content, part)])
     _save(folder / README, text)
     return folder / README
 
@@ -113,11 +113,11 @@ def _content(
     finished: bool = False,
 ) -> Content | None:
     """What the report says of exactly the runs of these rounds; None if there are none yet, or none `finished`."""
-    folders = [one.directory for jobs in rounds for one in jobs.unique]
+    folders = [job.directory for jobs in rounds for job in jobs.unique]
     wanted = {folder.resolve() for folder in folders if folder.is_dir()}
     runs, left_out = load(sorted({folder.parent for folder in wanted}))
     mine = [run for run in runs if run.folder in wanted]
-    damaged = [one for one in left_out if one.folder in wanted]
+    damaged = [run for run in left_out if run.folder in wanted]
     enough = any(run.status == "finished" for run in mine) if finished else bool(mine)
     return work_out(mine, damaged, choice, read_published(None)) if enough else None
 
@@ -130,10 +130,10 @@ def _drawings(content: Content, part: str) -> list[Drawing]:
 def _draw(folder: Path, drawn: Sequence[Drawing]) -> None:
     """The figures of a README, and no others."""
     folder.mkdir(exist_ok=True)
-    for old in {file.name for file in folder.iterdir()} - {one.file for one in drawn}:
+    for old in {file.name for file in folder.iterdir()} - {drawing.file for drawing in drawn}:
         (folder / old).unlink()
-    for one in drawn:
-        write_atomically(folder / one.file, partial(Path.write_bytes, data=one.content))
+    for drawing in drawn:
+        write_atomically(folder / drawing.file, partial(Path.write_bytes, data=drawing.content))
 
 
 def _read(path: Path) -> str:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from lkca_exp.config.errors import ConfigError, refuse
 from lkca_exp.config.machine import gpus
 from lkca_exp.runs.handover import Handover
-from lkca_exp.sweep.jobs import first_job
+from lkca_exp.sweep.jobs import first_job, parse
 from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.summary import show_comparison
 from lkca_exp.training.sinks.wandb import sweep_stays_offline
@@ -37,6 +37,8 @@ class SweepCallback(Callback):
         try:
             for part in ("launcher", "sweeper"):
                 check_available(part, config.hydra[part]._target_)
+            if config.hydra.launcher.get("n_jobs") == 0:
+                raise ConfigError("hydra.launcher.n_jobs", 0, "It must be at least 1, or -1 for all CPUs.")
             shared = gpus() if _class(config.hydra.launcher) in LAUNCHERS else ()
             os.environ.update(Handover(shared, pid=os.getpid()).environment)
             if _class(config.hydra.sweeper) != "StudySweeper":
@@ -45,14 +47,21 @@ class SweepCallback(Callback):
             refuse(error)
 
     def _begin(self, config: DictConfig) -> None:
-        job = first_job(config, SweepLoader(GlobalHydra.instance().config_loader()))
+        loader = SweepLoader(GlobalHydra.instance().config_loader())
+        job = first_job(config, loader)
         self.studies = [job.directory.parent]
         handover = replace(Handover.received(), wandb_offline=sweep_stays_offline([job.config.logger]))
         os.environ.update(handover.environment)
         if _class(config.hydra.sweeper) == "OptunaSweeper":
-            from lkca_exp.sweep.optuna import continue_study
+            from lkca_exp.sweep.optuna import check_search, continue_study, near_ends
 
-            continue_study(config.hydra.sweeper, job.directory.parent)
+            sweeper = config.hydra.sweeper
+            params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+            overrides = parse([*params, *config.hydra.overrides.task])
+            check_search(sweeper, overrides)
+            for word in (word for override in overrides for word in near_ends(override)):
+                first_job(config, loader, [word])
+            continue_study(sweeper, job.directory.parent)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Show what came of it."""

@@ -62,7 +62,7 @@ def price(job: Job) -> tuple[int, int]:
 
 
 def images_trained(config: dict[str, Any]) -> float:
-    """Images that go through a run of this configuration; held-out ones counted as if trained on."""
+    """Images that go through a run of this configuration; those of validation counted as if trained on."""
     data = config["data"]
     spec = facts_of(DataConfig(**{known.name: data[known.name] for known in fields(DataConfig) if known.name in data}))
     images = spec.num_train * data.get("fraction", DataConfig.fraction)

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from lkca_exp.runs.state import RunState, State, run_state
 from lkca_exp.runs.store import find_twin
-from lkca_exp.sweep.estimate import Estimate, finished_records, price
 from lkca_exp.sweep.jobs import Jobs, SweepJob, multirun, resolve
 from lkca_exp.sweep.second_round import expected_second_round, second_round
 
@@ -51,34 +50,40 @@ def plan(words: Sequence[str]) -> None:
 
 
 def _print(jobs: Jobs, console: Console) -> None:
-    planned = _look(jobs)
+    planned = _plan(jobs)
     console.print(_table(planned))
     for line in _totals(planned, jobs):
         console.print(Text(line), soft_wrap=True)
 
 
-def _look(jobs: Jobs) -> list[Planned]:
+def _plan(jobs: Jobs) -> list[Planned]:
+    from lkca_exp.sweep.estimate import Estimate, finished_records, price  # torch
+
     roots = {study.parent for study in jobs.studies}
     estimate = Estimate(record for root in roots for record in finished_records(root))
     costs: dict[str, tuple[int, int]] = {}
+    whole: dict[str, float | None] = {}
     planned = []
-    for one in jobs.unique:
-        model = repr((one.config.model, one.derived))
+    for job in jobs.unique:
+        model = repr((job.config.model, job.derived))
         if model not in costs:
-            costs[model] = price(one)
-        planned.append(_look_at(one, *costs[model], estimate))
+            costs[model] = price(job)
+        parameters, flops = costs[model]
+        if job.group not in whole:
+            whole[job.group] = estimate.seconds(job.group, asdict(job.config), flops)
+        planned.append(_planned(job, parameters, whole[job.group]))
     return planned
 
 
-def _look_at(one: SweepJob, parameters: int, flops: int, estimate: Estimate) -> Planned:
-    config, now = one.config, run_state(one.directory)
-    begun = now.record is not None and now.record.id == one.id and not config.force
-    twin = None if begun or config.force else find_twin(one)
+def _planned(job: SweepJob, parameters: int, whole: float | None) -> Planned:
+    """`whole`: the seconds that the whole run takes, None if that cannot be told."""
+    config, now = job.config, run_state(job.directory)
+    begun = now.record is not None and now.record.id == job.id and not config.force
+    twin = None if begun or config.force else find_twin(job)
     if twin is not None or (begun and now.state is State.FINISHED):
-        return Planned(one, f"done in {twin[0].parent.name}" if twin else "done", parameters, 0.0)
-    whole = estimate.seconds(one.group, asdict(config), flops)
+        return Planned(job, f"done in {twin[0].parent.name}" if twin else "done", parameters, 0.0)
     left = None if whole is None else whole * (1 - now.epochs_done / config.epochs if begun else 1)
-    return Planned(one, _words(now) if begun else "missing", parameters, left)
+    return Planned(job, _words(now) if begun else "missing", parameters, left)
 
 
 def _words(now: RunState) -> str:
@@ -90,29 +95,29 @@ def _words(now: RunState) -> str:
 
 
 def _table(planned: Sequence[Planned]) -> Table:
-    shared = set.intersection(*(set(one.job.overrides) for one in planned))
+    shared = set.intersection(*(set(row.job.overrides) for row in planned))
     table = Table("job", "run", "what varies", "state", box=None)
     table.add_column("parameters", justify="right")
     table.add_column("time left", justify="right")
-    for number, one in enumerate(planned):
-        varied = " ".join(word for word in one.job.overrides if word not in shared)
-        costs = (f"{one.parameters:,}", duration(one.seconds_left))
-        cells = (str(number), one.job.directory.name, varied, one.state, *costs)
+    for number, row in enumerate(planned):
+        varied = " ".join(word for word in row.job.overrides if word not in shared)
+        costs = (f"{row.parameters:,}", duration(row.seconds_left))
+        cells = (str(number), row.job.directory.name, varied, row.state, *costs)
         table.add_row(*(Text(cell, overflow="fold") for cell in cells))
     return table
 
 
 def _totals(planned: Sequence[Planned], jobs: Jobs) -> list[str]:
-    states = Counter(one.state.partition(",")[0].partition(" in ")[0] for one in planned)
-    told = [f"{len(planned)} jobs: " + ", ".join(f"{number} {state}" for state, number in states.items())]
+    states = Counter(row.state.partition(",")[0].partition(" in ")[0] for row in planned)
+    lines = [f"{len(planned)} jobs: " + ", ".join(f"{number} {state}" for state, number in states.items())]
     for words in jobs.duplicates:
-        told.append(f"Left out, as it would repeat another: {' '.join(words)}")
-    known = [one.seconds_left for one in planned if one.seconds_left is not None]
+        lines.append(f"Left out, as it would repeat another: {' '.join(words)}")
+    known = [row.seconds_left for row in planned if row.seconds_left is not None]
     if any(known):
-        told.append(f"Time left, one after the other, judged from finished runs: {duration(sum(known))}")
+        lines.append(f"Time left, one after the other, judged from finished runs: {duration(sum(known))}")
     if unknown := len(planned) - len(known):
-        told.append(f"Nothing comparable to {unknown} of the jobs has finished: their time is unknown.")
-    return told
+        lines.append(f"Nothing comparable to {unknown} of the jobs has finished: their time is unknown.")
+    return lines
 
 
 def duration(seconds: float | None) -> str:

@@ -34,14 +34,14 @@ def show_states(states: Sequence[RunState], reason: str) -> None:
 
     `reason` says why the sweep stopped early."""
     console = Console()
-    unfinished = [one for one in states if one.state is not State.FINISHED]
+    unfinished = [run for run in states if run.state is not State.FINISHED]
     if unfinished:
         table = Table("run", "state", "epochs", "error", title="Runs without a result", title_justify="left")
-        for one in unfinished:
-            epochs = f"{one.epochs_done}/{one.epochs}" if one.epochs else ""
-            table.add_row(Text(one.name), one.state.value, epochs, Text(one.error))
+        for run in unfinished:
+            epochs = f"{run.epochs_done}/{run.epochs}" if run.epochs else ""
+            table.add_row(Text(run.name), run.state.value, epochs, Text(run.error))
         console.print(table)
-        counts = Counter(one.state for one in states)
+        counts = Counter(run.state for run in states)
         console.print(Text(f"{len(states)} runs: " + ", ".join(f"{n} {state}" for state, n in counts.items())))
     if reason:
         console.print(Text(f"The sweep stopped early: {reason}."))
@@ -53,14 +53,14 @@ def code_remarks(states: Sequence[RunState]) -> list[str]:
     """Results of other code than this, or of code that is in no commit; and runs in the studies' folders that were
     trained by other rules, which makes them no part of the sweep."""
     here = git_state()
-    made = Counter(_commit(one.record.git) for one in states if one.record and one.record.git != here)
+    made = Counter(_commit(run.record.git) for run in states if run.record and run.record.git != here)
     remarks = [f"{n} runs were made with other code: {name}; this is {_commit(here)}." for name, n in made.items()]
     if here["dirty"]:
         remarks.append("The code has changes that are in no commit.")
-    mine = {one.folder for one in states}
+    mine = {run.folder for run in states}
     for study in {folder.parent for folder in mine}:
         others = [read(path.parent) for path in study.glob("*/run.json") if path.parent not in mine]
-        rules = Counter(one.numerics for one in others if isinstance(one, Record) and one.numerics != NUMERICS)
+        rules = Counter(run.numerics for run in others if isinstance(run, Record) and run.numerics != NUMERICS)
         remarks += [f"{n} other runs in {study} have numerics {old}, not {NUMERICS}." for old, n in rules.items()]
     return remarks
 

@@ -36,7 +36,6 @@ from lkca_exp.training.sinks.wandb import sweep_stays_offline
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKS = 1.0
-SECONDS_TO_BEGIN = 60.0
 ENDED = (State.FINISHED, State.FAILED)
 
 
@@ -63,10 +62,10 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
     states, reason = _run_round(jobs, loader, new_launcher, master.hydra.launcher)
     more = second_round(jobs, master, loader) if two_rounds and not reason else None
     if more is not None and more.unique:
-        log.info("The best on validation go on: %s", ", ".join(one.directory.name for one in more.unique))
+        log.info("The best on validation go on: %s", ", ".join(job.directory.name for job in more.unique))
         jobs = more
         states += _run_round(jobs, loader, new_launcher, master.hydra.launcher)[0]
-    if any(run_state(one.directory).state is State.FINISHED for one in jobs.unique):
+    if any(run_state(job.directory).state is State.FINISHED for job in jobs.unique):
         show_comparison(jobs.studies)
     if without := [state for state in states if state.state is not State.FINISHED]:
         raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")
@@ -79,16 +78,16 @@ def _run_round(
     """Launch those of the jobs that have no result; `settings` are `hydra.launcher`. Returns the state of all runs, and
     why the sweep stopped early if it did."""
     begun = now()
-    to_do = [one for one in jobs.unique if find(one) is None]
+    to_do = [job for job in jobs.unique if find(job) is None]
     show_start(jobs, to_do)
     reason = ""
     if to_do:
-        with _journal(jobs.studies[0]) as journal:
+        with open_journal(jobs.studies[0]) as journal:
             handover = replace(
                 Handover.received(),
                 journal=str(journal.path),
                 varied_keys=tuple(jobs.varied_keys),
-                wandb_offline=sweep_stays_offline([one.config.logger for one in to_do]),
+                wandb_offline=sweep_stays_offline([job.config.logger for job in to_do]),
             )
             loader.env_set = handover.environment
             at_once = _jobs_at_once(settings, len(to_do))
@@ -98,19 +97,19 @@ def _run_round(
             except KeyboardInterrupt:
                 _note_interrupted(to_do, begun)
                 raise
-            if refused and not any(run_state(one.directory).state in ENDED for one in to_do):
+            if refused and not any(run_state(job.directory).state in ENDED for job in to_do):
                 raise refused[0]
-    states = [run_state(one.directory) for one in jobs.unique]
+    states = [run_state(job.directory) for job in jobs.unique]
     show_states(states, reason)
     return states, reason
 
 
 def _note_interrupted(jobs: Sequence[SweepJob], begun: str) -> None:
     """Note it in the records of those runs of this sweep whose workers were killed before they could."""
-    for one in jobs:
-        run = run_state(one.directory)
+    for job in jobs:
+        run = run_state(job.directory)
         if run.state is State.KILLED and run.record and run.record.attempts[-1].started >= begun:
-            end_attempt(one.directory, run.record, "interrupted")
+            end_attempt(job.directory, run.record, "interrupted")
 
 
 def _jobs_at_once(launcher: DictConfig, jobs: int) -> int:
@@ -136,9 +135,9 @@ def _launch_until_done(
             reason = journal.reason_to_stop(left[0].config.on_failure)
             if reason:
                 return reason
-        runs, waited = _wait_for_others([one for one in left if one.id not in raised])
-        still = [one for one in left if one.id in runs and runs[one.id].state not in ENDED]
-        epochs_before, epochs_done = epochs_done, sum(runs[one.id].epochs_done for one in still)
+        runs, waited = _wait_for_others([job for job in left if job.id not in raised])
+        still = [job for job in left if job.id in runs and runs[job.id].state not in ENDED]
+        epochs_before, epochs_done = epochs_done, sum(runs[job.id].epochs_done for job in still)
         if len(still) == len(left) and epochs_done <= epochs_before and not waited:
             break
         left = still
@@ -148,12 +147,12 @@ def _launch_until_done(
 def _launch(launcher: Launcher, jobs: Sequence[SweepJob], first: int) -> dict[str, Any]:
     """Launch jobs, the first of which has this number. Returns what was raised, by the job's id."""
     try:
-        returns = launcher.launch([list(one.overrides) for one in jobs], initial_job_idx=first)
+        returns = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=first)
     except Exception:  # of the launcher's own: a worker was killed, a queue refused
         log.exception("the launcher gave up")
         return {}
     ends = zip(jobs, returns, strict=True)
-    return {one.id: returned(back) for one, back in ends if back.status is not JobStatus.COMPLETED}
+    return {job.id: returned(back) for job, back in ends if back.status is not JobStatus.COMPLETED}
 
 
 def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], bool]:
@@ -161,7 +160,7 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], boo
     whether there was anything to wait for."""
     waited = False
     while True:
-        runs = {one.id: run_state(one.directory) for one in jobs}
+        runs = {job.id: run_state(job.directory) for job in jobs}
         left = [run.state for run in runs.values() if run.state not in ENDED]
         if not left or any(state is not State.RUNNING for state in left):
             return runs, waited
@@ -172,11 +171,17 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], boo
 
 
 @contextmanager
-def _journal(study: Path) -> Iterator[Journal]:
-    """A journal where all processes of the sweep can write, for as long as it lasts."""
+def open_journal(study: Path) -> Iterator[Journal]:
+    """A journal where all processes of the sweep can write, for as long as it lasts. Its folder gets its name once it
+    is held, so that one of this name which nobody holds is that of a sweep that was killed."""
     study.mkdir(parents=True, exist_ok=True)
     for folder in study.glob(".sweep-*"):
-        if time.time() - folder.stat().st_mtime > SECONDS_TO_BEGIN and not is_held(folder):
-            shutil.rmtree(folder, ignore_errors=True)  # of a sweep that was killed
-    with tempfile.TemporaryDirectory(prefix=".sweep-", dir=study) as name, hold(Path(name)):
-        yield Journal(Path(name).absolute() / "journal.jsonl")
+        if not is_held(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+    begun = Path(tempfile.mkdtemp(prefix=".begun-", dir=study))
+    with hold(begun):
+        folder = begun.rename(study / begun.name.replace(".begun-", ".sweep-"))
+        try:
+            yield Journal(folder.absolute() / "journal.jsonl")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

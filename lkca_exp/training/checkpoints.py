@@ -7,10 +7,11 @@ flipped bytes, and one of another run. `torch.load` reads such a file as any oth
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -35,13 +36,37 @@ class CheckpointFiles(TorchCheckpointIO):
         self.run_id = run_id
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        last, buffer = Path(path), io.BytesIO()
-        torch.save(checkpoint, buffer)
-        buffer.write(_digest(self.run_id, buffer.getbuffer()))
+        last = Path(path)
         last.parent.mkdir(exist_ok=True)
         if last.exists():
             last.replace(last.with_name(BEFORE_LAST))
-        write_atomically(last, lambda file: file.write_bytes(buffer.getbuffer()))
+        write_atomically(last, lambda file: _save(checkpoint, file, self.run_id))
+
+
+def _save(checkpoint: dict[str, Any], path: Path, run_id: str) -> None:
+    with path.open("wb") as file, _without_crc():
+        writer = _DigestingWriter(file, run_id)
+        try:
+            torch.save(checkpoint, writer)  # type: ignore[arg-type]
+        except RuntimeError as error:  # torch's own, about a position that is not as it expects
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
+        file.write(writer.digest.digest())
+
+
+class _DigestingWriter:
+    """What `torch.save` needs of a file."""
+
+    def __init__(self, file: BinaryIO, run_id: str) -> None:
+        self.file, self.digest = file, hashlib.sha256(run_id.encode())
+
+    def write(self, content: bytes) -> int:
+        self.digest.update(content)
+        return self.file.write(content)
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def recover(folder: Path, run_id: str) -> list[Row]:
@@ -62,15 +87,21 @@ def recover(folder: Path, run_id: str) -> list[Row]:
     return []
 
 
+@contextmanager
+def _without_crc() -> Iterator[None]:
+    """Spare torch its own sums, which it never compares; they take as long as the digest."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(before)
+
+
 def _is_whole(path: Path, run_id: str) -> bool:
-    content = memoryview(path.read_bytes())
-    return _digest(run_id, content[:-DIGEST_BYTES]) == content[-DIGEST_BYTES:]
-
-
-def _digest(run_id: str, content: memoryview) -> bytes:
-    digest = hashlib.sha256(run_id.encode())
-    digest.update(content)
-    return digest.digest()
+    content, digest = memoryview(path.read_bytes()), hashlib.sha256(run_id.encode())
+    digest.update(content[:-DIGEST_BYTES])
+    return digest.digest() == content[-DIGEST_BYTES:]
 
 
 def _rows(path: Path) -> list[Row]:

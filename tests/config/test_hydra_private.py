@@ -8,12 +8,14 @@ from pathlib import Path
 
 import hydra
 import pytest
+from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 
 import lkca_exp
 from lkca_exp.config.hydra_private import MESSAGES, HydraLoader
 from lkca_exp.config.job import conf_dir
 from lkca_exp.config.schema import register
+from lkca_exp.config.words import FLAGS
 
 ATTRIBUTES = {
     "hydra._internal.config_loader_impl": (
@@ -36,6 +38,8 @@ PROVOKED = {
     "unknown key in a file": ["+experiment=digits_compare", "model=swin_lee2021"],
     "no such part": ["model=swin_lee2021", "model/mixer=lkca"],
     "sweep": ["seed=range(3)"],
+    "several values": ["seed=1,2"],
+    "wrong value in a file": ["hydra.searchpath=[file://{tmp_path}]", "+experiment=wrong"],
     "key exists": ["+optim.lr=1"],
     "not in the defaults": ["experiment=digits_compare"],
 }
@@ -63,11 +67,19 @@ def test_the_loader_of_hydra_has_a_repository():
 
 
 @pytest.mark.parametrize("what", MESSAGES)
-def test_a_message_is_what_it_was(what):
+def test_a_message_is_what_it_was(what, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "wrong.yaml").write_text("# @package _global_\nepochs: many\n")
+    words = [word.replace("{tmp_path}", str(tmp_path)) for word in PROVOKED[what]]
     register()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"), pytest.raises(Exception) as raised:  # noqa: PT011
-        hydra.compose("config", PROVOKED[what])
+        hydra.compose("config", words)
     assert MESSAGES[what].search(str(raised.value)), f"Hydra says otherwise now: {raised.value}"
+
+
+def test_the_flags_are_hydras():
+    known = {flag for action in get_args_parser()._actions for flag in action.option_strings}
+    assert known == FLAGS | {"--experimental-rerun"}, "change lkca_exp/config/words.py"
 
 
 def test_private_parts_are_in_one_file():

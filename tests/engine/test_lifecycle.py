@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import resource
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from lkca_exp.runs.checksums import CHECKED, checksums, misfits
 from lkca_exp.runs.record import Record, read, read_finished
 from lkca_exp.runs.run import Run
 from lkca_exp.training.checkpoints import CheckpointFiles
-from tests.conftest import TINY
+from tests.conftest import TINY, environment
 from tests.runs.conftest import change
 
 
@@ -231,3 +233,16 @@ def test_a_disk_that_is_really_full(cli, small_disk):
     done = cli(*args, "force=true")
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "previous" / "run.json").read_text()) == json.loads(before["run.json"])
+
+
+@pytest.mark.parametrize("args", [[], ["-m", "seed=0,1"]], ids=["run", "sweep"])
+def test_too_little_memory_to_load_torch_is_said(tmp_path, args):
+    limit = 1 << 30
+    command = [sys.executable, "-m", "lkca_exp", *args, *TINY]
+    process = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )  # fmt: skip
+    assert process.returncode == 1
+    assert "out of memory" in process.stdout + process.stderr
+    assert "Traceback" not in process.stdout + process.stderr

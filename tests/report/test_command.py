@@ -83,25 +83,27 @@ def test_names_cannot_steer_the_terminal(make_run, runs):
     assert "[blink]" in out.getvalue()
 
 
-@pytest.mark.parametrize("make", ["missing", "empty", "file"])
+@pytest.mark.parametrize("make", ["missing", "empty", "file", "loop"])
 def test_a_folder_without_runs_is_refused_in_one_line(tmp_path, capsys, make):
     study = tmp_path / "study"
     if make == "empty":
         study.mkdir()
     elif make == "file":
         study.write_text("")
+    elif make == "loop":
+        study.symlink_to(study)
     assert main([str(study)]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert str(study) in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert str(study) in output.err
     assert not (study / "report").exists()
 
 
 def test_an_unknown_baseline_is_refused_in_one_line(compared, capsys):
     assert main([str(compared), "--baseline", "convnet"]) == 2
-    said = capsys.readouterr().err
-    assert said == "report: no variant is called 'convnet'; there are attention, lkca\n"
+    output = capsys.readouterr().err
+    assert output == "report: no variant is called 'convnet'; there are attention, lkca\n"
 
 
 def test_the_baseline_of_the_command_is_used(compared, capsys):
@@ -110,7 +112,7 @@ def test_the_baseline_of_the_command_is_used(compared, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--metric", "test/top9"], "no run has the metric 'test/top9'; there are test/loss, test/top1"),
         (["--where", "mixer=convnet"], "no run has model.mixer.name=convnet; there are attention, lkca"),
@@ -119,12 +121,12 @@ def test_the_baseline_of_the_command_is_used(compared, capsys):
         (["--published", "nowhere.csv"], "nowhere.csv"),
     ],
 )
-def test_a_wrong_option_is_refused_in_one_line(compared, capsys, arguments, told):
+def test_a_wrong_option_is_refused_in_one_line(compared, capsys, arguments, message):
     wrong = [*arguments, "--columns", "protocol"] if "data" in arguments else arguments
     assert main([str(compared), *wrong]) == 2
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1
-    assert told in said.err
+    output = capsys.readouterr()
+    assert output.err.count("\n") == 1
+    assert message in output.err
 
 
 def test_conditions_choose_the_runs(make_run, compared, capsys):

@@ -43,9 +43,9 @@ def test_tables_figures_and_page_go_to_the_project_of_the_runs(make_run, compare
     found = json.loads(path.read_text())
     assert found["columns"][:2] == ["variant", "data"]
     assert [line[0] for line in found["data"]] == ["lkca", "attention"]
-    told = summary(records)
-    assert (told["digits/best"], told["digits/baseline"]) == ("lkca", "attention")
-    assert told["answer"].startswith("lkca reaches")
+    entries = summary(records)
+    assert (entries["digits/best"], entries["digits/baseline"]) == ("lkca", "attention")
+    assert entries["answer"].startswith("lkca reaches")
 
 
 def test_without_w_and_b_the_report_is_there_all_the_same(compared, monkeypatch, capsys):

@@ -16,7 +16,7 @@ from lkca_exp.runs.lock import hold
 from tests.runs.conftest import change
 
 
-def told(capsys, *arguments: str) -> str:
+def output_of(capsys, *arguments: str) -> str:
     capsys.readouterr()
     main(arguments)
     return capsys.readouterr().out
@@ -42,7 +42,7 @@ def test_status_tells_every_state(make_run, capsys):
         names[seed] = make_run(status, f"seed={seed}")
     (names[4] / "run.json").write_text("{")
     with hold(names[5]):
-        shown = told(capsys, "status")
+        shown = output_of(capsys, "status")
     assert words(shown, names[0].name) == [names[0].name, "finished", "3/3", "87.50", "0", "0:00:00"]
     assert words(shown, f"{names[1].name}")[1:4] == ["interrupted", "2/3", "1"]
     assert words(shown, f"{names[2].name} ")[1] == "failed"
@@ -59,11 +59,11 @@ def test_status_tells_every_state(make_run, capsys):
 def test_studies_are_given_by_folder_or_name(make_run, capsys):
     here, there = make_run("finished"), make_run("finished", "seed=1", "study=other")
     for given in ("other", "runs/other", str(there.parent.absolute())):
-        shown = told(capsys, "status", given)
+        shown = output_of(capsys, "status", given)
         assert there.name in shown
         assert here.name not in shown
     for given in ((), ("runs",), ("default", "other")):
-        assert "2 runs: 2 finished" in told(capsys, "status", *given)
+        assert "2 runs: 2 finished" in output_of(capsys, "status", *given)
     assert "Did you mean other?" in refused(capsys, "status", "othr")
     assert "--runs=nowhere" in refused(capsys, "status", "--runs", "nowhere")
 
@@ -72,14 +72,14 @@ def test_studies_are_given_by_folder_or_name(make_run, capsys):
 def test_status_fits_a_narrow_terminal(make_run, capsys, monkeypatch, width):
     make_run("finished")
     monkeypatch.setenv("COLUMNS", width)
-    shown = told(capsys, "status")
+    shown = output_of(capsys, "status")
     assert max(len(line.rstrip()) for line in shown.splitlines()) <= int(width)
     assert "87.50" in shown
 
 
 def test_show(make_run, capsys):
     folder = make_run("failed", "model/mixer=attention", "optim.lr=0.003")
-    shown = told(capsys, "show", folder.name)
+    shown = output_of(capsys, "show", folder.name)
     changed = shown[shown.index("configuration") : shown.index("timings")]
     assert words(changed, "optim.lr") == ["optim.lr", "0.003"]
     assert words(changed, "model.mixer.name") == ["model.mixer.name", "attention"]
@@ -92,7 +92,7 @@ def test_show(make_run, capsys):
 
 
 def test_show_tells_a_killed_attempt(make_run, capsys):
-    shown = told(capsys, "show", str(make_run("running")))
+    shown = output_of(capsys, "show", str(make_run("running")))
     assert "killed, 2 of 3 epochs done" in shown
     assert "killed: from epoch 0" in shown
 
@@ -100,14 +100,14 @@ def test_show_tells_a_killed_attempt(make_run, capsys):
 def test_show_of_a_damaged_run_has_its_files(make_run, capsys):
     folder = make_run("finished")
     (folder / "run.json").write_text("{")
-    assert words(told(capsys, "show", str(folder)), "weights.safetensors")[1] == "100"
+    assert words(output_of(capsys, "show", str(folder)), "weights.safetensors")[1] == "100"
 
 
 def test_diff_shows_what_differs(make_run, capsys):
     left, right = make_run("finished"), make_run("interrupted", "model/mixer=attention", "seed=1")
     change(left, git={"commit": "a" * 40, "dirty": False})
     change(right, git={"commit": "b" * 40, "dirty": False})
-    shown = told(capsys, "diff", left.name, right.name)
+    shown = output_of(capsys, "diff", left.name, right.name)
     assert words(shown, "test/top1") == ["test/top1", "87.50", "%"]
     assert words(shown, "seed") == ["seed", "0", "1"]
     assert words(shown, "model.mixer.name") == ["model.mixer.name", "lkca", "attention"]
@@ -123,9 +123,9 @@ def test_a_run_is_given_in_many_ways(make_run, capsys):
     id = records.read(folder).id
     for given in (str(folder), f"default/{folder.name}", folder.name, "digits-lkca-k7-s7", "default/digits-lkca-k7-s7",
                   id, id[:20], id[:6], str(folder.absolute())):  # fmt: skip
-        assert told(capsys, "show", given).startswith(f"default/{folder.name}: finished"), given
+        assert output_of(capsys, "show", given).startswith(f"default/{folder.name}: finished"), given
     os.chdir(folder)
-    assert told(capsys, "show", ".").startswith(f"default/{folder.name}: finished")
+    assert output_of(capsys, "show", ".").startswith(f"default/{folder.name}: finished")
 
 
 def test_many_runs_are_given_by_a_study_or_a_beginning(make_run):
@@ -167,25 +167,25 @@ def test_prune_removes_what_no_result_needs(make_run, capsys):
             (place / "analysis").mkdir()
             (place / "analysis" / "locality.json").write_bytes(b"l" * 20)
     before = leftover_tree(done), leftover_tree(stopped)
-    shown = told(capsys, "prune", "default")  # there is no terminal to ask on
+    shown = output_of(capsys, "prune", "default")  # there is no terminal to ask on
     assert "5 files, which would free 1,040 bytes; --yes removes them" in shown
     assert (leftover_tree(done), leftover_tree(stopped)) == before
-    assert "5 removed" in told(capsys, "prune", "default", "--yes")
+    assert "5 removed" in output_of(capsys, "prune", "default", "--yes")
     kept = {"run.json", "metrics.jsonl", "analysis/locality.json", "wandb/.something.tmp", "previous/wandb/log"}
     replaced = {"previous/run.json", "previous/analysis/locality.json"}
     assert leftover_tree(done) == {*kept, "weights.safetensors", *replaced}
     assert leftover_tree(stopped) == {*kept, "checkpoints/last.ckpt", *replaced}
     assert not (done / "checkpoints").exists()
-    assert "2 removed" in told(capsys, "prune", "default", "--yes", "--previous")
+    assert "2 removed" in output_of(capsys, "prune", "default", "--yes", "--previous")
     assert leftover_tree(done) == {*kept, "weights.safetensors"}
     assert (stopped / "previous" / "run.json").exists()  # the one result there is, until the run finishes
-    assert "Nothing to remove" in told(capsys, "prune", "default", "--previous")
+    assert "Nothing to remove" in output_of(capsys, "prune", "default", "--previous")
 
 
 def test_prune_leaves_a_run_alone_that_a_process_is_at(make_run, capsys):
     folder = make_run("finished")
     with hold(folder):
-        assert "Nothing to remove" in told(capsys, "prune", "default", "--yes")
+        assert "Nothing to remove" in output_of(capsys, "prune", "default", "--yes")
     assert (folder / "checkpoints" / "last.ckpt").exists()
 
 
@@ -194,7 +194,7 @@ def test_a_file_with_other_names_frees_nothing(make_run, capsys):
     previous = folder / "previous"
     previous.mkdir()
     os.link(folder / "weights.safetensors", previous / "weights.safetensors")
-    shown = told(capsys, "prune", "default", "--previous")
+    shown = output_of(capsys, "prune", "default", "--previous")
     assert "2 files, which would free 1,000 bytes" in shown
 
 
@@ -203,7 +203,7 @@ def test_prune_asks_on_a_terminal(make_run, capsys, monkeypatch, answer, removed
     folder = make_run("finished")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda question: answer)
-    told(capsys, "prune", "default")
+    output_of(capsys, "prune", "default")
     assert (folder / "checkpoints").exists() != removed
 
 

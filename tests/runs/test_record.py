@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from lkca_exp.cli.runs import main
-from lkca_exp.runs.record import Damaged, Newer, Record, read
+from lkca_exp.runs.record import Damaged, Failure, Newer, Record, read, write
 from lkca_exp.runs.state import run_state
 from tests.runs.conftest import change
 
@@ -95,3 +96,9 @@ def test_text_that_no_terminal_can_show_is_damaged(make_run):
     folder = make_run("finished")
     change(folder, label="\ud800")
     assert isinstance(read(folder), Damaged)
+
+
+def test_half_of_a_character_is_written_as_a_question_mark(make_run):
+    folder = make_run("finished")
+    write(folder, replace(read(folder), error=Failure("OSError", "no file caf\udce9.png", "")))
+    assert read(folder).error.message == "no file caf?.png"

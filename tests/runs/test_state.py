@@ -17,7 +17,7 @@ from tests.runs.conftest import change
 
 
 @pytest.mark.parametrize(
-    ("said", "held", "state"),
+    ("recorded", "held", "state"),
     [
         ("running", True, "running"),
         ("running", False, "killed"),
@@ -31,8 +31,8 @@ from tests.runs.conftest import change
         ("damaged", False, "damaged"),
     ],
 )
-def test_what_a_record_says_is_held_against_the_lock(said, held, state):
-    assert judge(State(said), held) == state
+def test_the_state_follows_from_record_and_lock(recorded, held, state):
+    assert judge(State(recorded), held) == state
 
 
 @pytest.mark.parametrize("status", ["interrupted", "failed"])
@@ -99,7 +99,7 @@ def test_rows_without_a_checkpoint_are_trained_again(tmp_path):
     assert epochs_done(tmp_path) == 0
 
 
-def test_a_run_that_ends_between_two_looks_was_not_killed(make_run, monkeypatch):
+def test_a_run_that_ends_between_two_reads_was_not_killed(make_run, monkeypatch):
     folder = make_run("running")
 
     def ends(folder):
@@ -111,12 +111,12 @@ def test_a_run_that_ends_between_two_looks_was_not_killed(make_run, monkeypatch)
     assert run_state(folder).state == "finished"
 
 
-def test_looking_leaves_nothing_behind(tmp_path):
+def test_reading_leaves_nothing_behind(tmp_path):
     assert not is_held(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_who_look_do_not_take_each_other_for_training(tmp_path):
+def test_two_readers_do_not_take_each_other_for_training(tmp_path):
     with hold(tmp_path):
         pass
     with undisturbed(tmp_path) as first, undisturbed(tmp_path) as second:
@@ -125,20 +125,20 @@ def test_two_who_look_do_not_take_each_other_for_training(tmp_path):
         assert not is_held(tmp_path)
 
 
-def test_who_wants_to_train_waits_for_who_looks(tmp_path):
+def test_a_process_that_wants_to_train_waits_for_readers(tmp_path):
     with hold(tmp_path):
         pass
-    looking, ended = threading.Event(), []
+    reading, ended = threading.Event(), []
 
-    def look_long():
+    def read_long():
         with undisturbed(tmp_path):
-            looking.set()
+            reading.set()
             time.sleep(0.2)
             ended.append(True)
 
-    thread = threading.Thread(target=look_long)
+    thread = threading.Thread(target=read_long)
     thread.start()
-    looking.wait()
+    reading.wait()
     with hold(tmp_path) as mine:
         assert mine
         assert ended
@@ -148,16 +148,16 @@ def test_who_wants_to_train_waits_for_who_looks(tmp_path):
     thread.join()
 
 
-def test_a_run_can_be_begun_while_many_look(tmp_path):
+def test_a_run_can_be_begun_while_many_read(tmp_path):
     with hold(tmp_path):
         pass
     stop = threading.Event()
 
-    def look_on():
+    def read_on():
         while not stop.is_set():
             is_held(tmp_path)
 
-    threads = [threading.Thread(target=look_on) for _ in range(3)]
+    threads = [threading.Thread(target=read_on) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:

@@ -113,8 +113,8 @@ def test_what_slurm_is_asked_for(cli, tmp_path):
         assert f"#SBATCH --{line}\n" in asked
 
 
-def test_slurm_is_refused_where_there_is_none(cli, tmp_path):
-    done = cli("-m", *TINY, "hydra/launcher=submitit_slurm", PATH=str(tmp_path))
+def test_slurm_is_refused_where_there_is_none(in_process, tmp_path):
+    done = in_process("-m", *TINY, "hydra/launcher=submitit_slurm", PATH=str(tmp_path))
     assert done.returncode == 2
     assert "srun is not found" in done.stderr
     assert not (tmp_path / "runs").exists()
@@ -141,8 +141,8 @@ def test_an_extra_that_is_missing_is_named(cli, tmp_path, choice, package):
 @pytest.mark.parametrize(
     ("word", "told"), [("hydra.launcher.n_job=2", "no such key"), ("hydra.launcher.n_jobs=some", "Integer")]
 )
-def test_a_launchers_keys_are_checked(cli, word, told):
-    done = cli("-m", "hydra/launcher=joblib", word)
+def test_a_launchers_keys_are_checked(in_process, word, told):
+    done = in_process("-m", "hydra/launcher=joblib", word)
     assert done.returncode == 2
     assert told in done.stderr
     assert "--cfg hydra" in done.stderr

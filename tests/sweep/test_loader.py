@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from lkca_exp.config.job import conf_dir, without_hydra
+from lkca_exp.config.refusals import to_config
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 JOBS = {
@@ -35,9 +36,29 @@ def test_a_job_is_composed_as_hydra_would(name, multirun, hydra_loader, loader):
     ours = loader.load_sweep_config(master, JOBS[name])
     assert plain(ours) == plain(theirs)
     assert OmegaConf.get_type(ours) is OmegaConf.get_type(theirs)
-    cfg, choices = loader.load_job(master, JOBS[name])
-    assert plain(cfg) == plain(without_hydra(theirs))
+    config, choices = loader.load_job(master, JOBS[name])
+    assert config == to_config(without_hydra(theirs))
     assert choices == theirs.hydra.runtime.choices
+
+
+SERIES = [
+    ["model.mixer.kernel_size=3", "optim.lr=1e-2", "compile=false"],
+    ["model.mixer.kernel_size=null", "optim.lr=1", "compile=auto"],
+    ["model.mixer.kernel_size=5", "optim.lr='2e-3'", "compile=true"],
+    ["model.mixer.kernel_size=7", "optim.lr=${optim.weight_decay}", "compile=true"],
+    ["model.mixer.kernel_size=3", "optim.lr=1e-2", "compile=false"],
+]
+
+
+def test_jobs_with_other_values_of_the_same_keys_are_composed_as_hydra_would(multirun, hydra_loader, loader):
+    master = multirun()
+    for words in SERIES:
+        theirs = to_config(without_hydra(hydra_loader.load_sweep_config(master, words)))
+        assert loader.load_job(master, words)[0] == theirs
+    for value in ("abc", "1.5", "[1]"):
+        with pytest.raises(HydraException):
+            loader.load_job(master, [f"model.mixer.kernel_size={value}", *SERIES[0][1:]])
+    assert loader.load_job(master, SERIES[0])[0].model.mixer.kernel_size == 3
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -75,3 +96,15 @@ def test_the_yaml_is_read_once_even_in_another_process(multirun, loader, monkeyp
 
     monkeypatch.setattr(type(travelled), "load_configuration", fail)
     assert plain(travelled.load_sweep_config(master, ["data=cifar10", "seed=1"])) == before
+
+
+def test_jobs_with_the_same_keys_are_typed_once(multirun, loader, monkeypatch):
+    """So that a sweep of thousands of seeds is checked in seconds."""
+    from lkca_exp.sweep import loader as module
+
+    calls = []
+    monkeypatch.setattr(module, "to_config", lambda cfg: calls.append(cfg) or to_config(cfg))
+    master = multirun()
+    seeds = [loader.load_job(master, [f"seed={seed}", "epochs=2"])[0].seed for seed in range(50)]
+    assert seeds == list(range(50))
+    assert len(calls) == 1

@@ -83,16 +83,16 @@ def test_a_failed_trial_does_not_end_the_search(cli, tmp_path, trials):
     assert "Best parameters: {'optim.lr': 0.001}" in done.stdout
 
 
-def test_a_wrong_start_is_refused_before_anything_is_written(cli, tmp_path):
-    done = cli(*OPTUNA, "model.mixer.kernel_size=4")
+def test_a_wrong_start_is_refused_before_anything_is_written(in_process, tmp_path):
+    done = in_process(*OPTUNA, "model.mixer.kernel_size=4")
     assert done.returncode == 2
     assert "model.mixer.kernel_size=4" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_ours_is_laid_over_what_the_plugin_brings(cli):
-    shown = cli("--cfg", "hydra", "-p", "hydra.sweeper", "hydra/sweeper=optuna")
+def test_ours_is_laid_over_what_the_plugin_brings(in_process):
+    shown = in_process("--cfg", "hydra", "-p", "hydra.sweeper", "hydra/sweeper=optuna")
     assert "validated against ConfigStore" not in shown.stderr
     for line in ("direction: maximize", "n_jobs: 1", "max_failure_rate: 1.0", "search_space: null", "optuna.db"):
         assert line in shown.stdout

@@ -25,8 +25,8 @@ def plan(cli, *words: str) -> str:
     return done.stdout
 
 
-def test_nothing_is_there_yet_and_nothing_is_written(cli, tmp_path):
-    told = plan(cli, "-m", *TINY, "model/mixer=attention,lkca", "seed=0,1")
+def test_nothing_is_there_yet_and_nothing_is_written(in_process, tmp_path):
+    told = plan(in_process, "-m", *TINY, "model/mixer=attention,lkca", "seed=0,1")
     assert not list(tmp_path.iterdir())
     assert "4 jobs: 4 missing" in told
     assert "Nothing comparable to 4 of the jobs has finished" in told
@@ -63,10 +63,10 @@ def test_every_state_a_job_can_be_in(cli, tmp_path):
     assert told.count(f" {finished.model['parameters']:,} ") == len(states)
 
 
-def test_a_wrong_job_and_a_sweeper_without_a_plan_are_refused(cli):
-    done = cli("plan", "-m", "model.mixer.kernel_size=3,4", module="lkca_exp.runs")
+def test_a_wrong_job_and_a_sweeper_without_a_plan_are_refused(in_process):
+    done = in_process("plan", "-m", "model.mixer.kernel_size=3,4", module="lkca_exp.runs")
     assert (done.returncode, "job #1 of 2" in done.stderr) == (2, True)
-    done = cli("plan", "-m", "hydra/sweeper=basic", module="lkca_exp.runs")
+    done = in_process("plan", "-m", "hydra/sweeper=basic", module="lkca_exp.runs")
     assert (done.returncode, "not known beforehand" in done.stderr) == (2, True)
 
 

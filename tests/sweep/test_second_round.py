@@ -51,10 +51,10 @@ def test_what_is_wrong_with_it_is_told_first(words, told, multirun, loader):
         expected_second_round(resolve(master, loader), master, loader)
 
 
-def test_the_best_of_each_goes_on_and_a_failure_is_a_lost_try(cli, tmp_path):
+def test_the_best_of_each_goes_on_and_a_failure_is_a_lost_try(in_process, tmp_path):
     search = ["model/mixer=attention,lkca", "optim.lr=1e-9,5e-3,1e30", "optim.clip_norm=null", "optim.warmup_epochs=0"]
     args = ["-m", *TINY, *search, BEST, go_on_with("study=chosen", "protocol=final", "seed=1,2")]
-    done = cli(*args)
+    done = in_process(*args)
     assert done.returncode == 1, "two have diverged"
     assert "2 of 10 runs have no result" in done.stderr
     chosen = [json.loads(file.read_text()) for file in (tmp_path / "runs" / "chosen").glob("*/run.json")]
@@ -66,6 +66,6 @@ def test_the_best_of_each_goes_on_and_a_failure_is_a_lost_try(cli, tmp_path):
     assert {record["config"]["protocol"]["name"] for record in chosen} == {"final"}
     assert (tmp_path / "runs" / "chosen" / "report" / "index.html").exists()
 
-    told = cli("plan", *args, module="lkca_exp.runs").stdout
+    told = in_process("plan", *args, module="lkca_exp.runs").stdout
     assert "The best of them on validation go on:" in told
     assert "4 jobs: 4 done" in told

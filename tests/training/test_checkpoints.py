@@ -9,6 +9,7 @@ import torch
 
 from lkca_exp.data.content import run_of
 from lkca_exp.engine.lifecycle import train
+from lkca_exp.runs.files import NoSpaceError
 from lkca_exp.runs.record import Record, read
 from lkca_exp.runs.run import Run
 from lkca_exp.training.checkpoints import CheckpointFiles
@@ -118,6 +119,17 @@ def continued(run: Run, alone: dict[str, bytes], from_epoch: int) -> None:
     assert isinstance(record, Record)
     assert record.attempts[-1].from_epoch == from_epoch
     assert results(run.directory) == alone
+
+
+def test_a_full_disk_is_said_as_such(tmp_path, monkeypatch):
+    """torch says "unexpected pos 64 vs 0"."""
+    full, opened = Path("/dev/full"), Path.open
+    if not full.exists():
+        pytest.skip("no device that is always full")
+    monkeypatch.setattr(Path, "open", lambda path, mode="r": opened(full if mode == "wb" else path, mode))
+    with pytest.raises(NoSpaceError, match="no space left on /"):
+        CheckpointFiles("id").save_checkpoint({"weights": torch.zeros(1000)}, tmp_path / "last.ckpt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_disk_holds_two_checkpoints_at_most(tmp_path, monkeypatch):

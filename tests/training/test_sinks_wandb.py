@@ -18,7 +18,7 @@ from lkca_exp.config.schema import WandbConfig
 from lkca_exp.data.content import run_of
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.handover import Handover
-from lkca_exp.runs.record import read_finished, write
+from lkca_exp.runs.record import read, write
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks import wandb as wandb_sink
 from lkca_exp.training.sinks.sink import RunFacts
@@ -137,12 +137,13 @@ def test_a_run_killed_again_and_again_is_one_run_in_w_and_b(cli, tmp_path):
 
 
 def test_a_run_killed_before_its_test_has_its_whole_history(job):
-    run = run_of(job("logger=wandb", "logger.mode=offline", "keep=all"))
-    train(run)
-    finished = read_finished(run.directory)
-    write(run.directory, replace(finished, status="running", metrics={}))
-    train(run)
-    records = stored(run.directory)
+    made = job("logger=wandb", "logger.mode=offline", "keep=all")
+    train(run_of(made))
+    folder = run_of(made).directory
+    finished = read(folder)
+    write(folder, replace(finished, status="running"))
+    train(run_of(made))
+    records = stored(folder)
     assert [row["epoch"] for row in history(records)] == [0, 1, 2]
     assert summary(records)["test/top1"] == finished.metrics["test/top1"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lkca_exp.config.schema.augment import AugmentConfig
 from lkca_exp.config.schema.data import DataConfig
-from lkca_exp.config.schema.key import key, part
+from lkca_exp.config.schema.key import LARGEST_SEED, key, part
 from lkca_exp.config.schema.model import ModelConfig
 from lkca_exp.config.schema.output import LoggerConfig, PathsConfig
 from lkca_exp.config.schema.training import OptimConfig, ProtocolConfig, TrainerConfig
@@ -15,12 +15,16 @@ from lkca_exp.config.schema.training import OptimConfig, ProtocolConfig, Trainer
 @dataclass
 class Config:
     study: str = key("folder of the run under paths.runs, and group in W&B", "default", result=False)
-    seed: int = key("initial weights, order of the images, augmentation, dropout", 0, at_least=0, at_most=2**31 - 1)
+    seed: int = key("initial weights, order of the images, augmentation, dropout", 0, at_least=0, at_most=LARGEST_SEED)
     seeds: int = key(
-        "runs of this, with seed, seed+1, ...: repeats, whose mean is what a sweeper tunes", 1, at_least=1, result=False
+        "runs of this, with seed, seed+1, ...: repeats, whose mean is what a sweeper tunes",
+        1,
+        at_least=1,
+        at_most=1000,
+        result=False,
     )
-    epochs: int = key("passes over the training images", 30, at_least=1)
-    batch_size: int = key("images a step, over all devices", 64, at_least=1)
+    epochs: int = key("passes over the training images", 30, at_least=1, at_most=1_000_000)
+    batch_size: int = key("images a step, over all devices", 64, at_least=1, at_most=2**20)
     precision: str = key("fp32, or bf16 autocast", "fp32", choices=("fp32", "bf16"))
     compile: bool | str = key(
         "train the model as torch.compile makes it; auto: where the run is long enough to earn the time back",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from lkca_exp.config.schema.key import key
+from lkca_exp.config.schema.key import LARGEST_SEED, key
 from lkca_exp.config.specs import FOLDER, SPECS
 
 
@@ -25,7 +25,7 @@ class DataConfig:
     )
     fraction: float = key("share of the training images, stratified and nested", 1.0, above=0, at_most=1)
     images_per_class: int | None = key("training images of each class; null: all", None, at_least=1)
-    subset_seed: int = key("which images a subset holds, and data=folder tests on", 0, at_least=0)
+    subset_seed: int = key("which images a subset holds, and data=folder tests on", 0, at_least=0, at_most=LARGEST_SEED)
     image_size: int | None = key(
         "data=folder: side in pixels that images are resized to", None, at_least=8, at_most=1024, later=True
     )

@@ -6,6 +6,8 @@ from dataclasses import MISSING as REQUIRED
 from dataclasses import field, fields
 from typing import Any
 
+LARGEST_SEED = 2**31 - 1
+
 
 def key(
     help: str,

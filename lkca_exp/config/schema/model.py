@@ -35,9 +35,11 @@ class ModelConfig:
 @option("model", "vit")
 class VitConfig(ModelConfig):
     size: str = key("named width, depth, heads and MLP ratio", "xs", choices=tuple(SIZES))
-    width: int | None = key("channels of a token; null: as size says", None, at_least=1)
-    depth: int | None = key("blocks; null: as size says", None, at_least=1)
-    mlp_ratio: float | None = key("hidden channels of the MLP over width; null: as size says", None, above=0)
+    width: int | None = key("channels of a token; null: as size says", None, at_least=1, at_most=2**16)
+    depth: int | None = key("blocks; null: as size says", None, at_least=1, at_most=1000)
+    mlp_ratio: float | None = key(
+        "hidden channels of the MLP over width; null: as size says", None, above=0, at_most=1000
+    )
     patch_size: int | None = key("side of a patch in pixels; null: the usual one for the data set", None, at_least=1)
     positions: str = key("position embedding", "learned", choices=("learned", "sincos", "none"))
     pooling: str = key(
@@ -55,7 +57,7 @@ class VitConfig(ModelConfig):
         "before_pooling",
         choices=("before_pooling", "after_pooling"),
     )
-    norm_epsilon: float = key("added to the variance in every norm", 1e-6, above=0)
+    norm_epsilon: float = key("added to the variance in every norm", 1e-6, above=0, at_most=1)
     drop_path: float = key("stochastic depth: chance to skip a branch of the last block", 0.1, at_least=0, below=1)
     drop_path_schedule: str = key(
         "the chance in the blocks before the last: rising linearly from 0, or the same in all",

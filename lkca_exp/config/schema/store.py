@@ -9,7 +9,7 @@ from omegaconf import open_dict, read_write
 
 from lkca_exp.config.machine import register_resolvers
 from lkca_exp.config.schema.config import Config
-from lkca_exp.config.schema.key import key, part
+from lkca_exp.config.schema.key import part
 from lkca_exp.config.schema.option import GROUP_SCHEMAS
 from lkca_exp.config.specs import FOLDER, SPECS
 
@@ -31,7 +31,9 @@ class StudySweeperConfig:
     """Keys of `hydra.sweeper`, which say what the jobs of a sweep are: every case at every point of the grid."""
 
     _target_: str = "hydra_plugins.lkca_exp_sweeper.StudySweeper"
-    params: dict[str, str] | None = key("a grid: key -> its values, as on the command line", None)
+    params: dict[str, str] = field(
+        default_factory=dict, metadata={"help": "a grid: key -> its values, as on the command line"}
+    )
     cases: list[str] = field(
         default_factory=list,
         metadata={"help": "overrides that go together, as on a command line; whole experiments as +experiment=a,b"},

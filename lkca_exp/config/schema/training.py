@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from lkca_exp.config.schema.key import key
+from lkca_exp.config.schema.key import LARGEST_SEED, key
 from lkca_exp.config.schema.option import option
 
 
@@ -43,8 +43,8 @@ class ProtocolConfig:
 class HoldoutConfig(ProtocolConfig):
     """A stratified part of train is validation and chooses the epoch; test is read once, at the end."""
 
-    validation_fraction: float = key("share of the training images held out", 0.1, above=0, below=1)
-    split_seed: int = key("which images are held out", 0, at_least=0)
+    validation_fraction: float = key("share of the training images for validation", 0.1, above=0, below=1)
+    split_seed: int = key("which images are for validation", 0, at_least=0, at_most=LARGEST_SEED)
 
 
 @option("protocol", "final")
@@ -60,11 +60,15 @@ class BestOnTestConfig(ProtocolConfig):
 @dataclass
 class TrainerConfig:
     accelerator: str = key("where to train", "auto", choices=("auto", "cpu", "gpu"), result=False)
-    devices: int = key("processes, one device each", 1, at_least=1, result=False)
+    devices: int = key("processes, one device each", 1, at_least=1, at_most=1024, result=False)
     jobs_per_gpu: int = key(
-        "jobs of a sweep that share a GPU, where the launcher starts several at once", 1, at_least=1, result=False
+        "jobs of a sweep that share a GPU, where the launcher starts several at once",
+        1,
+        at_least=1,
+        at_most=64,
+        result=False,
     )
     strategy: str = key("how several devices share a batch", "auto", choices=("auto", "ddp"), result=False)
     progress_bar: bool = key("show a bar on a terminal", True, result=False)
     fast_run: bool = key("one epoch of two batches, to see that everything works", False)
-    overfit_batches: int = key("train and evaluate on this many batches only; 0: off", 0, at_least=0)
+    overfit_batches: int = key("train and evaluate on this many batches only; 0: off", 0, at_least=0, at_most=10_000)

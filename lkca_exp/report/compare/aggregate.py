@@ -41,15 +41,15 @@ class Comparison:
     family: int
 
     @property
-    def told_apart(self) -> bool:
+    def is_significant(self) -> bool:
         return self.p_holm is not None and self.p_holm < ALPHA
 
 
 @dataclass(frozen=True)
 class Variant:
     """One configuration over its seeds. `counted` are the runs behind the means; `num_missing` counts the seeds that
-    other variants of the setting have and this one has not. `keys` is its configuration, with what each key that was
-    left open came to; `named_by` are those that its name may be made of."""
+    other variants of the setting have and this one has not. `keys` is its configuration, with resolved values in place
+    of null; `named_by` are those that its name may be made of."""
 
     name: str
     setting: str
@@ -170,7 +170,7 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
         for name, of, groups in zip(name_settings(keys), keys, by_group, strict=True)
     ]
     _check_baseline(choice.baseline, settings)
-    folders = [run.folder for run in runs] + [one.folder for one in left_out]
+    folders = [run.folder for run in runs] + [damaged.folder for damaged in left_out]
     studies = dict.fromkeys(folder.parent.name for folder in folders)
     return Summary(
         studies=tuple(studies),
@@ -233,13 +233,14 @@ def _compare(variants: Sequence[Variant], wanted: str | None) -> list[Variant]:
     baseline = _default_baseline(variants) if wanted is None else _find(variants, wanted)
     if baseline is None:
         return list(variants)
-    found = {
+    comparisons = {
         variant.group: Comparison(difference(variant.by_seed, baseline.by_seed), None, 0)
         for variant in variants
         if variant is not baseline and variant.counted and baseline.counted
     }
     return [
-        replace(variant, is_baseline=variant is baseline, comparison=found.get(variant.group)) for variant in variants
+        replace(variant, is_baseline=variant is baseline, comparison=comparisons.get(variant.group))
+        for variant in variants
     ]
 
 
@@ -289,7 +290,7 @@ def _notes(runs: Sequence[Run], metric: Metric) -> list[str]:
     twice = Counter((run.group, run.seed) for run in runs if run.status == "finished")
     for run in runs:
         if twice.pop((run.group, run.seed), 0) > 1:
-            notes.append(f"{run.label}: seed {run.seed} is there more than once; the latest run counts, once")
+            notes.append(f"{run.label}: seed {run.seed} occurs more than once; the latest run counts, once")
         if run.status == "finished" and metric.of(run) is None:
             notes.append(f"{run.folder.name}: finished without a {metric.full_name}, so in no mean")
         notes += [f"{run.folder.name}: {note}" for note in run.notes]
@@ -297,8 +298,8 @@ def _notes(runs: Sequence[Run], metric: Metric) -> list[str]:
 
 
 def _estimate(values: Iterable[float | None]) -> Estimate | None:
-    found = [value for value in values if value is not None]
-    return estimate(found) if found else None
+    numbers = [value for value in values if value is not None]
+    return estimate(numbers) if numbers else None
 
 
 def _by_score(variant: Variant) -> tuple[bool, float, list[tuple[bool, float, str]]]:

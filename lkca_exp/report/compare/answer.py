@@ -29,8 +29,8 @@ def _about(setting: Setting, brief: bool) -> list[str]:
         return [f"On {setting.name} there is no variant of the name asked for as baseline, so no comparison."]
     if not others:
         return [_alone(baseline)]
-    told = _highest(setting, baseline) if brief else [_compared(variant, baseline) for variant in others]
-    return [*told, *_strongest(setting)]
+    lines = _highest(setting, baseline) if brief else [_compared(variant, baseline) for variant in others]
+    return [*lines, *_strongest(setting)]
 
 
 def _others(setting: Setting) -> list[Variant]:
@@ -49,33 +49,33 @@ def _alone(variant: Variant) -> str:
 def _compared(variant: Variant, baseline: Variant) -> str:
     score, reference, comparison = variant.score, baseline.score, variant.comparison
     if score is None or reference is None or comparison is None:
-        missing = [_alone(one) for one in (variant, baseline) if one.score is None]
-        present = [_alone(one) for one in (variant, baseline) if one.score is not None]
+        missing = [_alone(model) for model in (variant, baseline) if model.score is None]
+        present = [_alone(model) for model in (variant, baseline) if model.score is not None]
         return " ".join(present + missing)
     metric = variant.metric
     start = f"{variant.name} reaches {_reached(variant, score)} on {variant.setting} ({_n(score)})"
-    if comparison.told_apart:
-        found = comparison.difference
-        way = "above" if found.value > 0 else "below"
-        verdict = f", {metric.size(found.value)} {way} {baseline.name}, {_evidence(comparison, metric)}"
+    if comparison.is_significant:
+        difference = comparison.difference
+        way = "above" if difference.value > 0 else "below"
+        verdict = f", {metric.size(difference.value)} {way} {baseline.name}, {_evidence(comparison, metric)}"
         return f"{start}{verdict}{_cost(variant, baseline)}."
     against = f"{baseline.name} {_reached(baseline, reference)} ({_n(reference)})"
     return f"{start}, {against}. {_undecided(comparison, metric)}{_cost(variant, baseline)}."
 
 
 def _undecided(comparison: Comparison, metric: Metric) -> str:
-    found = comparison.difference
-    size = f"{metric.delta(found.value)} {metric.points}".rstrip()
-    if not found.method:
-        return f"The difference of {size} has no interval ({found.why_not})"
+    difference = comparison.difference
+    size = f"{metric.delta(difference.value)} {metric.points}".rstrip()
+    if not difference.method:
+        return f"The difference of {size} has no interval ({difference.why_not})"
     return f"The runs do not tell them apart: a difference of {size}, {_evidence(comparison, metric)}"
 
 
 def _evidence(comparison: Comparison, metric: Metric) -> str:
     """The interval, the method, and the p-value where the interval alone does not decide."""
-    found = comparison.difference
-    method = f"paired over {found.pairs} seeds" if found.pairs else "not paired (Welch), for the seeds differ"
-    words = f"95 % confidence interval {metric.delta_interval(found)}, {method}"
+    difference = comparison.difference
+    method = f"paired over {difference.pairs} seeds" if difference.pairs else "not paired (Welch), for the seeds differ"
+    words = f"95 % confidence interval {metric.delta_interval(difference)}, {method}"
     if comparison.family < 2 or comparison.p_holm is None:
         return words
     return f"{words}, p {_relation(comparison.p_holm)} after Holm's correction for {comparison.family} comparisons"
@@ -93,7 +93,7 @@ def _cost(variant: Variant, baseline: Variant) -> str:
         if ours and theirs:
             words.append(f"{ratio(ours / theirs)} the {name}")
     speed, reference = variant.speed("train_images_per_s"), baseline.speed("train_images_per_s")
-    if len({device(run) for one in (variant, baseline) for run in one.counted}) > 1:
+    if len({device(run) for model in (variant, baseline) for run in model.counted}) > 1:
         words.append("training throughput and memory not compared, for the devices differ")
         return f"; {', '.join(words)}"
     if speed and reference and reference.mean:
@@ -106,11 +106,11 @@ def _cost(variant: Variant, baseline: Variant) -> str:
 def _tally(others: list[Variant], summary: Summary) -> str:
     """Counts by verdict, in place of a sentence for each."""
     compared = [variant.comparison for variant in others if variant.comparison]
-    above = sum(one.told_apart and one.difference.value > 0 for one in compared)
-    below = sum(one.told_apart and one.difference.value < 0 for one in compared)
+    above = sum(comparison.is_significant and comparison.difference.value > 0 for comparison in compared)
+    below = sum(comparison.is_significant and comparison.difference.value < 0 for comparison in compared)
     names = {setting.baseline.name for setting in summary.settings if setting.baseline}
     baseline = names.pop() if len(names) == 1 else "their baseline"
-    family = max((one.family for one in compared), default=0)
+    family = max((comparison.family for comparison in compared), default=0)
     correction = f"95 %, Holm's correction for {count(family, 'comparison')}"
     return (
         f"Of {len(others)} other variants {above} are above {baseline} and {below} below; the runs do not tell "

@@ -39,7 +39,7 @@ def resolve(word: str, keys: Iterable[str]) -> str:
 
 
 def select(runs: Sequence[Run], where: Iterable[str]) -> list[Run]:
-    """The runs that agree with every `key=value`; a key left open counts as what it came to.
+    """The runs that agree with every `key=value`; a key that is null counts as its resolved value.
 
     Raises ValueError for a condition without `=`, an unknown key, or one that leaves no run.
     """
@@ -50,8 +50,8 @@ def select(runs: Sequence[Run], where: Iterable[str]) -> list[Run]:
             raise ValueError(f"--where takes key=value, not {condition!r}")
         key = resolve(word, (key for run in runs for key in run.config))
         values = wanted.split(",")
-        there = dict.fromkeys(show(run.settled[key]) for run in kept if key in run.settled)
-        kept = [run for run in kept if key in run.settled and show(run.settled[key]) in values]
+        there = dict.fromkeys(show(run.resolved[key]) for run in kept if key in run.resolved)
+        kept = [run for run in kept if key in run.resolved and show(run.resolved[key]) in values]
         if not kept:
             raise ValueError(f"no run has {key}={wanted}; there are {', '.join(there) or 'none'}")
     return kept

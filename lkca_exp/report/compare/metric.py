@@ -86,23 +86,23 @@ class Metric:
         """A difference without its sign, with its unit."""
         return f"{self.text(abs(value))} {self.points}".rstrip()
 
-    def mean_and_sd(self, found: Estimate) -> str:
-        return self.text(found.mean) + ("" if found.sd is None else f" ± {self.text(found.sd)}")
+    def mean_and_sd(self, estimate: Estimate) -> str:
+        return self.text(estimate.mean) + ("" if estimate.sd is None else f" ± {self.text(estimate.sd)}")
 
-    def interval(self, found: Estimate) -> str:
+    def interval(self, estimate: Estimate) -> str:
         """Confidence interval; that of a fraction is cut to 0 ... 100 %, which costs it no coverage."""
-        if found.low is None or found.high is None:
+        if estimate.low is None or estimate.high is None:
             return ""
-        low, high = self.bounds(found.low, found.high)
+        low, high = self.bounds(estimate.low, estimate.high)
         return f"{self.text(low)} to {self.text(high)}"
 
     def bounds(self, low: float, high: float) -> tuple[float, float]:
         return (max(low, 0.0), min(high, 1.0)) if self.is_fraction else (low, high)
 
-    def delta_interval(self, found: Difference) -> str:
-        if found.low is None or found.high is None:
+    def delta_interval(self, difference: Difference) -> str:
+        if difference.low is None or difference.high is None:
             return ""
-        return f"{self.delta(found.low)} to {self.delta(found.high)}"
+        return f"{self.delta(difference.low)} to {self.delta(difference.high)}"
 
     def scaled(self, value: float | None) -> float | None:
         """In the unit of `column`; ten decimals, as 100 * 0.989 is 98.9 and a rounding error."""

@@ -53,9 +53,9 @@ def setting_keys(run: Run) -> dict[str, Any]:
 
 
 def variant_keys(run: Run) -> dict[str, Any]:
-    """The keys that make up a variant, with what each that was left open came to; first its preset, if it has one."""
+    """The keys that make up a variant, with resolved values in place of null; first its preset, if it has one."""
     named = {PRESET: run.config[PRESET]} if preset_of(run) else {}
-    return named | _select(run.settled, inside=False)
+    return named | _select(run.resolved, inside=False)
 
 
 def preset_of(run: Run) -> str:
@@ -68,25 +68,25 @@ def shown_keys(settings: Iterable[Sequence[Run]]) -> dict[str, list[str]]:
     setting by setting; under "" those of variants without a preset. Preset and mixer come first.
 
     A key of the model shows if it differs between variants of the same preset, one of the mixer if it differs between
-    those of the same mixer too: other mixers have other defaults. A key differs if it was written differently and came
-    to different values: a null that came to 7 beside a 7 does not count, nor do values that follow from another key.
+    those of the same mixer too: other mixers have other defaults. A key differs if it was written differently and has
+    different values: a null resolved to 7 beside a 7 does not count, nor do values that follow from another key.
     """
     settings = list(settings)
     by_preset: dict[str, list[str]] = {preset_of(run): [] for runs in settings for run in runs}
     for runs in settings:
         differing = _differing(runs)
-        for preset, found in by_preset.items():
-            found += _telling([run for run in runs if preset_of(run) == preset], differing)
+        for preset, keys in by_preset.items():
+            keys += _telling([run for run in runs if preset_of(run) == preset], differing)
     without_mixer = any(MIXER not in run.config for runs in settings for run in runs if not preset_of(run))
-    for preset, found in by_preset.items():
+    for preset, keys in by_preset.items():
         if preset:
-            found.insert(0, PRESET)
-        elif len(by_preset) > 1 or MODEL in found:
-            found += [MIXER, MODEL] if without_mixer else [MIXER]
+            keys.insert(0, PRESET)
+        elif len(by_preset) > 1 or MODEL in keys:
+            keys += [MIXER, MODEL] if without_mixer else [MIXER]
     first = (PRESET, MIXER, MODEL)
     return {
-        preset: sorted(dict.fromkeys(found), key=lambda key: first.index(key) if key in first else len(first))
-        for preset, found in by_preset.items()
+        preset: sorted(dict.fromkeys(keys), key=lambda key: first.index(key) if key in first else len(first))
+        for preset, keys in by_preset.items()
     }
 
 
@@ -101,13 +101,16 @@ def name_variants(runs: Mapping[str, Run], shown: Mapping[str, Sequence[str]]) -
 
 
 def name_settings(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """`digits`, or `digits, fraction=0.05, final` where settings differ in the subset and the protocol."""
+    """`digits`, or `digits, fraction=0.05, final` where settings differ in subset and protocol. One that differs
+    from another only in that it lacks a key has a number behind it."""
     differ = varying(settings)
-    names = []
+    names: list[str] = []
     for keys in settings:
         unusual = [key for key, plain in PLAIN_SETTING.items() if keys.get(key, plain) != plain]
         shown = dict.fromkeys(["data.name", *unusual, *(key for key in differ if key not in PLAIN_SETTING)])
-        names.append(describe(keys, list(shown), ", ") or "unnamed data")
+        name = describe(keys, list(shown), ", ") or "unnamed data"
+        alike = sum(other.partition(" #")[0] == name for other in names)
+        names.append(f"{name} #{alike + 1}" if alike else name)
     return names
 
 
@@ -122,7 +125,7 @@ def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     for config in configs:
         for key, value in config.items():
             values.setdefault(key, set()).add(json.dumps(value, sort_keys=True, default=str))
-    return [key for key, found in values.items() if len(found) > 1]
+    return [key for key, different in values.items() if len(different) > 1]
 
 
 def describe(config: Mapping[str, Any], keys: Sequence[str], separator: str = " ") -> str:
@@ -165,7 +168,7 @@ def _telling(alike: Sequence[Run], differing: Sequence[str]) -> list[str]:
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:
-    """The keys that were written differently and came to different values."""
+    """The keys that were written differently and have different resolved values."""
     differ = set(varying([variant_keys(run) for run in runs]))
     return [key for key in varying([_select(run.config, inside=False) for run in runs]) if key in differ]
 

@@ -24,10 +24,12 @@ class Progress:
 
 def progress(summary: Summary, now: float) -> list[Progress]:
     """Of every run that has not finished, running ones first. `now` is in seconds since 1970."""
-    found = [
+    unfinished = [
         _progress(run, variant, now) for variant in summary.variants for run in variant.runs if run.status != "finished"
     ]
-    return sorted(found, key=lambda one: (one.run.status != "running", one.run.status, one.run.folder.name))
+    return sorted(
+        unfinished, key=lambda state: (state.run.status != "running", state.run.status, state.run.folder.name)
+    )
 
 
 def _progress(run: Run, variant: Variant, now: float) -> Progress:

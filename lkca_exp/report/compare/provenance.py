@@ -29,14 +29,14 @@ class Fact:
 
 def facts(runs: Sequence[Run]) -> list[Fact]:
     """What the records say about code and machine; a label that no record fills is left out."""
-    found = [
+    candidates = [
         Fact("Selected on", _tally(_selection(run) for run in runs)),
         Fact("Machine", _tally(machine(run) for run in runs)),
         Fact("Versions", _tally(_versions(run) for run in runs)),
         Fact("Commit (+ with uncommitted changes)", _tally(commit(run) for run in runs)),
         Fact("Numerics version", _tally(str(run.numerics) for run in runs)),
     ]
-    return [fact for fact in found if fact.values]
+    return [fact for fact in candidates if fact.values]
 
 
 def commands(summary: Summary) -> list[tuple[str, int]]:

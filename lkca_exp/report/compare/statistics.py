@@ -84,14 +84,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _paired(differences: Sequence[float], level: float) -> Difference:
-    found = estimate(differences, level)
-    if found.low is None or found.sd is None:
-        return Difference(found.mean, pairs=found.n, why_not="every shared seed gives the same difference")
+    estimated = estimate(differences, level)
+    if estimated.low is None or estimated.sd is None:
+        return Difference(estimated.mean, pairs=estimated.n, why_not="every shared seed gives the same difference")
     from scipy import stats  # takes half a second
 
     test = stats.ttest_1samp(differences, 0.0)
     low, high = map(float, test.confidence_interval(level))
-    return Difference(found.mean, low, high, float(test.pvalue), "paired t", found.n)
+    return Difference(estimated.mean, low, high, float(test.pvalue), "paired t", estimated.n)
 
 
 def _welch(ours: Sequence[float], theirs: Sequence[float], level: float) -> Difference:

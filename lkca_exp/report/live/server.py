@@ -1,10 +1,12 @@
-"""A small web server for one reader: it only reads, and listens where it was told to."""
+"""A small web server for one reader: read-only, on the address given."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lkca_exp.report.live.site import PLAIN, Site
@@ -27,6 +29,11 @@ class Server(ThreadingHTTPServer):
         self.local_only = is_loopback(host)
         super().__init__((host, port), Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a reader that has gone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def url(self) -> str:
         host, port = self.server_address[:2]
@@ -40,9 +47,15 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "lkca_exp"
 
     def do_GET(self) -> None:
-        if self.server.local_only and not self._is_meant_for_us():
+        try:
+            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+            root, *parts = unquote(urlsplit(self.path).path).split("/")
+        except ValueError:  # a bracket that is not closed, for one
+            return self._answer(400, PLAIN, b"not a valid request\n")
+        if self.server.local_only and not is_loopback(host):  # a page elsewhere may give its own name our address
             return self._answer(403, PLAIN, b"this server answers to its own machine only\n")
-        parts = unquote(urlsplit(self.path).path).split("/")[1:]
+        if root or not parts:
+            return self._answer(400, PLAIN, b"not a valid request\n")
         if parts in ([""], ["version"]):
             version, page = self.server.site.current()
             if parts == ["version"]:
@@ -51,16 +64,12 @@ class Handler(BaseHTTPRequestHandler):
         if parts[0] == "runs":
             path = parts[1:-1] if parts[-1] == "" else parts[1:]  # a folder's address ends in a slash
             try:
-                found = self.server.site.file(path)
-            except OSError:
-                found = None
-            if found:
-                return self._answer(200, *found)
+                file = self.server.site.file(path)
+            except (OSError, RuntimeError):  # RuntimeError: links that lead in a circle
+                file = None
+            if file:
+                return self._answer(200, *file)
         return self._answer(404, PLAIN, b"not here\n")
-
-    def _is_meant_for_us(self) -> bool:
-        """A page elsewhere cannot read this one by giving its own name our address."""
-        return is_loopback(urlsplit(f"//{self.headers.get('Host', '')}").hostname or "")
 
     def _answer(self, status: int, kind: str, content: bytes, policy: str = FILE_POLICY) -> None:
         self.send_response(status)

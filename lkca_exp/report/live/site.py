@@ -1,4 +1,4 @@
-"""What a watching browser may have: the page, made anew when the runs have news, and the files of the runs."""
+"""What a browser is served: the page, rebuilt when the runs have changed, and the files of the runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WATCHED = ("run.json", "metrics.jsonl")
 REST = 3.0
 """Making the page takes no more than one part in this many plus one of a processor."""
 CLOCK_SECONDS = 15
-"""How often the page is made anew although nothing was written: the times of running runs go on."""
+"""How often the page is rebuilt although nothing was written: the times of running runs change."""
 PLAIN = "text/plain; charset=utf-8"
 TYPES = {".png": "image/png"}
 TEXTS = {".json", ".jsonl", ".yaml", ".log", ".md", ".csv", ".txt"}
@@ -42,7 +42,7 @@ class Site:
     _rest_until: float = 0.0
 
     def __post_init__(self) -> None:
-        self.studies = [study.resolve() for study in self.studies]
+        self.studies = [Path(os.path.realpath(study)) for study in self.studies]
 
     def current(self) -> tuple[str, str]:
         """Version and HTML of the page; made at most as often as `REST` allows."""
@@ -58,11 +58,12 @@ class Site:
     def file(self, parts: Sequence[str]) -> tuple[str, bytes] | None:
         """Type and content of `<study number>/<run>[/<path>]`, a list for a folder; None for what is not there, or not
         inside a run of the studies."""
-        if len(parts) < 2 or not parts[0].isdecimal() or int(parts[0]) >= len(self.studies):
+        studies = {str(number): study for number, study in enumerate(self.studies)}
+        if len(parts) < 2 or parts[0] not in studies:
             return None
         if any(part in ("", ".", "..") or part.startswith(".") or "\0" in part for part in parts[1:]):
             return None
-        study = self.studies[int(parts[0])]
+        study = studies[parts[0]]
         path = study.joinpath(*parts[1:]).resolve()
         if not path.is_relative_to(study) or path == study:
             return None
@@ -86,16 +87,16 @@ class Site:
         return f"runs/{number}/{quote(os.fsencode(folder.name))}/"
 
     def _fingerprint(self) -> str:
-        """Changes when a record or a row is written, and as the clock goes on while a run is under way."""
+        """Changes when a record or a row is written, and as time passes while a run is running."""
         digest = hashlib.sha256()
         for study in self.studies:
             for folder in _folders(study):
                 for name in WATCHED:
                     try:
-                        found = (folder / name).stat()
+                        status = (folder / name).stat()
                     except OSError:
                         continue
-                    digest.update(f"{folder}/{name} {found.st_mtime_ns} {found.st_size}\n".encode("utf-8", "replace"))
+                    digest.update(f"{folder}/{name} {status.st_mtime_ns} {status.st_size}\n".encode("utf-8", "replace"))
         if self._under_way:
             digest.update(str(int(time.time()) // CLOCK_SECONDS).encode())
         return digest.hexdigest()[:16]
@@ -114,8 +115,8 @@ def _listing(folder: Path) -> str:
     return f'<!doctype html><meta charset="utf-8"><title>{html.escape(folder.name)}</title><ul>{items}</ul>'
 
 
-def _waiting(told: str, version: str) -> str:
+def _waiting(message: str, version: str) -> str:
     return (
         f'<!doctype html><html data-version="{version}"><meta charset="utf-8"><meta http-equiv="refresh" content="3">'
-        f"<title>waiting</title><p>{html.escape(told)}</p><p>This page renews itself.</p></html>"
+        f"<title>waiting</title><p>{html.escape(message)}</p><p>This page renews itself.</p></html>"
     )

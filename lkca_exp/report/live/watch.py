@@ -15,11 +15,13 @@ from lkca_exp.report.read.published import read_published
 def watch(studies: Sequence[Path], choice: Choice, published: Path | None, host: str, port: int) -> None:
     """Serve until Ctrl-C. A study may still be without runs.
 
-    Raises ValueError for a folder that does not exist, and OSError for an address that is taken or not ours.
+    Raises ValueError for a folder that does not exist, and for an address that is taken or not ours.
     """
     for study in studies:
         if not study.is_dir():
             raise ValueError(f"{study}: no such folder")
+    if not 0 <= port < 2**16:
+        raise ValueError(f"--port {port}: a port is a number from 0 to {2**16 - 1}")
     try:
         server = Server(Site(studies, choice, read_published(published)), host, port)
     except OSError as error:

@@ -49,7 +49,7 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         version=version,
         several=len(summary.settings) > 1,
         has_matrix=len(content.matrix.columns) > 3 or any(row.is_published for row in content.matrix.rows),
-        under_way=[(one, _share(one)) for one in progress(summary, now)],
+        under_way=[(state, _share(state)) for state in progress(summary, now)],
         facts=provenance.facts(summary.runs),
         commands=provenance.commands(summary),
         settings=[(setting, *provenance.describe_setting(setting)) for setting in summary.settings],
@@ -97,8 +97,8 @@ def _number(column: Column[Any], row: Any) -> float | None:
     return value if isinstance(value, int | float) else None
 
 
-def _share(one: Progress) -> float | None:
-    return min(one.epochs_done / one.epochs, 1.0) if one.epochs else None
+def _share(state: Progress) -> float | None:
+    return min(state.epochs_done / state.epochs, 1.0) if state.epochs else None
 
 
 def _drawn(figure: Figure) -> Markup:

@@ -5,7 +5,6 @@ A record that cannot be read is left out with the reason: one damaged file must 
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 from lkca_exp.runs.format import RUN_FOLDER, flatten
 from lkca_exp.runs.record import Damaged, Record
-from lkca_exp.runs.rows import read_rows
+from lkca_exp.runs.rows import is_number, read_rows
 from lkca_exp.runs.state import snapshot
 
 
@@ -60,12 +59,12 @@ class Run:
     notes: tuple[str, ...]
 
     @property
-    def settled(self) -> dict[str, Any]:
-        """The configuration with what each null came to, where the record says so."""
-        return {key: self.came_to(key) if value is None else value for key, value in self.config.items()}
+    def resolved(self) -> dict[str, Any]:
+        """The configuration with the resolved value of each null, where the record has it."""
+        return {key: self.resolved_value(key) if value is None else value for key, value in self.config.items()}
 
-    def came_to(self, key: str) -> Any:
-        """What a key that was left open came to; None where the record does not say."""
+    def resolved_value(self, key: str) -> Any:
+        """The resolved value of a key that is null; None where the record does not have it."""
         return self.derived.get(key.rpartition(".")[2])
 
 
@@ -76,8 +75,8 @@ def load(studies: Sequence[Path]) -> tuple[list[Run], list[Damaged]]:
     """
     runs: list[Run] = []
     damaged: list[Damaged] = []
-    for study in dict.fromkeys(study.resolve() for study in studies):
-        for folder in run_folders(study):
+    for study in dict.fromkeys(os.path.realpath(study) for study in studies):
+        for folder in run_folders(Path(study)):
             run = read_run(folder)
             if isinstance(run, Damaged):
                 damaged.append(run)
@@ -91,10 +90,10 @@ def run_folders(study: Path) -> list[Path]:
     if not study.is_dir():
         raise ValueError(f"{study}: no such folder")
     children = sorted(child for child in study.iterdir() if child.is_dir())
-    found = [child for child in children if RUN_FOLDER.search(child.name) or os.path.isfile(child / "run.json")]
-    if not found:
+    folders = [child for child in children if RUN_FOLDER.search(child.name) or os.path.isfile(child / "run.json")]
+    if not folders:
         raise ValueError(f"{study}: holds no runs")
-    return found
+    return folders
 
 
 def read_run(folder: Path) -> Run | Damaged:
@@ -117,12 +116,12 @@ def read_run(folder: Path) -> Run | Damaged:
             command=record.command,
             config=flatten(record.config),
             derived=record.derived,
-            selected_on=record.selected_on or "",
+            selected_on=str(record.selected_on or ""),
             metrics=numbers(record.metrics),
             model=numbers(record.model),
             speed=numbers(record.speed),
             memory=numbers(record.memory),
-            seconds=record.timings.seconds,
+            seconds=numbers(vars(record.timings)).get("seconds"),
             started=record.timings.started,
             ended=record.timings.ended or "",
             versions=record.versions,
@@ -132,12 +131,12 @@ def read_run(folder: Path) -> Run | Damaged:
             error=str(record.error or ""),
             class_names=record.class_names,
             warnings=record.warnings,
-            reused_from=record.reused_from or "",
+            reused_from=str(record.reused_from or ""),
             curve=curve,
             heard=rows.stat().st_mtime if curve else None,
             notes=notes,
         )
-    except (OSError, ArithmeticError, RecursionError) as error:
+    except (OSError, RecursionError) as error:
         return Damaged(folder, str(error) or type(error).__name__)
 
 
@@ -153,6 +152,5 @@ def read_curve(path: Path) -> tuple[dict[int, dict[str, float]], tuple[str, ...]
 
 
 def numbers(mapping: Mapping[str, Any]) -> dict[str, float]:
-    """The entries that are finite numbers."""
-    found = {key: value for key, value in mapping.items() if isinstance(value, int | float)}
-    return {key: value for key, value in found.items() if not isinstance(value, bool) and math.isfinite(value)}
+    """The entries that are numbers."""
+    return {key: value for key, value in mapping.items() if is_number(value)}

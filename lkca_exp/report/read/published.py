@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT = Path("experiments/published_results.csv")
-"""Read where it is there, from the folder that a checkout is worked in."""
+"""Read if it exists, from the working directory."""
 NEEDED = ("model", "data", "top1_percent", "protocol", "source")
 
 
@@ -35,7 +35,7 @@ class Published:
 
 
 def read_published(path: Path | None) -> list[Published]:
-    """The rows of a CSV file with at least the columns in `NEEDED`; of the default file, if it is there, for None.
+    """The rows of a CSV file with at least the columns in `NEEDED`; of the default file, if it exists, for None.
 
     Raises ValueError for a file that cannot be read, and names the line.
     """

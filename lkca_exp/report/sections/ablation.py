@@ -12,6 +12,7 @@ from lkca_exp.report.compare.names import MIXER, PRESET, describe
 from lkca_exp.report.figures import model
 from lkca_exp.report.figures.model import Axis, Level, Mark, Plot, Style
 from lkca_exp.report.figures.styles import MOST_DRAWN, WIDE, describe_point, interval, styles
+from lkca_exp.report.read.load import is_number
 from lkca_exp.report.section import Block, Material, Section
 
 NO_AMOUNT = ("data.subset_seed", "numerics")
@@ -40,16 +41,16 @@ class Ablation:
 def section(material: Material) -> Section:
     """Lines that are no variant get a style of their own."""
     summary = material.summary
-    found = ablations(summary)
-    style = styles(summary, [line.name for ablation in found for line in ablation.lines])
-    figures = [_figure(ablation, summary.metric, style) for ablation in found]
+    drawn = ablations(summary)
+    style = styles(summary, [line.name for ablation in drawn for line in ablation.lines])
+    figures = [_figure(ablation, summary.metric, style) for ablation in drawn]
     return Section([Block("What a number does", figures=figures)] if figures else [])
 
 
 def ablations(summary: Summary) -> list[Ablation]:
     """One for every number that takes two values or more on some line, and for every place where it does."""
     keys = [key for key in (*summary.shown, *summary.apart) if key not in NO_AMOUNT]
-    return [one for key in keys for one in _along(key, summary)]
+    return [ablation for key in keys for ablation in _along(key, summary)]
 
 
 def _along(key: str, summary: Summary) -> list[Ablation]:
@@ -58,8 +59,8 @@ def _along(key: str, summary: Summary) -> list[Ablation]:
     for variant in summary.variants:
         if variant.score is not None:
             places.setdefault(_values(variant, apart), []).append(variant)
-    found = [_ablation(key, _place(key, variants[0], summary), variants, summary) for variants in places.values()]
-    return [one for one in found if one.lines]
+    candidates = [_ablation(key, _place(key, variants[0], summary), variants, summary) for variants in places.values()]
+    return [ablation for ablation in candidates if ablation.lines]
 
 
 def _ablation(key: str, place: str, variants: Sequence[Variant], summary: Summary) -> Ablation:
@@ -68,20 +69,22 @@ def _ablation(key: str, place: str, variants: Sequence[Variant], summary: Summar
     lines: dict[str, list[tuple[float, Variant]]] = {}
     for variant in variants:
         value = variant.keys.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if is_number(value):
             lines.setdefault(_values(variant, rest), []).append((float(value), variant))
     drawn = [sorted(points, key=_value) for points in lines.values() if len({value for value, _ in points}) > 1]
-    told = [other for other in rest if other in names or len({_values(one[0][1], [other]) for one in drawn}) > 1]
+    naming = [
+        other for other in rest if other in names or len({_values(points[0][1], [other]) for points in drawn}) > 1
+    ]
     return Ablation(
         key,
         place,
-        tuple(Line(_line_name(points[0][1], told), tuple(points)) for points in drawn),
+        tuple(Line(_line_name(points[0][1], naming), tuple(points)) for points in drawn),
         tuple(variant for variant in variants if variant.is_baseline and variant.keys.get(key) is None),
     )
 
 
 def _line_name(variant: Variant, keys: Iterable[str]) -> str:
-    """The mixer names a model without a preset, and is told with a preset where its variants differ in it."""
+    """The mixer names a model without a preset, and stands beside a preset where its variants differ in it."""
     kept = [key for key in keys if key in variant.named_by or (key == MIXER and PRESET not in variant.keys)]
     return describe(variant.keys, kept)
 
@@ -104,7 +107,10 @@ def _figure(ablation: Ablation, metric: Metric, style: Mapping[str, Style]) -> P
     """A key's, with the lines that reach highest where they are many."""
     lines = sorted(ablation.lines, key=lambda line: max(map(_height, line.points)), reverse=True)[:MOST_DRAWN]
     marks: list[Mark] = [_line(line, metric, style[line.name]) for line in lines]
-    marks += [Level(one.name, style[one.name], interval(one)[0], describe_point(one)) for one in ablation.references]
+    marks += [
+        Level(variant.name, style[variant.name], interval(variant)[0], describe_point(variant))
+        for variant in ablation.references
+    ]
     values = sorted({value for line in lines for value, _ in line.points})
     variants = [*(variant for line in lines for _, variant in line.points), *ablation.references]
     stamps = {metric.stamp(variant.selected_on) for variant in variants} - {""}

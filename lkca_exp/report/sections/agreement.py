@@ -57,14 +57,14 @@ def agreements(setting: Setting, predictions: Mapping[Path, Predictions]) -> lis
     baseline = setting.baseline
     if baseline is None:
         return []
-    found = [
-        one
+    pairs = [
+        pair
         for variant in setting.variants
-        if variant is not baseline and (one := _agreement(variant, baseline, predictions)) is not None
+        if variant is not baseline and (pair := _agreement(variant, baseline, predictions)) is not None
     ]
-    tested = [index for index, one in enumerate(found) if one.p is not None]
-    adjusted = dict(zip(tested, holm([found[index].p or 0.0 for index in tested]), strict=True))
-    return [replace(one, p_holm=adjusted.get(index)) for index, one in enumerate(found)]
+    tested = [index for index, pair in enumerate(pairs) if pair.p is not None]
+    adjusted = dict(zip(tested, holm([pairs[index].p or 0.0 for index in tested]), strict=True))
+    return [replace(pair, p_holm=adjusted.get(index)) for index, pair in enumerate(pairs)]
 
 
 def mcnemar(only_ours: int, only_theirs: int) -> float:
@@ -104,12 +104,12 @@ def _table(ours: Predictions, theirs: Predictions) -> tuple[int, int, int, int]:
 
 
 def agreement_block(pairs: Sequence[Agreement]) -> TableBlock:
-    """The table on the page, with what it can tell."""
+    """The table on the page, with a note on what the test means."""
     names = [pair.variant.name for pair in pairs]
     return TableBlock(agreement_table(pairs), "Agreement on the test images", "The same test images", NOTE, names)
 
 
-def agreement_table(found: Sequence[Agreement]) -> Table[Agreement]:
+def agreement_table(pairs: Sequence[Agreement]) -> Table[Agreement]:
     columns = [
         words("Model", "variant", lambda a: a.variant.name),
         words("beside", "baseline", lambda a: a.baseline.name),
@@ -121,7 +121,7 @@ def agreement_table(found: Sequence[Agreement]) -> Table[Agreement]:
         _share("Both wrong %", "both_wrong_percent", lambda a: a.both_wrong),
         Column("p (Holm)", _p_value, {"p_holm": lambda a: a.p_holm}),
     ]
-    return Table(columns, found)
+    return Table(columns, pairs)
 
 
 def _p_value(agreement: Agreement) -> str:

@@ -28,21 +28,21 @@ def accuracy_by_class(
 ) -> list[Estimate | None]:
     """Estimates over the seeds, fractions; None for a class without test images."""
     tables = _tables(variant, predictions, num_classes)
-    found: list[Estimate | None] = []
+    estimates: list[Estimate | None] = []
     for index in range(num_classes):
         images = [(table[index, index], table[index].sum()) for table in tables]
         shares = [float(right / total) for right, total in images if total]
-        found.append(estimate(shares) if shares else None)
-    return found
+        estimates.append(estimate(shares) if shares else None)
+    return estimates
 
 
 def _tables(variant: Variant, predictions: Mapping[Path, Predictions], num_classes: int) -> list[np.ndarray]:
     used = [predictions[run.folder] for run in variant.counted if run.folder in predictions]
     return [
-        np.bincount(one.labels.astype(np.int64) * num_classes + one.predicted, minlength=num_classes**2).reshape(
+        np.bincount(of_run.labels.astype(np.int64) * num_classes + of_run.predicted, minlength=num_classes**2).reshape(
             num_classes, -1
         )
-        for one in used
+        for of_run in used
     ]
 
 
@@ -55,16 +55,18 @@ def class_figures(
     setting: Setting, predictions: Mapping[Path, Predictions], style: Mapping[str, Style]
 ) -> list[Figure]:
     """Accuracy by class, then who takes what for what; nothing without predictions."""
-    there = [one for variant in setting.variants for run in variant.counted if (one := predictions.get(run.folder))]
+    there = [
+        of_run for variant in setting.variants for run in variant.counted if (of_run := predictions.get(run.folder))
+    ]
     if not there:
         return []
-    num_classes = max(one.num_classes for one in there)
+    num_classes = max(of_run.num_classes for of_run in there)
     shown = [variant for variant in in_figures(setting) if any(run.folder in predictions for run in variant.counted)]
     kept = [variant for variant in shown if variant.is_baseline]
     kept = [*[variant for variant in shown if variant not in kept][: FEW_VARIANTS - len(kept)], *kept]
     pair = [variant for variant in kept if variant is kept[0] or variant.is_baseline]
-    found: list[Figure] = [_accuracy(kept, predictions, num_classes, style)]
-    return found + [_confusion(variant, predictions, num_classes) for variant in pair]
+    figures: list[Figure] = [_accuracy(kept, predictions, num_classes, style)]
+    return figures + [_confusion(variant, predictions, num_classes) for variant in pair]
 
 
 def _accuracy(
@@ -83,13 +85,15 @@ def _accuracy(
     called = _class_names(variants, num_classes)
     marks = []
     for variant in variants:
-        of = [(row, index, one) for row, index in enumerate(classes) if (one := estimates[variant.name][index])]
+        of = [(row, index, point) for row, index in enumerate(classes) if (point := estimates[variant.name][index])]
         tips = [
-            f"{called[index]}, {variant.name}: {metric.mean_and_sd(one)} ({count(one.n, 'seed')})"
-            for _, index, one in of
+            f"{called[index]}, {variant.name}: {metric.mean_and_sd(point)} ({count(point.n, 'seed')})"
+            for _, index, point in of
         ]
         marks.append(
-            Dots(variant.name, style[variant.name], [100 * one.mean for *_, one in of], [row for row, *_ in of], tips)
+            Dots(
+                variant.name, style[variant.name], [100 * point.mean for *_, point in of], [row for row, *_ in of], tips
+            )
         )
     stamps = {metric.stamp(variant.selected_on) for variant in variants} - {""}
     names = Axis("", names=tuple(called[index] for index in classes))

@@ -37,8 +37,8 @@ def section(material: Material) -> Section:
 def costs(setting: Setting, style: Mapping[str, Style]) -> list[Figure]:
     """A figure for each cost in which two variants differ."""
     variants = [variant for variant in in_figures(setting) if variant.score]
-    found = [_figure(cost, variants, style) for cost in COSTS]
-    return [figure for figure in found if figure is not None]
+    figures = [_figure(cost, variants, style) for cost in COSTS]
+    return [figure for figure in figures if figure is not None]
 
 
 def pareto(points: Sequence[tuple[float, float]], less_is_better: bool, higher_is_better: bool) -> list[int]:
@@ -77,7 +77,7 @@ def _figure(cost: Cost, variants: Sequence[Variant], style: Mapping[str, Style])
     )
     stamps = {metric.stamp(variant.selected_on) for variant, _ in points} - {""}
     title = ", ".join([f"{name[0].upper()}{name[1:]} against {cost.title}", *stamps])
-    axis = Axis(cost.title, log=max(values) > WIDE * min(values))
+    axis = Axis(cost.title, log=max(values) > WIDE * min(values) > 0)
     return Plot(f"cost-{cost.slug}", title, note, axis, Axis("", unit), marks)
 
 

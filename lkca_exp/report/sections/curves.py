@@ -52,21 +52,21 @@ def _plot(variants: list[Variant], metric: Metric, style: Mapping[str, Style]) -
 
 
 def _lines(variant: Variant, metric: Metric, style: Style) -> list[Line]:
-    found = []
+    lines = []
     epochs, values = mean_curve(variant, metric.key)
     if epochs:
         scaled = [[metric.scale * value for value in row] for row in values]
         means = [sum(row) / len(row) for row in scaled]
         several = len(scaled[0]) > 1
         low, high = ([min(row) for row in scaled], [max(row) for row in scaled]) if several else ([], [])
-        found.append(Line(variant.name, style, epochs, means, low, high))
+        lines.append(Line(variant.name, style, epochs, means, low, high))
     for run in _unfinished(variant):
         rows = [(epoch + 1, metric.scale * row[metric.key]) for epoch, row in run.curve.items() if metric.key in row]
         if rows:
             x, y = zip(*sorted(rows), strict=True)
             remark = f"{variant.name}, seed {run.seed}: {run.status} at epoch {x[-1]}"
-            found.append(Line(variant.name, style, x, y, faint=True, remark=remark))
-    return found
+            lines.append(Line(variant.name, style, x, y, faint=True, remark=remark))
+    return lines
 
 
 def _unfinished(variant: Variant) -> list[Run]:

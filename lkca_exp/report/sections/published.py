@@ -34,22 +34,22 @@ class PublishedRow:
 
 
 def section(material: Material) -> Section:
-    found = published_table(material.summary, material.published)
-    if not found.rows:
+    table = published_table(material.summary, material.published)
+    if not table.rows:
         return Section()
-    table = TableBlock(found, HEADING, note=NOTE, in_answer=True)
-    return Section([Block(HEADING, tables=[table])], {"published": found})
+    block = TableBlock(table, HEADING, note=NOTE, in_answer=True)
+    return Section([Block(HEADING, tables=[block])], {"published": table})
 
 
 def published_table(summary: Summary, published: Sequence[Published]) -> Table[PublishedRow]:
     """The numbers on the data sets of the report, with sizes and costs of both sides."""
-    found = published_for(summary, published)
-    marks = source_marks(found)
+    shown = published_for(summary, published)
+    marks = source_marks(shown)
     rows: list[PublishedRow] = []
-    for one in found:
-        alike = [PublishedRow(one, variant) for variant in summary.variants if is_like(one, variant)]
-        rows += alike or [PublishedRow(one, None)]
-    several = len({one.data for one in found}) > 1
+    for entry in shown:
+        alike = [PublishedRow(entry, variant) for variant in summary.variants if is_like(entry, variant)]
+        rows += alike or [PublishedRow(entry, None)]
+    several = len({entry.data for entry in shown}) > 1
     columns: list[Column[PublishedRow]] = [
         Column(
             "Published model",
@@ -84,7 +84,7 @@ def published_table(summary: Summary, published: Sequence[Published]) -> Table[P
         raw_only("commit", lambda r: r.published.commit),
         raw_only("note", lambda r: r.published.note),
     ]
-    return Table(columns, rows, [*(f"{mark} {source}" for source, mark in marks.items()), *notes(found)])
+    return Table(columns, rows, [*(f"{mark} {source}" for source, mark in marks.items()), *notes(shown)])
 
 
 def published_for(summary: Summary, published: Sequence[Published]) -> list[Published]:
@@ -92,15 +92,15 @@ def published_for(summary: Summary, published: Sequence[Published]) -> list[Publ
     if summary.metric != Metric():
         return []
     whole = {setting.keys.get("data.name") for setting in summary.settings if is_plain(setting.keys)}
-    return [one for one in published if one.data in whole]
+    return [entry for entry in published if entry.data in whole]
 
 
-def is_like(one: Published, variant: Variant) -> bool:
+def is_like(entry: Published, variant: Variant) -> bool:
     """Whether a variant was trained on the same images and made as `like` says, with no other key of the model that
     tells it apart."""
-    if not one.like or variant.keys.get("data.name") != one.data or not is_plain(variant.keys):
+    if not entry.like or variant.keys.get("data.name") != entry.data or not is_plain(variant.keys):
         return False
-    wanted = dict(word.split("=", 1) for word in one.like)
+    wanted = dict(word.split("=", 1) for word in entry.like)
     model = {PRESET: wanted.pop("model", None), MIXER: wanted.pop("model/mixer", None), **wanted}
     if PRESET not in variant.keys:
         model[MODEL] = model.pop(PRESET)
@@ -111,21 +111,21 @@ def is_like(one: Published, variant: Variant) -> bool:
 
 def source_marks(published: Iterable[Published]) -> dict[str, str]:
     """Origin -> the mark that rows from there carry."""
-    origins = list(dict.fromkeys(origin(one) for one in published))
-    return {found: f"{DAGGER}{index if len(origins) > 1 else ''}" for index, found in enumerate(origins, start=1)}
+    origins = list(dict.fromkeys(origin(entry) for entry in published))
+    return {source: f"{DAGGER}{index if len(origins) > 1 else ''}" for index, source in enumerate(origins, start=1)}
 
 
-def origin(one: Published) -> str:
+def origin(entry: Published) -> str:
     """Source, commit and protocol."""
-    return f"{one.source}{f', commit {one.commit}' if one.commit else ''}; {one.protocol}"
+    return f"{entry.source}{f', commit {entry.commit}' if entry.commit else ''}; {entry.protocol}"
 
 
 def notes(published: Iterable[Published]) -> list[str]:
     """What a reader has to know about single rows: the models, then the note."""
     models: dict[str, dict[str, None]] = {}
-    for one in published:
-        if one.note:
-            models.setdefault(one.note, {})[one.model] = None
+    for entry in published:
+        if entry.note:
+            models.setdefault(entry.note, {})[entry.model] = None
     return [f"{', '.join(names)}: {note}." for note, names in models.items()]
 
 

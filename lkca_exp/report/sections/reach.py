@@ -1,37 +1,32 @@
 """How far the tokens of each variant look, over its seeds: the mass of the mixers by distance, and receptive fields.
 
-Read from `analysis/locality.json`, which every run of a model with a matrix has, and `analysis/receptive_field.json`
-and `.npz`, where they were asked for (lkca_exp/analysis). Distances are in tokens, rows or columns, whichever is more;
-radii in pixels.
+Distances are in tokens, rows or columns, whichever is more; radii in pixels.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
-from lkca_exp.report.compare.aggregate import Variant
+from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.statistics import Estimate, estimate
 from lkca_exp.report.figures.model import Axis, Figure, Line, Mark, Plot, Style, TileRow, Tiles
 from lkca_exp.report.figures.styles import in_figures
-from lkca_exp.report.formats import count
+from lkca_exp.report.formats import count, joined
+from lkca_exp.report.read.analysis import FIELD, LOCALITY, UNREADABLE, Field, Mass, mean_distance, read_field, read_mass
 from lkca_exp.report.read.load import Run
 from lkca_exp.report.section import Block, Material, Section, TableBlock
-from lkca_exp.report.sections.inside import Curves, curves_of
 from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 
-LOCALITY, FIELD, FIELDS = "locality.json", "receptive_field.json", "receptive_field.npz"
 HEADING = "How far tokens look"
-Levels = tuple[float, ...]
-T = TypeVar("T")
-
+MOST_BY_DEPTH = 2
+"""Of more variants the sentence does not say how they differ by depth: the figures do."""
+MOST_MENTIONED = 5
+"""Of more variants the sentence names the first, the baseline and the last."""
 MOST_LAYERS = 6
 """Of more layers as many are drawn, the first and the last among them; the tables have all."""
 ALIKE = Style("#8a929c", "2 3")
@@ -48,274 +43,175 @@ DEFINITION = (
 
 
 @dataclass(frozen=True)
-class Mass:
-    """`layers`: for each layer the share of its mass within r = 0, 1, ... tokens; `even`: if all tokens were read
-    alike. `num_images` were analysed."""
-
-    layers: tuple[Levels, ...]
-    even: Levels
-    num_images: int
-
-
-@dataclass(frozen=True)
-class Field:
-    """The effective receptive field of the central token: `radii` in pixels, a layer each, `even` if it depended on
-    all pixels alike; `pictures` (layers, H, W)."""
-
-    radii: Levels
-    even: float
-    pictures: np.ndarray
-
-
-@dataclass(frozen=True)
 class Reach:
-    """`problems` says why of a file that cannot be used."""
+    """A variant with the analyses of its seeds, all of the first one's shape; `fields` where they were asked for."""
 
-    mass: Mass | None = None
-    field: Field | None = None
-    problems: tuple[str, ...] = ()
+    variant: Variant
+    masses: Sequence[Mass]
+    fields: Sequence[Field]
+
+    @cached_property
+    def distance(self) -> list[Estimate]:
+        """By layer, in tokens."""
+        return _estimates([mass.distance for mass in self.masses])
+
+    @cached_property
+    def overall(self) -> Estimate:
+        """The mean distance over layers."""
+        return estimate([float(mass.distance.mean()) for mass in self.masses])
+
+    @cached_property
+    def within(self) -> list[list[Estimate]]:
+        """Shares of the mass by layer and r."""
+        return [_estimates(layer) for layer in zip(*(mass.within for mass in self.masses), strict=True)]
+
+    @property
+    def even(self) -> np.ndarray:
+        """(R,) shares of the mass if all tokens were read alike."""
+        return self.masses[0].even
+
+    @property
+    def even_distance(self) -> float:
+        return float(mean_distance(self.even))
+
+    @cached_property
+    def radius(self) -> list[Estimate]:
+        """By layer, in pixels; empty without fields."""
+        return _estimates([field.radii for field in self.fields])
+
+    @property
+    def even_radius(self) -> float | None:
+        """If the centre depended on all pixels alike."""
+        return self.fields[0].even if self.fields else None
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """(layers, H, W): receptive fields, each of sum 1, a mean over the seeds."""
+        return np.mean([field.pictures / field.pictures.sum((1, 2), keepdims=True) for field in self.fields], axis=0)
 
 
 def section(material: Material) -> Section:
     """Of each setting with runs that were analysed."""
     blocks, everywhere, problems = [], [], []
     for setting in material.summary.settings:
-        read = {run.folder: read_reach(run) for variant in setting.variants for run in variant.counted}
-        problems += [problem for reach in read.values() for problem in reach.problems]
-        reached = reaches(setting.variants, read)
-        if reached:
-            names = {variant.name for variant in in_figures(setting)}
-            drawn = [one for one in reached if one.variant.name in names]
-            label, rows = f"{HEADING} on {setting.name}", [one.variant.name for one in reached]
-            table = TableBlock(reach_table(reached), label, names=rows)
-            legend = [one.variant.name for one in drawn]
+        reaches, unreadable = read_reaches(setting)
+        problems += unreadable
+        if reaches:
+            shown = {variant.name for variant in in_figures(setting)}
+            drawn = [reach for reach in reaches if reach.variant.name in shown]
+            names = [reach.variant.name for reach in reaches]
+            table = TableBlock(reach_table(reaches), f"{HEADING} on {setting.name}", names=names)
+            legend = [reach.variant.name for reach in drawn]
             figures = reach_figures(drawn, material.style)
-            blocks.append(Block(HEADING, setting, sentences(reached), legend, figures, [table]))
-            everywhere += reached
+            blocks.append(Block(HEADING, setting, sentences(reaches), legend, figures, [table]))
+            everywhere += reaches
     files: dict[str, Table] = {}
     if everywhere:
         files = {"reach": reach_table(everywhere), "reach_layers": layer_table(everywhere)}
     return Section(blocks, files, problems)
 
 
-def read_reach(run: Run) -> Reach:
-    """What the run's `analysis/` says of it."""
-    folder, problems = run.folder / "analysis", []
-    mass = field = None
-    try:
-        mass = _mass(folder / LOCALITY) if (folder / LOCALITY).is_file() else None
-    except (OSError, ValueError, RecursionError) as error:
-        problems.append(f"{run.folder.name}/analysis/{LOCALITY}: {error}")
-    try:
-        field = _field(folder) if (folder / FIELD).is_file() else None
-    except (OSError, ValueError, RecursionError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        problems.append(f"{run.folder.name}/analysis/{FIELD}: {error}")
-    return Reach(mass, field, tuple(problems))
+def read_reaches(setting: Setting) -> tuple[list[Reach], list[str]]:
+    """The variants that were analysed, the shortest mean distance first, and a line for each file that cannot be
+    used."""
+    problems: list[str] = []
 
+    def read(reader: Callable[[Run], Any], name: str, runs: Iterable[Run]) -> list[Any]:
+        results = []
+        for run in runs:
+            try:
+                results.append(reader(run))
+            except UNREADABLE as error:
+                problems.append(f"{run.folder.name}/analysis/{name}: {error}")
+        return [result for result in results if result is not None]
 
-def _mass(path: Path) -> Mass:
-    curves, found = _read(path)
-    even, num_images = found.get("even"), found.get("images")
-    if not isinstance(even, list) or len(even) != len(curves.x) or not isinstance(num_images, int):
-        raise ValueError("has no even shares and images")
-    return Mass(tuple(map(_full, curves.series.values())), _full(even), num_images)
-
-
-def _field(folder: Path) -> Field:
-    curves, found = _read(folder / FIELD)
-    (radii,) = map(_full, curves.series.values())
-    with np.load(folder / FIELDS, allow_pickle=False) as arrays:
-        pictures = arrays["fields"].astype(np.float64)
-    usable = pictures.ndim == 3 and len(pictures) == len(radii) and np.isfinite(pictures).all() and pictures.min() >= 0
-    if not usable or not pictures.sum((1, 2)).all():
-        raise ValueError(f"{FIELDS} does not go with it")
-    (even,) = _full([found.get("even")])
-    return Field(radii, even, pictures)
-
-
-def _read(path: Path) -> tuple[Curves, dict[str, Any]]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return curves_of(path.stem, found), found
-
-
-def _full(values: list[float | None]) -> Levels:
-    if not all(isinstance(value, int | float) for value in values):
-        raise ValueError("has gaps")
-    return tuple(float(value) for value in values if value is not None)
-
-
-MOST_BY_DEPTH = 2
-"""Of more variants the sentence does not tell what they do by depth: the figures do."""
-MOST_MENTIONED = 5
-"""Of more variants the sentence tells the first, the baseline and the last."""
-
-
-@dataclass(frozen=True)
-class Masses:
-    """Of the mixers' mass: `within` by layer and r, `distance` by layer, `overall` the mean over layers; over the runs
-    that were analysed. `even` and `even_distance` are those of tokens that read all tokens alike."""
-
-    within: tuple[tuple[Estimate, ...], ...]
-    distance: tuple[Estimate, ...]
-    overall: Estimate
-    even: tuple[float, ...]
-    even_distance: float
-    num_images: int
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Of receptive fields: `radius` by layer; `pictures` (layers, H, W), each of sum 1, a mean over the runs that were
-    looked at; `even` is the radius if the centre depended on all pixels alike."""
-
-    radius: tuple[Estimate, ...]
-    even: float
-    pictures: np.ndarray
-
-
-@dataclass(frozen=True)
-class VariantReach:
-    """`fields` where they were asked for."""
-
-    variant: Variant
-    masses: Masses
-    fields: Fields | None
-
-
-def reaches(variants: Sequence[Variant], found: Mapping[Path, Reach]) -> list[VariantReach]:
-    """Those of the variants that were analysed, the shortest mean distance first."""
-    reached = []
-    for variant in variants:
-        analysed = [found[run.folder] for run in variant.counted if run.folder in found]
-        masses = [one.mass for one in analysed if one.mass is not None]
+    reaches = []
+    for variant in setting.variants:
+        masses: list[Mass] = read(read_mass, LOCALITY, variant.counted)
+        fields: list[Field] = read(read_field, FIELD, variant.counted)
         if masses:
-            fields = _fields([one.field for one in analysed if one.field is not None])
-            reached.append(VariantReach(variant, _masses(masses), fields))
-    return sorted(reached, key=lambda one: one.masses.overall.mean)
+            masses = [mass for mass in masses if mass.within.shape == masses[0].within.shape]
+            fields = [field for field in fields if field.pictures.shape == fields[0].pictures.shape]
+            reaches.append(Reach(variant, masses, fields))
+    return sorted(reaches, key=lambda reach: reach.overall.mean), problems
 
 
-def mean_distance(within: Sequence[float]) -> float:
-    """Of mass whose shares within r = 0, 1, ... are given: a token further away is outside of one more of them."""
-    return math.fsum(1 - share for share in within)
+def _estimates(seeds: Sequence[np.ndarray]) -> list[Estimate]:
+    """Of (n,) values of each seed, n estimates."""
+    return [estimate(values) for values in np.transpose(seeds).tolist()] if seeds else []
 
 
-def sentences(reached: Sequence[VariantReach]) -> list[str]:
+def sentences(reaches: Sequence[Reach]) -> list[str]:
     """The answer: who looks how far, and what the centre depends on."""
-    if not reached:
-        return []
-    mentioned = _mentioned(reached)
+    mentioned = list(reaches)
+    if len(reaches) > MOST_MENTIONED:
+        mentioned = [reaches[0], *(reach for reach in reaches[1:-1] if reach.variant.is_baseline), reaches[-1]]
     by_depth = len(mentioned) <= MOST_BY_DEPTH
-    parts = [
-        f"{mean_and_sd(one.masses.overall)} with {one.variant.name} ({_by_depth(one.masses.distance, by_depth)})"
-        for one in mentioned
+    distances = [
+        f"{mean_and_sd(reach.overall)} with {reach.variant.name} ({_details(reach.distance, by_depth)})"
+        for reach in mentioned
     ]
-    even = {f"{one.masses.even_distance:.2f}" for one in reached}
-    found = [
-        f"How many tokens far a token looks: {_joined(parts)}{_if_even(even, 'if it looked at all tokens alike')}."
-    ]
-    with_fields = [(one.variant.name, one.fields) for one in mentioned if one.fields]
-    if with_fields:
-        parts = [f"{mean_and_sd(fields.radius[-1])} pixels with {name}" for name, fields in with_fields]
-        even = {f"{fields.even:.2f}" for _, fields in with_fields}
-        alike = _if_even(even, "if it depended on all pixels alike")
-        found.append(f"After the last layer the centre's receptive field has a radius of {_joined(parts)}{alike}.")
-    return found
+    alike = _if_even([reach.even_distance for reach in reaches], "if it looked at all tokens alike")
+    tokens = f"How many tokens far a token looks: {joined(distances)}{alike}."
+    with_fields = [reach for reach in mentioned if reach.fields]
+    if not with_fields:
+        return [tokens]
+    radii = [f"{mean_and_sd(reach.radius[-1])} pixels with {reach.variant.name}" for reach in with_fields]
+    alike = _if_even([reach.even_radius for reach in with_fields], "if it depended on all pixels alike")
+    return [tokens, f"After the last layer the centre's receptive field has a radius of {joined(radii)}{alike}."]
 
 
-def mean_and_sd(found: Estimate) -> str:
-    """2.86 ± 0.01."""
-    return f"{found.mean:.2f}" + (f" ± {found.sd:.2f}" if found.sd is not None else "")
+def _details(distance: Sequence[Estimate], by_depth: bool) -> str:
+    seeds = count(distance[0].n, "seed")
+    if not by_depth or len(distance) < 2:
+        return seeds
+    return f"{distance[0].mean:.2f} in the first layer, {distance[-1].mean:.2f} in the last; {seeds}"
 
 
-def _masses(masses: Sequence[Mass]) -> Masses:
-    first = masses[0]
-    masses = [one for one in masses if _shape(one) == _shape(first)]
-    distances = [[mean_distance(layer) for layer in one.layers] for one in masses]
-    return Masses(
-        within=tuple(
-            tuple(estimate(seeds) for seeds in zip(*layers, strict=True))
-            for layers in zip(*(one.layers for one in masses), strict=True)
-        ),
-        distance=tuple(estimate(seeds) for seeds in zip(*distances, strict=True)),
-        overall=estimate([math.fsum(layers) / len(layers) for layers in distances]),
-        even=first.even,
-        even_distance=mean_distance(first.even),
-        num_images=min(one.num_images for one in masses),
-    )
-
-
-def _fields(fields: Sequence[Field]) -> Fields | None:
-    fields = [one for one in fields if one.pictures.shape == fields[0].pictures.shape]
-    if not fields:
-        return None
-    return Fields(
-        radius=tuple(estimate(seeds) for seeds in zip(*(one.radii for one in fields), strict=True)),
-        even=fields[0].even,
-        pictures=np.mean([one.pictures / one.pictures.sum((1, 2), keepdims=True) for one in fields], axis=0),
-    )
-
-
-def _shape(mass: Mass) -> tuple[int, int]:
-    return len(mass.layers), len(mass.even)
-
-
-def _mentioned(reached: Sequence[VariantReach]) -> list[VariantReach]:
-    if len(reached) <= MOST_MENTIONED:
-        return list(reached)
-    return [one for one in reached if one in (reached[0], reached[-1]) or one.variant.is_baseline]
-
-
-def _by_depth(distance: Sequence[Estimate], by_depth: bool) -> str:
-    ends = f"{distance[0].mean:.2f} in the first layer, {distance[-1].mean:.2f} in the last; "
-    ends = ends if by_depth and len(distance) > 1 else ""
-    return f"{ends}{count(distance[0].n, 'seed')}"
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _if_even(values: set[str], condition: str) -> str:
+def _if_even(values: Sequence[float | None], condition: str) -> str:
     """Nothing where the variants do not share it."""
-    return f"; it would be {min(values)} {condition}" if len(values) == 1 else ""
+    texts = {f"{value:.2f}" for value in values}
+    return f"; it would be {min(texts)} {condition}" if len(texts) == 1 else ""
 
 
-def reach_figures(reached: Sequence[VariantReach], style: Mapping[str, Style]) -> list[Figure]:
+def mean_and_sd(point: Estimate, scale: float = 1) -> str:
+    """2.86 ± 0.01."""
+    return f"{scale * point.mean:.2f}" + (f" ± {scale * point.sd:.2f}" if point.sd is not None else "")
+
+
+def reach_figures(reaches: Sequence[Reach], style: Mapping[str, Style]) -> list[Figure]:
     """Distance and radius by layer, the share of the mass within r tokens, layer by layer, and receptive fields."""
-    if not reached:
+    if not reaches:
         return []
-    deepest = max(len(one.masses.distance) for one in reached)
-    figures: list[Figure] = [_distance(reached, deepest, style)]
-    with_fields = [one for one in reached if one.fields]
+    deepest = max(len(reach.distance) for reach in reaches)
+    with_fields = [reach for reach in reaches if reach.fields]
+    distance = _by_layer(
+        "reach-distance",
+        "Mean distance looked at, tokens",
+        f"How far a token looks: the mean distance of the tokens that it reads, by the size of the weights. {SPREAD}",
+        [_line(reach, reach.distance, style) for reach in reaches],
+        _shared(reach.even_distance for reach in reaches),
+        deepest,
+    )
+    figures: list[Figure] = [distance]
     if with_fields:
-        figures.append(_radius(with_fields, deepest, style))
-    figures += [_within(reached, index, style) for index in spread(deepest)]
+        radius = _by_layer(
+            "reach-radius",
+            "Radius of the effective receptive field, pixels",
+            "How far from the centre the pixels are that the central token depends on: the mean distance of its "
+            f"gradient (Luo et al. 2016). {SPREAD}",
+            [_line(reach, reach.radius, style) for reach in with_fields],
+            _shared(reach.even_radius for reach in with_fields),
+            deepest,
+        )
+        figures.append(radius)
+    figures += [_within(reaches, index, style) for index in spread(deepest)]
     return [*figures, _pictures(with_fields)] if with_fields else figures
 
 
 def spread(many: int) -> list[int]:
     """At most `MOST_LAYERS` of the places 0 to `many` - 1, evenly, with both ends."""
-    if many == 1:
-        return [0]
     return sorted({round(place) for place in np.linspace(0, many - 1, min(many, MOST_LAYERS))})
-
-
-def _distance(reached: Sequence[VariantReach], deepest: int, style: Mapping[str, Style]) -> Plot:
-    marks = [_line(one, one.masses.distance, style) for one in reached]
-    level = _shared([one.masses.even_distance for one in reached])
-    note = f"How far a token looks: the mean distance of the tokens that it reads, by the size of the weights. {SPREAD}"
-    return _by_layer("reach-distance", "Mean distance looked at, tokens", note, marks, level, deepest)
-
-
-def _radius(reached: Sequence[VariantReach], deepest: int, style: Mapping[str, Style]) -> Plot:
-    found = [(one, one.fields) for one in reached if one.fields]
-    marks = [_line(one, fields.radius, style) for one, fields in found]
-    level = _shared([fields.even for _, fields in found])
-    note = (
-        "How far from the centre the pixels are that the central token depends on: the mean distance of its gradient "
-        f"(Luo et al. 2016). {SPREAD}"
-    )
-    return _by_layer("reach-radius", "Radius of the effective receptive field, pixels", note, marks, level, deepest)
 
 
 def _by_layer(slug: str, title: str, note: str, lines: list[Mark], level: float | None, deepest: int) -> Plot:
@@ -326,138 +222,117 @@ def _by_layer(slug: str, title: str, note: str, lines: list[Mark], level: float 
     return Plot(slug, title, note, Axis("layer", ticks=tuple(places)), Axis(""), lines)
 
 
-def _within(reached: Sequence[VariantReach], index: int, style: Mapping[str, Style]) -> Plot:
-    found = [one for one in reached if index < len(one.masses.within)]
-    marks = [_line(one, one.masses.within[index], style, start=0, scale=100) for one in found]
-    even = _shared([one.masses.even for one in found])
+def _within(reaches: Sequence[Reach], index: int, style: Mapping[str, Style]) -> Plot:
+    deep = [reach for reach in reaches if index < len(reach.within)]
+    marks = [_line(reach, reach.within[index], style, start=0, scale=100) for reach in deep]
+    even = _shared(tuple(reach.even) for reach in deep)
     if even is not None:
         marks.append(Line(ALL_ALIKE, ALIKE, list(range(len(even))), [100 * share for share in even]))
-    places = tuple(range(max(len(one.masses.even) for one in found)))
+    places = tuple(range(max(len(reach.even) for reach in deep)))
     title = f"Share of the mass within r tokens, layer {index + 1}"
-    note = _about_mass(found, dotted=even is not None) if index == 0 else ""
-    return Plot(f"reach-within-layer-{index + 1}", title, note, Axis("r", ticks=places), Axis("", " %"), marks, 240)
-
-
-def _about_mass(reached: Sequence[VariantReach], dotted: bool) -> str:
-    images = " to ".join(map(str, sorted({one.masses.num_images for one in reached})))
-    return (
+    images = " to ".join(map(str, sorted({min(mass.num_images for mass in reach.masses) for reach in deep})))
+    note = (
         "Of the weights' size, within r rows and r columns: what a kernel of side 2r+1 covers. Attention's is a mean "
-        f"over heads and {images} test images. {SPREAD}{DOTTED * dotted}"
+        f"over heads and {images} test images. {SPREAD}{DOTTED * (even is not None)}"
     )
+    slug = f"reach-within-layer-{index + 1}"
+    return Plot(slug, title, note if index == 0 else "", Axis("r", ticks=places), Axis("", " %"), marks, 240)
 
 
 def _line(
-    one: VariantReach, found: Sequence[Estimate], style: Mapping[str, Style], start: int = 1, scale: float = 1
+    reach: Reach, estimates: Sequence[Estimate], style: Mapping[str, Style], start: int = 1, scale: float = 1
 ) -> Mark:
-    """A point for each of `found`, from `start` on."""
-
-    def values(of: Callable[[Estimate, float], float]) -> list[float]:
-        return [scale * of(each, each.sd or 0.0) for each in found]
-
-    several = found[0].sd is not None
-    low = values(lambda each, sd: each.mean - sd) if several else ()
-    high = values(lambda each, sd: each.mean + sd) if several else ()
-    x = list(range(start, start + len(found)))
-    return Line(one.variant.name, style[one.variant.name], x, values(lambda each, _: each.mean), low, high)
+    """A point for each estimate, from `start` on."""
+    x = list(range(start, start + len(estimates)))
+    mean = scale * np.array([point.mean for point in estimates])
+    name = reach.variant.name
+    if estimates[0].sd is None:
+        return Line(name, style[name], x, mean.tolist())
+    sd = scale * np.array([point.sd for point in estimates], dtype=float)
+    return Line(name, style[name], x, mean.tolist(), (mean - sd).tolist(), (mean + sd).tolist())
 
 
-def _pictures(reached: Sequence[VariantReach]) -> Tiles:
+def _pictures(reaches: Sequence[Reach]) -> Tiles:
     note = (
         "What the central token depends on: the gradient's size at every pixel, mean over seeds and images; the square "
         "root, each picture on its own scale. The radius is that of the last layer."
     )
-    rows = [_row(one.variant.name, one.fields) for one in reached if one.fields]
+    rows = []
+    for reach in reaches:
+        last, pictures = reach.radius[-1], np.sqrt(reach.pictures)
+        layers = [(f"layer {index + 1}", pictures[index]) for index in spread(len(pictures))]
+        rows.append(TileRow(reach.variant.name, f"radius {mean_and_sd(last)} px, {count(last.n, 'seed')}", layers))
     return Tiles("reach-fields", "Effective receptive field, layer by layer", note, rows)
 
 
-def _row(name: str, fields: Fields) -> TileRow:
-    last = fields.radius[-1]
-    layers = spread(len(fields.pictures))
-    pictures = [(f"layer {index + 1}", np.sqrt(fields.pictures[index])) for index in layers]
-    return TileRow(name, f"radius {mean_and_sd(last)} px, {count(last.n, 'seed')}", pictures)
-
-
-def _shared(values: Sequence[T]) -> T | None:
+def _shared(values: Iterable[Any]) -> Any:
     """What all of them are; None where they differ."""
-    return values[0] if len(set(values)) == 1 else None
+    different = set(values)
+    return different.pop() if len(different) == 1 else None
+
+
+def reach_table(reaches: Sequence[Reach]) -> Table[Reach]:
+    """Over all layers, in the first and in the last one."""
+    columns: list[Column[Reach]] = [
+        words("Variant", "variant", lambda reach: reach.variant.name),
+        raw_only("data", lambda reach: reach.variant.setting),
+        number("n", "n", lambda reach: reach.overall.n, str),
+        _estimate_column("Distance, tokens", "distance_tokens", lambda reach: reach.overall),
+        _estimate_column("First layer", "first_layer_distance_tokens", lambda reach: reach.distance[0]),
+        _estimate_column("Last layer", "last_layer_distance_tokens", lambda reach: reach.distance[-1]),
+        number("If all tokens alike", "alike_distance_tokens", lambda reach: reach.even_distance, "{:.2f}".format),
+        _estimate_column("Radius, pixels", "radius_pixels", lambda reach: reach.radius[-1] if reach.fields else None),
+        number("If all pixels alike", "alike_radius_pixels", lambda reach: reach.even_radius, "{:.2f}".format),
+    ]
+    return Table(columns, reaches, [DEFINITION])
 
 
 @dataclass(frozen=True)
 class Layer:
-    """`number` counts from 1."""
+    """Of one variant; `number` counts from 1. `within` are shares of the mass by r."""
 
-    of: VariantReach
+    reach: Reach
     number: int
-
-    @property
-    def distance(self) -> Estimate:
-        return self.of.masses.distance[self.number - 1]
-
-    @property
-    def radius(self) -> Estimate | None:
-        return self.of.fields.radius[self.number - 1] if self.of.fields else None
-
-    def within(self, r: int) -> Estimate | None:
-        """In percent; None beyond the grid."""
-        shares = self.of.masses.within[self.number - 1]
-        return _percent(shares[r]) if r < len(shares) else None
+    distance: Estimate
+    radius: Estimate | None
+    within: Sequence[Estimate]
 
 
-def reach_table(reached: Sequence[VariantReach]) -> Table[VariantReach]:
-    """Over all layers, in the first and in the last one."""
-    columns: list[Column[VariantReach]] = [
-        words("Variant", "variant", lambda one: one.variant.name),
-        raw_only("data", lambda one: one.variant.setting),
-        number("n", "n", lambda one: one.masses.overall.n, str),
-        _estimate_column("Distance, tokens", "distance_tokens", lambda one: one.masses.overall),
-        _estimate_column("First layer", "first_layer_distance_tokens", lambda one: one.masses.distance[0]),
-        _estimate_column("Last layer", "last_layer_distance_tokens", lambda one: one.masses.distance[-1]),
-        number("If all tokens alike", "alike_distance_tokens", lambda one: one.masses.even_distance, _two),
-        _estimate_column("Radius, pixels", "radius_pixels", lambda one: one.fields.radius[-1] if one.fields else None),
-        number("If all pixels alike", "alike_radius_pixels", lambda one: one.fields.even if one.fields else None, _two),
-    ]
-    return Table(columns, reached, [DEFINITION])
-
-
-def layer_table(reached: Sequence[VariantReach]) -> Table[Layer]:
-    """With the share of the mass within every r."""
-    rows = [Layer(one, index + 1) for one in reached for index in range(len(one.masses.distance))]
-    furthest = max(len(one.masses.even) for one in reached)
+def layer_table(reaches: Sequence[Reach]) -> Table[Layer]:
+    """With the share of the mass within every r, empty beyond the grid."""
     columns: list[Column[Layer]] = [
-        words("Variant", "variant", lambda row: row.of.variant.name),
-        raw_only("data", lambda row: row.of.variant.setting),
-        number("Layer", "layer", lambda row: row.number, str),
-        number("n", "n", lambda row: row.distance.n, str),
-        _estimate_column("Distance, tokens", "distance_tokens", lambda row: row.distance),
-        _estimate_column("Radius, pixels", "radius_pixels", lambda row: row.radius),
-        *(_within_column(r) for r in range(furthest)),
+        words("Variant", "variant", lambda layer: layer.reach.variant.name),
+        raw_only("data", lambda layer: layer.reach.variant.setting),
+        number("Layer", "layer", lambda layer: layer.number, str),
+        number("n", "n", lambda layer: layer.distance.n, str),
+        _estimate_column("Distance, tokens", "distance_tokens", lambda layer: layer.distance),
+        _estimate_column("Radius, pixels", "radius_pixels", lambda layer: layer.radius),
+    ]
+    for r in range(max(len(reach.even) for reach in reaches)):
+        share = partial(_within_r, r=r)
+        columns.append(_estimate_column(f"Within {r}, %", f"within_{r}_percent", share, scale=100))
+    rows = [
+        Layer(reach, index + 1, distance, reach.radius[index] if reach.fields else None, reach.within[index])
+        for reach in reaches
+        for index, distance in enumerate(reach.distance)
     ]
     return Table(columns, rows, [DEFINITION])
 
 
-def _within_column(r: int) -> Column[Layer]:
-    return _estimate_column(f"Within {r}, %", f"within_{r}_percent", lambda row: row.within(r))
+def _within_r(layer: Layer, r: int) -> Estimate | None:
+    return layer.within[r] if r < len(layer.within) else None
 
 
-def _estimate_column(title: str, name: str, of: Callable[..., Estimate | None]) -> Column:
-    def part(key: str) -> Callable[..., float | None]:
+def _estimate_column(title: str, name: str, of: Callable[[Any], Estimate | None], scale: float = 1) -> Column[Any]:
+    def raw(key: str) -> Callable[[Any], float | None]:
         def value(row: object) -> float | None:
-            found = getattr(of(row), key, None)
-            return None if found is None else round(found, DECIMALS)
+            number = getattr(of(row), key, None)
+            return None if number is None else round(scale * number, DECIMALS)
 
         return value
 
     def text(row: object) -> str:
-        found = of(row)
-        return "" if found is None else mean_and_sd(found)
+        point = of(row)
+        return "" if point is None else mean_and_sd(point, scale)
 
-    return Column(title, text, {name: part("mean"), f"{name}_sd": part("sd")})
-
-
-def _percent(found: Estimate) -> Estimate:
-    low, high = (None if end is None else 100 * end for end in (found.low, found.high))
-    return Estimate(found.n, 100 * found.mean, None if found.sd is None else 100 * found.sd, low, high)
-
-
-def _two(value: float) -> str:
-    return f"{value:.2f}"
+    return Column(title, text, {name: raw("mean"), f"{name}_sd": raw("sd")})

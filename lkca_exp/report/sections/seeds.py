@@ -1,4 +1,4 @@
-"""Every run as a dot, and what the runs come to."""
+"""Every run as a dot, and the mean of each variant."""
 
 from __future__ import annotations
 

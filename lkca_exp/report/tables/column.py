@@ -66,8 +66,8 @@ def number(
     """A column of one number a row, empty where there is none."""
 
     def text(row: Row) -> str:
-        found = value(row)
-        return "" if found is None else write(found)
+        amount = value(row)
+        return "" if amount is None else write(amount)
 
     return Column(title, text, {name: value}, rank=rank)
 
@@ -84,5 +84,5 @@ def raw_only(name: str, value: Callable[[Row], Any]) -> Column[Row]:
 
 def cells(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> tuple[list[Column[Row]], list[list[Cell]]]:
     by_column = [[Cell(printable(column.text(row)), column.strong(row)) for row in rows] for column in columns]
-    kept = [index for index, found in enumerate(by_column) if any(cell.text for cell in found)]
+    kept = [index for index, of_column in enumerate(by_column) if any(cell.text for cell in of_column)]
     return [columns[index] for index in kept], [[by_column[index][row] for index in kept] for row in range(len(rows))]

@@ -6,11 +6,16 @@ import csv
 import html
 import io
 import json
+import re
 from collections.abc import Callable
 
 from lkca_exp.report.formats import MINUS, printable
 from lkca_exp.report.tables.column import Cell, Row, Table
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Starts of text that a spreadsheet takes for a formula."""
+BLOCK = re.compile(r"^(?:(?=(?:#{1,6}|[+-]|-{3,})(?: |$))|(\d+)(?=[.)](?: |$)))")
+"""Where a backslash keeps Markdown from taking the start of a text for a heading, a list or a rule."""
 LATEX_MINUS = "\N{MINUS SIGN}"
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -44,18 +49,19 @@ def latex_table(table: Table[Row]) -> str:
     head = " & ".join(escape_latex(column.title) for column in columns)
     body = [" & ".join(_latex(cell) for cell in row) for row in rows]
     places = "".join("r" if column.numeric else "l" for column in columns)
+    head, *body = (f"{{}}{row}" if row.startswith(("[", "*")) else row for row in [head, *body])  # no option of a rule
     lines = [rf"\begin{{tabular}}{{{places}}}", r"\toprule", rf"{head} \\", r"\midrule"]
     lines += [*(rf"{row} \\" for row in body), r"\bottomrule", r"\end{tabular}"]
     return "\n".join([*lines, *(f"% {printable(remark)}" for remark in table.remarks)]) + "\n"
 
 
 def csv_table(table: Table[Row]) -> str:
-    """Raw values; an empty field where there is none."""
+    """Raw values; an empty field where there is none. Text that a spreadsheet would take for a formula begins with an
+    apostrophe."""
     names, rows = table.raw()
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(rows)
+    writer.writerows([_csv(value) for value in row] for row in [names, *rows])
     return out.getvalue()
 
 
@@ -66,11 +72,11 @@ def json_table(table: Table[Row]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Text that cannot end its cell, become HTML or turn into emphasis or a link."""
-    escaped = html.escape(printable(text), quote=False)
-    for character in "\\`*_[]|":
+    """Text that cannot end its cell, become HTML, a heading or a list, or turn into emphasis, mathematics or a link."""
+    escaped = html.escape(printable(text), quote=False).strip()
+    for character in "\\`*_[]|~$":
         escaped = escaped.replace(character, f"\\{character}")
-    return escaped
+    return BLOCK.sub(r"\1\\", escaped)
 
 
 def escape_latex(text: str) -> str:
@@ -84,6 +90,12 @@ WRITERS: dict[str, Callable[[Table], str]] = {
     "csv": csv_table,
     "json": json_table,
 }
+
+
+def _csv(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return ("'" if value.startswith(FORMULA) else "") + "\n".join(re.split("\r\n?", value))
 
 
 def _markdown(cell: Cell) -> str:

@@ -47,14 +47,14 @@ def matrix(summary: Summary, choice: Choice, published: Sequence[Published]) -> 
         rows[row][column] = variant
     columns = sorted(dict.fromkeys(column for cells in rows.values() for column in cells), key=in_order)
     ours = [MatrixRow(name, cells, {}) for name, cells in rows.items()]
-    ours.sort(key=lambda row: (not any(one.is_baseline for one in row.cells.values()), in_order(row.name)))
+    ours.sort(key=lambda row: (not any(variant.is_baseline for variant in row.cells.values()), in_order(row.name)))
     theirs, sources = _theirs(summary, rows, columns, published)
     beside = [row for mine in ours for row in [mine, *theirs.pop(mine.name, [])]]
     best = {column: _best(rows.values(), column) for column in columns}
-    found = [Column[MatrixRow]("", lambda row: row.name, {"row": lambda row: row.name}, numeric=False, rank=0)]
+    shown = [Column[MatrixRow]("", lambda row: row.name, {"row": lambda row: row.name}, numeric=False, rank=0)]
     for column in columns:
-        found += _columns(column, summary.metric, best[column])
-    return Table(found, [*beside, *theirs.pop("", [])], [*_remarks(summary), *sources])
+        shown += _columns(column, summary.metric, best[column])
+    return Table(shown, [*beside, *theirs.pop("", [])], [*_remarks(summary), *sources])
 
 
 def _layout(summary: Summary, choice: Choice) -> tuple[Callable[[Variant], str], Callable[[Variant], str]]:
@@ -75,8 +75,8 @@ def _layout(summary: Summary, choice: Choice) -> tuple[Callable[[Variant], str],
     return named(rows, columns), named(columns, rows)
 
 
-def _refuse(one: Variant, other: Variant, summary: Summary) -> None:
-    keys = [key for key in summary.shown + summary.apart if one.keys.get(key) != other.keys.get(key)]
+def _refuse(first: Variant, second: Variant, summary: Summary) -> None:
+    keys = [key for key in summary.shown + summary.apart if first.keys.get(key) != second.keys.get(key)]
     raise ValueError(
         f"two configurations fall into one cell of the table: they differ in {' and '.join(keys) or 'other keys'}; "
         "add that to --rows or --columns, or choose with --where"
@@ -94,8 +94,8 @@ def _columns(title: str, metric: Metric, best: Variant | None) -> list[Column[Ma
         variant = row.cells.get(title)
         if variant is None or variant.comparison is None:
             return ""
-        found = variant.comparison
-        return metric.delta(found.difference.value) + (MARK if found.told_apart else "")
+        comparison = variant.comparison
+        return metric.delta(comparison.difference.value) + (MARK if comparison.is_significant else "")
 
     def of(pick: Callable[[Variant], Any]) -> Callable[[MatrixRow], Any]:
         return lambda row: pick(row.cells[title]) if title in row.cells else None
@@ -130,8 +130,8 @@ def cell_text(variant: Variant | None) -> str:
 
 def _best(rows: Iterable[Mapping[str, Variant]], column: str) -> Variant | None:
     """Of two or more with a mean on the same data under the same protocol; others cannot be ranked."""
-    found = [row[column] for row in rows if column in row]
-    scored = [(variant.metric.better(variant.score.mean), variant) for variant in found if variant.score]
+    variants = [row[column] for row in rows if column in row]
+    scored = [(variant.metric.better(variant.score.mean), variant) for variant in variants if variant.score]
     comparable = len(scored) > 1 and len({variant.setting for _, variant in scored}) == 1
     return max(scored, key=lambda pair: pair[0])[1] if comparable else None
 
@@ -139,7 +139,7 @@ def _best(rows: Iterable[Mapping[str, Variant]], column: str) -> Variant | None:
 def _theirs(
     summary: Summary, rows: Mapping[str, Mapping[str, Variant]], columns: Sequence[str], published: Sequence[Published]
 ) -> tuple[dict[str, list[MatrixRow]], list[str]]:
-    """Rows of published models by the name of our row of the same model, "" where there is none, and what is said of
+    """Rows of published models by the name of our row of the same model, "" where there is none, and the remarks on
     them below the table. They have numbers in columns whose variants all were trained on the whole of their data set.
     """
     plain = {setting.name: setting.keys for setting in summary.settings if is_plain(setting.keys)}
@@ -163,11 +163,11 @@ def _theirs(
         for mine, cells in rows.items():
             if any(is_like(other, variant) for variant in cells.values()):
                 ours.setdefault(name, mine)
-    found: dict[str, list[MatrixRow]] = {}
+    by_row: dict[str, list[MatrixRow]] = {}
     for name, numbers in by_model.items():
-        found.setdefault(ours.get(name, ""), []).append(MatrixRow(name, {}, numbers))
+        by_row.setdefault(ours.get(name, ""), []).append(MatrixRow(name, {}, numbers))
     sources = [f"{mark} published, not run here: {source}" for source, mark in marks.items()]
-    return found, [*sources, *notes(shown)]
+    return by_row, [*sources, *notes(shown)]
 
 
 def _remarks(summary: Summary) -> list[str]:
@@ -180,7 +180,7 @@ def _remarks(summary: Summary) -> list[str]:
             f"; Δ: difference from the baseline of the same data and protocol{points}, {MARK} where p < 0.05 after "
             "Holm's correction"
         )
-    told = [words + "."]
+    remarks = [words + "."]
     if summary.recipes:
-        told.append(f"The recipes of the data sets differ in {', '.join(summary.recipes)}.")
-    return told
+        remarks.append(f"The recipes of the data sets differ in {', '.join(summary.recipes)}.")
+    return remarks

@@ -73,28 +73,28 @@ def state(row: RunRow) -> str:
 
 def remarks(row: RunRow) -> str:
     """The error, how far an unfinished run is, the warnings of the record."""
-    run, found = row.run, []
+    run, parts = row.run, []
     if run.error:
-        found.append(run.error)
+        parts.append(run.error)
     if run.status != "finished" and run.curve and "epochs" in run.config:
-        found.append(f"epoch {max(run.curve) + 1} of {run.config['epochs']}")
+        parts.append(f"epoch {max(run.curve) + 1} of {run.config['epochs']}")
     if run.reused_from:
-        found.append(f"reused from {run.reused_from}")
-    return "; ".join([*found, *run.warnings, *run.notes])
+        parts.append(f"reused from {run.reused_from}")
+    return "; ".join([*parts, *run.warnings, *run.notes])
 
 
 def _key_column(key: str, summary: Summary) -> Column[RunRow]:
-    """What a key came to; a name is in the columns `Variant` and `Data` already."""
+    """The resolved value of a key; a name is in the columns `Variant` and `Data` already."""
     values = [variant.keys.get(key) for variant in summary.variants]
     numeric = all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
 
     def value(row: RunRow) -> Any:
-        found = row.variant.keys.get(key)
-        return found if found is None or isinstance(found, str | int | float) else json.dumps(found, default=str)
+        entry = row.variant.keys.get(key)
+        return entry if entry is None or isinstance(entry, str | int | float) else json.dumps(entry, default=str)
 
     def text(row: RunRow) -> str:
-        found = row.variant.keys.get(key)
-        return "" if found is None or key == PRESET or key.endswith(".name") else show(found)
+        entry = row.variant.keys.get(key)
+        return "" if entry is None or key == PRESET or key.endswith(".name") else show(entry)
 
     return Column(key, text, {key: value}, numeric=numeric)
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from lkca_exp.report.tables.column import Cell, Column, Row, Table
 
 BREAK = re.compile(r" (?=\()")
-"""In a narrow cell a remark in brackets goes on a line of its own."""
+"""In a narrow cell a remark in brackets has a line of its own."""
 SEPARATOR = 3  # characters between two columns
 
 

@@ -50,19 +50,19 @@ def not_counted(variant: Variant) -> str:
     """1 failed, 1 running, 2 seeds missing."""
     inside = {run.folder for run in variant.counted}
     states = Counter(run.status for run in variant.runs if run.folder not in inside)
-    found = [f"{many} {status}" for status, many in sorted(states.items())]
+    parts = [f"{many} {status}" for status, many in sorted(states.items())]
     if variant.num_missing:
-        found.append(f"{formats.count(variant.num_missing, 'seed')} missing")
-    return ", ".join(found)
+        parts.append(f"{formats.count(variant.num_missing, 'seed')} missing")
+    return ", ".join(parts)
 
 
 def difference_text(variant: Variant) -> str:
     """The difference and its interval, marked where the test calls it significant."""
     if variant.comparison is None:
         return ""
-    found, metric = variant.comparison.difference, variant.metric
-    value = metric.delta(found.value) + (MARK if variant.comparison.told_apart else "")
-    interval = metric.delta_interval(found)
+    difference, metric = variant.comparison.difference, variant.metric
+    value = metric.delta(difference.value) + (MARK if variant.comparison.is_significant else "")
+    interval = metric.delta_interval(difference)
     return value + (f" ({interval})" if interval else "")
 
 
@@ -85,8 +85,8 @@ def _score_columns(summary: Summary) -> list[Column[Variant]]:
 
     mean = _metric_column(metric, rank=1)
     bounds = {
-        f"{_bare(metric)}_ci95_low{_unit(metric)}": _of_metric(metric, lambda found: found.low),
-        f"{_bare(metric)}_ci95_high{_unit(metric)}": _of_metric(metric, lambda found: found.high),
+        f"{_bare(metric)}_ci95_low{_unit(metric)}": _of_metric(metric, lambda estimate: estimate.low),
+        f"{_bare(metric)}_ci95_high{_unit(metric)}": _of_metric(metric, lambda estimate: estimate.high),
     }
     return [
         replace(mean, raw={**mean.raw, "selected_on": lambda v: v.selected_on}, strong=lambda v: id(v) in best),
@@ -98,12 +98,12 @@ def _metric_column(metric: Metric, rank: int = 9) -> Column[Variant]:
     """Mean and standard deviation, stamped where the number chose its own epoch."""
 
     def text(v: Variant) -> str:
-        found = v.estimate(metric.key)
-        return "" if found is None else stamped(metric.mean_and_sd(found), metric.stamp(v.selected_on))
+        estimate = v.estimate(metric.key)
+        return "" if estimate is None else stamped(metric.mean_and_sd(estimate), metric.stamp(v.selected_on))
 
     raw = {
-        metric.column: _of_metric(metric, lambda found: found.mean),
-        f"{metric.column}_sd": _of_metric(metric, lambda found: found.sd),
+        metric.column: _of_metric(metric, lambda estimate: estimate.mean),
+        f"{metric.column}_sd": _of_metric(metric, lambda estimate: estimate.sd),
     }
     return Column(metric.title, text, raw, rank=rank)
 
@@ -122,9 +122,9 @@ def _difference_columns(summary: Summary) -> list[Column[Variant]]:
 
     unit = f"_{metric.points}" if metric.points else ""
     raw = {
-        f"difference{unit}": _of_difference(metric, lambda found: found.value),
-        f"difference_ci95_low{unit}": _of_difference(metric, lambda found: found.low),
-        f"difference_ci95_high{unit}": _of_difference(metric, lambda found: found.high),
+        f"difference{unit}": _of_difference(metric, lambda change: change.value),
+        f"difference_ci95_low{unit}": _of_difference(metric, lambda change: change.low),
+        f"difference_ci95_high{unit}": _of_difference(metric, lambda change: change.high),
     }
     return [
         Column(_difference_title(summary), difference, raw, rank=2),
@@ -135,8 +135,8 @@ def _difference_columns(summary: Summary) -> list[Column[Variant]]:
 
 def _speed_column(title: str, key: str, rank: int) -> Column[Variant]:
     def mean(v: Variant) -> float | None:
-        found = v.speed(key)
-        return None if found is None else found.mean
+        estimate = v.speed(key)
+        return None if estimate is None else estimate.mean
 
     return number(title, key, mean, formats.per_second, rank=rank)
 
@@ -158,8 +158,8 @@ def _bare(metric: Metric) -> str:
 
 def _of_metric(metric: Metric, pick: Callable[[Estimate], float | None]) -> Callable[[Variant], float | None]:
     def value(v: Variant) -> float | None:
-        found = v.estimate(metric.key)
-        return None if found is None else metric.scaled(pick(found))
+        estimate = v.estimate(metric.key)
+        return None if estimate is None else metric.scaled(pick(estimate))
 
     return value
 

@@ -46,7 +46,7 @@ def test_two_variants_are_compared_with_attention(compared):
     reference = stats.ttest_rel([0.98, 0.98, 0.99], [0.96, 0.95, 0.95])
     assert comparison(lkca).difference.value == pytest.approx(0.03)
     assert comparison(lkca).p_holm == pytest.approx(reference.pvalue)
-    assert comparison(lkca).told_apart
+    assert comparison(lkca).is_significant
     assert attention.comparison is None
 
 
@@ -100,7 +100,7 @@ def test_one_seed_gives_no_interval(make_run, runs):
     make_run("lkca", 0, 0.98)
     lkca, _ = summary_of(runs / "digits_compare").variants
     assert top1(lkca).low is None
-    assert (comparison(lkca).difference.low, comparison(lkca).p_holm, comparison(lkca).told_apart) == (
+    assert (comparison(lkca).difference.low, comparison(lkca).p_holm, comparison(lkca).is_significant) == (
         None,
         None,
         False,
@@ -127,7 +127,7 @@ def test_many_comparisons_are_corrected(make_run, runs):
     alone = [one.difference.p or 0.0 for one in compared]
     assert [0.03 < p < 0.05 for p in alone] == [True, True]
     assert [one.p_holm for one in compared] == pytest.approx([2 * min(alone)] * 2)
-    assert [one.told_apart for one in compared] == [False, False]
+    assert [one.is_significant for one in compared] == [False, False]
 
 
 @pytest.mark.parametrize(

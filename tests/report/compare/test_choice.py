@@ -30,9 +30,9 @@ def test_a_key_is_found_by_its_last_part(word, key):
     assert resolve(word, KEYS) == key
 
 
-@pytest.mark.parametrize(("word", "told"), [("size", "augment.size or model.size"), ("kernel", "no run has a key")])
-def test_a_word_that_fits_several_or_none_is_refused(word, told):
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize(("word", "message"), [("size", "augment.size or model.size"), ("kernel", "no run has a key")])
+def test_a_word_that_fits_several_or_none_is_refused(word, message):
+    with pytest.raises(ValueError, match=message):
         resolve(word, KEYS)
 
 
@@ -58,13 +58,13 @@ def test_conditions(found, where, labels):
 
 
 @pytest.mark.parametrize(
-    ("condition", "told"),
+    ("condition", "message"),
     [
         ("lkca", "takes key=value, not 'lkca'"),
         ("kernel_size=9", "there are 3, 7|there are 7, 3"),
         ("x=1", "no run has a key"),
     ],
 )
-def test_a_condition_that_nothing_meets_is_refused(found, condition, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_condition_that_nothing_meets_is_refused(found, condition, message):
+    with pytest.raises(ValueError, match=message):
         select(found, [condition])

@@ -163,6 +163,7 @@ def test_lines_along_a_number_are_named_by_the_preset(make_run, runs):
             [{"data.name": "digits", "protocol.name": "final"}, {"data.name": "svhn", "protocol.name": "holdout"}],
             ["digits, final", "svhn, holdout"],
         ),
+        ([{"data.name": "digits", "data.x": 1}, {"data.name": "digits"}, {}], ["digits", "digits #2", "unnamed data"]),
     ],
 )
 def test_settings(settings, expected):

@@ -54,7 +54,7 @@ def summary_of(values: np.ndarray, example: Run, shared: bool) -> Summary:
 
 
 def finds_a_difference(summary: Summary) -> bool:
-    return any(variant.comparison and variant.comparison.told_apart for variant in summary.variants)
+    return any(variant.comparison and variant.comparison.is_significant for variant in summary.variants)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of scipy, for pairs without spread

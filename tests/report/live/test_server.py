@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -110,6 +111,56 @@ def test_nothing_outside_the_runs_is_served(server, compared, tmp_path, path):
     assert "root:" not in text
 
 
+def raw(server: Server, request: bytes) -> bytes:
+    """The first line of the answer to bytes that a browser would not send."""
+    with socket.create_connection(server.server_address[:2], timeout=10) as connection:
+        connection.sendall(request)
+        return connection.makefile("rb").readline()
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("*", "localhost", 400),
+        ("http://[", "localhost", 400),
+        ("x", "localhost", 400),
+        ("/", "[", 400),
+        ("/", "[::1", 400),
+        ("/", "]", 400),
+        ("/", "[evil]", 400),
+        ("/", "", 403),
+        ("/", "127.0.0.1.evil.example", 403),
+        ("/", "\xb2", 403),
+        ("/", "@:%", 403),
+        ("/version?x=%", "localhost:99999999999", 200),
+        ("/runs/" + "9" * 5000 + "/{run}/run.json", "localhost", 404),
+        ("/runs/\xb2/{run}/run.json", "localhost", 404),
+        ("/runs/0/{run}/loop", "localhost", 404),
+        ("/runs/0/{run}/loop/a", "localhost", 404),
+        ("/runs/0/{run}/" + "a/" * 5000, "localhost", 404),
+        ("/runs/0/{run}/" + "a" * 5000, "localhost", 404),
+        ("/runs/0/%ff%fe/run.json", "localhost", 404),
+    ],
+)
+def test_hostile_requests_are_answered_without_a_traceback(server, compared, capfd, path, host, status):
+    folder = next(child for child in compared.iterdir() if child.is_dir())
+    (folder / "loop").symlink_to(folder / "loop")
+    request = f"GET {path.format(run=folder.name)} HTTP/1.0\r\nHost: {host}\r\n\r\n"
+    assert raw(server, request.encode("latin-1")).split()[1] == str(status).encode()
+    assert capfd.readouterr() == ("", "")
+    assert get(server, "/version")[0] == 200
+
+
+def test_a_reader_that_breaks_off_is_not_worth_a_word(server, capfd):
+    for _ in range(5):
+        connection = socket.create_connection(server.server_address[:2])
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(b"GET / HT")
+        connection.close()  # with a reset
+    assert get(server, "/version")[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
 def test_only_this_machine_is_answered_on_a_loopback_address(server):
     """Else a page elsewhere could read ours by giving its own name our address."""
     assert get(server, "/", Host="evil.example")[0] == 403
@@ -171,6 +222,12 @@ def test_a_port_that_is_taken_is_refused_in_one_line(compared, capsys):
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert "--port takes another one" in message
+
+
+@pytest.mark.parametrize("port", ["99999", "65536", "-1"])
+def test_a_port_that_cannot_be_is_refused_in_one_line(compared, capsys, port):
+    assert main(["--watch", str(compared), "--port", port]) == 2
+    assert capsys.readouterr().err == f"report: --port {port}: a port is a number from 0 to 65535\n"
 
 
 def test_a_study_that_does_not_exist_is_refused_in_one_line(runs, capsys):

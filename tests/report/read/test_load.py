@@ -135,6 +135,14 @@ def test_an_epoch_written_again_counts_the_second_time(make_run):
     assert run.curve == {0: {"epoch": 0, "train/loss": 1.5}}
 
 
+@pytest.mark.parametrize("odd", ["1" + 400 * "0", "1e308", "true", "NaN", "[1]"])
+def test_numbers_that_nothing_can_be_made_of_are_left_out(make_run, odd):
+    folder = make_run()
+    (folder / "metrics.jsonl").write_text(f'{{"epoch": 0, "train/loss": {odd}}}\n{{"epoch": {odd}}}\n')
+    (run,), left_out = load([folder.parent])
+    assert (run.curve, run.notes, left_out) == ({0: {"epoch": 0}}, ("1 unreadable line(s) in metrics.jsonl",), [])
+
+
 @pytest.mark.parametrize("leave", ["empty", "missing"])
 def test_no_metrics_no_curve(make_run, leave):
     folder = make_run(rows=[])

@@ -57,7 +57,7 @@ def test_the_default_is_read_where_it_is_there(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (HEAD + "ViT,digits,high,p,s\n", "line 2: top1_percent is 'high'"),
         (HEAD + "ViT,digits,97,p,s\nViT,svhn,0.97e3,p,s\n", "line 3: top1_percent"),
@@ -65,10 +65,10 @@ def test_the_default_is_read_where_it_is_there(tmp_path, monkeypatch):
         ("model,data\nViT,digits\n", "line 2: no top1_percent, protocol, source"),
     ],
 )
-def test_a_row_without_number_or_source_is_refused(tmp_path, text, told):
+def test_a_row_without_number_or_source_is_refused(tmp_path, text, message):
     path = tmp_path / "published.csv"
     path.write_text(text)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         read_published(path)
 
 

@@ -5,10 +5,9 @@ import json
 
 import pytest
 
+from lkca_exp.report.read import analysis
+from lkca_exp.report.read.analysis import LARGEST_BYTES, Extras, Picture, read_extras
 from lkca_exp.report.read.load import read_run
-from lkca_exp.report.section import Picture
-from lkca_exp.report.sections import inside
-from lkca_exp.report.sections.inside import LARGEST_BYTES, Extras, read_extras
 
 GOOD = {"title": "t", "x_label": "x", "y_label": "y", "x": [0, 1], "series": {"a": [1, 2]}}
 
@@ -66,7 +65,7 @@ def test_pictures_past_what_the_page_can_hold_are_named_and_not_read(folder, mon
     for name in "abc":
         (folder / f"{name}.png").write_bytes(bytes(300))
     encoded = []
-    monkeypatch.setattr(inside, "_picture", lambda path: encoded.append(path.stem) or Picture(path.stem, "x" * 400))
+    monkeypatch.setattr(analysis, "_picture", lambda path: encoded.append(path.stem) or Picture(path.stem, "x" * 400))
     found = read_extras(read_run(folder.parent), room=900)
     assert encoded == [picture.stem for picture in found.pictures] == ["a", "b"]
     assert found.problems == (f"{folder.parent.name}/analysis/c.png: the page is full",)

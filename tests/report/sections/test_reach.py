@@ -18,33 +18,33 @@ from lkca_exp.report.figures.model import Line, TileRow, Tiles
 from lkca_exp.report.figures.styles import MOST_DRAWN
 from lkca_exp.report.figures.svg import svg
 from lkca_exp.report.figures.tiles import PALETTE, address
+from lkca_exp.report.read.analysis import UNREADABLE, Extras, mean_distance, read_extras, read_field, read_mass
 from lkca_exp.report.read.load import read_run
 from lkca_exp.report.section import Block
-from lkca_exp.report.sections.inside import Extras, read_extras
-from lkca_exp.report.sections.reach import ALL_ALIKE, HEADING, Reach, mean_distance, read_reach, spread
+from lkca_exp.report.sections.reach import ALL_ALIKE, HEADING, spread
 from tests.report.conftest import write_reach
 
 
-def test_a_run_that_was_not_looked_at(make_run):
-    assert read_reach(read_run(make_run())) == Reach()
+def test_a_run_that_was_not_analysed(make_run):
+    run = read_run(make_run())
+    assert (read_mass(run), read_field(run)) == (None, None)
 
 
 def test_what_was_found_is_read_and_not_shown_twice(make_run):
     folder = make_run()
     write_reach(folder, [[0.25, 1.0], [0.5, 1.0]], radii=[1.5, 2.5])
     run = read_run(folder)
-    found = read_reach(run)
-    assert found.mass.layers == ((0.25, 1.0), (0.5, 1.0))
-    assert (found.mass.even, found.mass.num_images) == ((0.4, 1.0), 16)
-    assert (found.field.radii, found.field.even, found.field.pictures.shape) == ((1.5, 2.5), 3.0, (2, 4, 4))
-    assert found.problems == ()
+    mass, field = read_mass(run), read_field(run)
+    assert mass.within.tolist() == [[0.25, 1.0], [0.5, 1.0]]
+    assert (mass.even.tolist(), mass.num_images) == ([0.4, 1.0], 16)
+    assert (field.radii.tolist(), field.even, field.pictures.shape) == ([1.5, 2.5], 3.0, (2, 4, 4))
     assert read_extras(run) == Extras()
 
 
 def test_the_mass_alone_is_enough(make_run):
     folder = make_run()
     write_reach(folder, [[0.25, 1.0]])
-    assert read_reach(read_run(folder)).field is None
+    assert read_field(read_run(folder)) is None
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_mass_that_cannot_be_used_is_named(make_run, change):
     write_reach(folder, [[0.25, 1.0]])
     file = folder / "analysis" / "locality.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
-    found = read_reach(read_run(folder))
-    assert found.mass is None
-    assert "analysis/locality.json: " in found.problems[0]
+    with pytest.raises(UNREADABLE):
+        read_mass(read_run(folder))
+    assert any("analysis/locality.json: " in note for note in gather([folder.parent], Choice(), []).notes)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_fields_that_do_not_go_with_their_numbers_are_named(make_run, fields):
         file.unlink()
     else:
         np.savez_compressed(file, fields=fields)
-    found = read_reach(read_run(folder))
-    assert found.field is None
-    assert "analysis/receptive_field.json: " in found.problems[0]
+    with pytest.raises(UNREADABLE):
+        read_field(read_run(folder))
+    assert any("analysis/receptive_field.json: " in note for note in gather([folder.parent], Choice(), []).notes)
 
 
 def looks(study) -> Block:
@@ -97,7 +97,7 @@ def of_reach(study) -> list[Block]:
 
 def test_the_mean_distance_by_hand():
     """A quarter at 0, half at 1, a quarter at 2."""
-    assert mean_distance([0.25, 0.75, 1.0]) == pytest.approx(0.5 + 2 * 0.25)
+    assert mean_distance(np.array([0.25, 0.75, 1.0])) == pytest.approx(0.5 + 2 * 0.25)
 
 
 def test_nothing_is_said_where_nothing_was_looked_at(compared):
@@ -117,13 +117,13 @@ def looked(compared):
 def test_means_over_seeds(looked):
     near, far = looks(looked).tables[0].table.rows
     assert (near.variant.name, far.variant.name) == ("lkca", "attention"), "the shortest distance first"
-    first, last = near.masses.distance
+    first, last = near.distance
     assert (first.n, first.mean, first.sd) == pytest.approx((3, 1 - 0.81, 0.01))
     assert last.mean == pytest.approx(1 - 0.4)
-    assert near.masses.overall.mean == pytest.approx((0.19 + 0.6) / 2)
-    assert near.masses.even_distance == pytest.approx(0.6)
-    assert [one.mean for one in near.fields.radius] == [1.0, 3.0]
-    assert near.fields.pictures.sum((1, 2)) == pytest.approx([1, 1])
+    assert near.overall.mean == pytest.approx((0.19 + 0.6) / 2)
+    assert near.even_distance == pytest.approx(0.6)
+    assert [estimate.mean for estimate in near.radius] == [1.0, 3.0]
+    assert near.pictures.sum((1, 2)) == pytest.approx([1, 1])
 
 
 def test_the_sentences(looked):
@@ -156,7 +156,7 @@ def test_a_seed_of_another_shape_is_in_no_mean(make_run, runs):
     write_reach(make_run(seed=0), [[0.5, 1.0]])
     write_reach(make_run(seed=1), [[0.5, 0.6, 1.0]])
     (row,) = looks(runs / "digits_compare").tables[0].table.rows
-    assert row.masses.overall.n == 1
+    assert row.overall.n == 1
 
 
 def test_tables_for_readers_and_programs(looked):

@@ -3,14 +3,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 
 import pytest
 from rich.console import Console
 
+from lkca_exp.report.build import markdown
 from lkca_exp.report.compare.aggregate import Summary, summarise
+from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.content import gather
 from lkca_exp.report.read.load import load
 from lkca_exp.report.tables.column import Table
-from lkca_exp.report.tables.files import csv_table, escape_latex, json_table, latex_table, markdown_table
+from lkca_exp.report.tables.files import (
+    csv_table,
+    escape_latex,
+    escape_markdown,
+    json_table,
+    latex_table,
+    markdown_table,
+)
+from lkca_exp.report.tables.matrix import matrix
 from lkca_exp.report.tables.runs import run_table
 from lkca_exp.report.tables.terminal import terminal_table
 from lkca_exp.report.tables.variants import variant_table
@@ -167,6 +179,71 @@ def test_nothing_in_a_name_is_a_latex_command():
     assert escape_latex("a_b & 5% {x} $\\input ^~#\n") == (
         r"a\_b \& 5\% \{x\} \$\textbackslash{}input \textasciicircum{}\textasciitilde{}\# "
     )
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_name_is_no_formula_of_a_spreadsheet(make_run, runs, start):
+    """In rows and in heads of columns; numbers below zero stay numbers."""
+    study = f"{start}study".strip() or "study"
+    name = f"{start}HYPERLINK(1)"
+    make_run("attention", 0, 0.9, study=study, config={"data.name": name})
+    make_run(name, 0, 0.8, study=study, label=name, config={"data.name": name})
+    summary = summary_of(runs / study)
+    others = matrix(summary, Choice(), [])
+    for table in (variant_table(summary), run_table(summary), others):
+        for row in csv.reader(io.StringIO(csv_table(table))):
+            assert not [cell for cell in row if cell.startswith(start) and not is_number(cell)]
+    rows = list(csv.DictReader(io.StringIO(csv_table(variant_table(summary)))))
+    assert sorted(row["variant"] for row in rows) == sorted(["attention", f"'{name}".replace("\r", "\n")])
+    assert min(float(row["difference_points"] or 0) for row in rows) == pytest.approx(-10)
+    assert {row["variant"] for row in json.loads(json_table(variant_table(summary)))} == {"attention", name}
+
+
+def is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("# x", "\\# x"),
+        ("## x", "\\## x"),
+        ("#", "\\#"),
+        ("- x", "\\- x"),
+        ("---", "\\---"),
+        ("+ x", "\\+ x"),
+        ("12. x", "12\\. x"),
+        ("1) x", "1\\) x"),
+        ("    x", "x"),
+        ("~~x~~ $y$", "\\~\\~x\\~\\~ \\$y\\$"),
+        ("![x](y)", "!\\[x\\](y)"),
+        ("> x", "&gt; x"),
+        ("-1.20 to +3.00", "-1.20 to +3.00"),
+        ("1.5 x", "1.5 x"),
+        ("#1f", "#1f"),
+    ],
+)
+def test_markdown_in_a_name_is_text(text, escaped):
+    assert escape_markdown(text) == escaped
+
+
+def test_the_answer_in_markdown_holds_no_markdown_of_names(make_run, runs):
+    make_run("# lkca", study="# study", label="# label", config={"data.name": "`~$*_[x](y)"})
+    (make_run("other", study="# study", label="# bad") / "run.json").write_text("{")
+    paragraphs = markdown(gather([runs / "# study"], Choice(), [])).split("\n\n")
+    assert paragraphs[0].startswith("\\# lkca reaches")
+    assert "on \\`\\~\\$\\*\\_\\[x\\](y)" in paragraphs[0]
+    assert not [text for text in paragraphs if text.startswith("#")]
+
+
+@pytest.mark.parametrize("name", ["[5cm] x", "* x"])
+def test_a_name_is_no_option_of_the_rule_above_it_in_latex(make_run, runs, name):
+    make_run(name, label="odd")
+    lines = latex_table(variant_table(summary_of(runs / "digits_compare"))).splitlines()
+    assert lines[4].startswith("{}" + name)
 
 
 def test_a_minus_is_one_in_latex_and_a_hyphen_stays():

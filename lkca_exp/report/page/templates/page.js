@@ -99,9 +99,9 @@ function makeReadable(svg) {
     const all = shown.flatMap(({ x }) => x);
     if (!all.length) return;
     const x = all.reduce((best, value) => (Math.abs(value - wanted) < Math.abs(best - wanted) ? value : best));
-    const told = shown.filter((line) => line.x.includes(x));
+    const atX = shown.filter((line) => line.x.includes(x));
     const tip = figure.querySelector(".tip") ?? figure.appendChild(Object.assign(document.createElement("div"), { className: "tip" }));
-    tip.replaceChildren(`${xTitle} ${x}`, ...told.map((line) => tipLine(line, line.y[line.x.indexOf(x)] + unit)));
+    tip.replaceChildren(`${xTitle} ${x}`, ...atX.map((line) => tipLine(line, line.y[line.x.indexOf(x)] + unit)));
     const room = figure.clientWidth - tip.offsetWidth;
     tip.style.left = `${Math.max(0, Math.min(event.clientX - figure.getBoundingClientRect().left + 14, room))}px`;
     tip.style.top = "1.6rem";
