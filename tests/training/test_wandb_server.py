@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 import wandb
+
 from lkca_exp.config.schema import NoLoggerConfig, WandbConfig
 from lkca_exp.runs.handover import Handover
 from lkca_exp.training.sinks import open_sink
@@ -154,7 +154,7 @@ def test_a_server_that_fails_during_a_run(here, run, monkeypatch, caplog, fault)
     assert history(stored(folder)) == ROWS
     here.fault = None
     command = [sys.executable, "-m", "wandb", "sync", "--no-skip-online", str(folder)]
-    subprocess.run(command, env=environment(**here.environment()), check=True, capture_output=True)
+    subprocess.run(command, cwd=run.directory, env=environment(**here.environment()), check=True, capture_output=True)
     (arrived,) = here.runs.values()
     assert arrived.history == ROWS
     assert arrived.summary["test/top1"] == 0.5
