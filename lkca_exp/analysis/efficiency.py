@@ -91,7 +91,7 @@ def curves(cost: Efficiency) -> dict[str, object]:
         "x_label": "batch size",
         "y_label": "images/s",
         "x": list(cost.train_images_per_s),
-        "series": {name: [round(rate, 1) for rate in found.values()] for name, found in rates.items()},
+        "series": {name: [round(rate, 1) for rate in by_size.values()] for name, by_size in rates.items()},
     }
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 NEGATIVE, ZERO, POSITIVE = (33, 102, 172), (247, 247, 247), (178, 24, 43)
-"""Blue, white and red of ColorBrewer's RdBu, told apart by the colour-blind too."""
+"""Blue, white and red of ColorBrewer's RdBu, which colour-blind people can tell apart too."""
 BETWEEN = 0
 """The place in the palette of what is between the kernels."""
 WHITE = (255, 255, 255)
@@ -19,8 +19,8 @@ GAP = 4  # pixels on every side of a kernel
 
 def learned_kernels(model: nn.Module) -> list[Tensor]:
     """The kernels (G, K, K) of a model's large-kernel mixers, in the order of the layers."""
-    found = (getattr(module, "kernel", None) for module in model.modules())
-    return [kernel.detach().cpu() for kernel in found if isinstance(kernel, nn.Parameter) and kernel.ndim == 3]
+    kernels = (getattr(module, "kernel", None) for module in model.modules())
+    return [kernel.detach().cpu() for kernel in kernels if isinstance(kernel, nn.Parameter) and kernel.ndim == 3]
 
 
 def picture(kernels: Sequence[Tensor], num_shown: int, zoom: int) -> Image.Image:

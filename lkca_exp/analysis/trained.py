@@ -55,7 +55,7 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     check_content(run.record, job.config.data)
     model = build_model(job.config.model, job.derived)
     if not isinstance(model, VisionTransformer) or not isinstance(job.derived, VitDerived):
-        raise ConfigError("run", run.name, f"Its model, {job.config.model.name}, has no grid of tokens to look at.")
+        raise ConfigError("run", run.name, f"Its model, {job.config.model.name}, has no grid of tokens.")
     model.load_state_dict(load_file(weights))
     images = reach.first_test_images(prepare(job.config), num_images)
     folder.mkdir(exist_ok=True)

@@ -3,7 +3,7 @@ share its pages.
 
 <folder>/{train,test}_{images,labels}.npy   the arrays
 <folder>/manifest.json                      what they are, where from, and the SHA-256 of each file
-<folder>/checked.json                       size, times and inode of each file when it was last found sound
+<folder>/checked.json                       size, times and inode of each file when its checksum was last compared
 
 Reading 1.4 GB to compute a checksum at every start would cost what the pack is to save. So files are held against their
 checksums only if their size, times or inode changed since, which is what git does with its index: a file cut short,

@@ -178,7 +178,7 @@ def download(source: Source, root: Path) -> Path:
             f"Put {names} into {folder}, or name the place with data.archive=PATH.",
         ) from error
     place = source.find(root)
-    assert place is not None, f"fetched {names} into {folder}, and found nothing"
+    assert place is not None, f"fetched {names} into {folder}, but the data set is not complete"
     return place
 
 

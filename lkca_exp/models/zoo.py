@@ -1,4 +1,4 @@
-"""Baselines that timm has: any of its models, with fresh weights, told the size of our images."""
+"""Baselines that timm has: any of its models, with fresh weights, built for the size of our images."""
 
 from __future__ import annotations
 
@@ -115,14 +115,14 @@ def _add_positions(network: nn.Module, name: str) -> None:
     spare_weight_decay(network, {*spared, "patch_embed.norm.positions.embedding"})
 
 
-def _refusal(model: TimmConfig, arguments: dict[str, Any], told: str) -> ConfigError:
-    """What timm said, of the key that it is about."""
-    if "unexpected keyword argument 'drop_path_rate'" in told:
+def _refusal(model: TimmConfig, arguments: dict[str, Any], message: str) -> ConfigError:
+    """timm's message, as an error about the key that caused it."""
+    if "unexpected keyword argument 'drop_path_rate'" in message:
         return ConfigError(
             "model.drop_path", model.drop_path, f"timm's {model.name} has no stochastic depth.", "Give 0."
         )
-    if "unexpected keyword argument 'patch_size'" in told:
+    if "unexpected keyword argument 'patch_size'" in message:
         rule = f"timm's {model.name} has no patches."
         return ConfigError("model.patches_per_side", model.patches_per_side, rule, "Leave it at null.")
     given = ", ".join(f"{key}={value}" for key, value in arguments.items())
-    return ConfigError("model.name", model.name, f"timm cannot build it: {told}", f"It was given {given}.")
+    return ConfigError("model.name", model.name, f"timm cannot build it: {message}", f"It was given {given}.")

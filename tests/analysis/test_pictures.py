@@ -39,10 +39,10 @@ def test_the_radius_is_the_mean_distance_from_the_middle_of_the_central_patch():
 
 def test_what_the_report_reads_of_receptive_fields():
     fields = torch.stack([torch.eye(4), torch.ones(4, 4)])
-    told = receptive_field.curves(fields, (2, 2))
-    assert told["x"] == [1, 2]
-    first, last = told["series"]["radius"]
-    assert first < last == told["even"]
+    curves = receptive_field.curves(fields, (2, 2))
+    assert curves["x"] == [1, 2]
+    first, last = curves["series"]["radius"]
+    assert first < last == curves["even"]
 
 
 def test_a_picture_of_kernels_shows_sign_and_strength():
@@ -67,5 +67,5 @@ def test_a_picture_of_kernels_shows_sign_and_strength():
 )
 def test_kernels_of_every_layer_are_found(mixer, shapes, job):
     made = job(f"model/mixer={mixer}")
-    found = kernels.learned_kernels(build_model(made.config.model, made.derived))
-    assert [tuple(layer.shape) for layer in found] == shapes
+    layers = kernels.learned_kernels(build_model(made.config.model, made.derived))
+    assert [tuple(layer.shape) for layer in layers] == shapes

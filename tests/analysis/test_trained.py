@@ -23,7 +23,7 @@ def trained(job, tmp_path, monkeypatch):
     monkeypatch.setattr(efficiency, "SECONDS_A_ROUND", 0)
 
     def make(*overrides):
-        made = job("trainer=debug", "study=looked", "paths.runs=runs", *overrides)
+        made = job("trainer=debug", "study=analysed", "paths.runs=runs", *overrides)
         train(run_of(made))
         return run_of(made).directory
 
@@ -37,15 +37,15 @@ def names(folder):
 def test_a_run_looks_when_it_ends_and_the_rest_comes_on_request(trained, capsys):
     lkca, attention = trained(), trained("model/mixer=attention")
     assert names(lkca) == names(attention) == {"locality.json"}
-    main(["run", "looked", "--images", "8", "--batch-sizes", "1", "2"])
+    main(["run", "analysed", "--images", "8", "--batch-sizes", "1", "2"])
     assert names(attention) == FIELD | {"locality.json", "efficiency.json"}
     assert names(lkca) == names(attention) | {"kernels.png"}
-    told = json.loads((lkca / "analysis" / "receptive_field.json").read_text())
+    curves = json.loads((lkca / "analysis" / "receptive_field.json").read_text())
     with np.load(lkca / "analysis" / "receptive_field.npz") as arrays:
-        assert arrays["fields"].shape == (len(told["x"]), 8, 8)
+        assert arrays["fields"].shape == (len(curves["x"]), 8, 8)
     rates = json.loads((lkca / "analysis" / "efficiency.json").read_text())
     assert rates["x"] == [1, 2]
-    assert all(min(found) > 0 for found in rates["series"].values())
+    assert all(min(values) > 0 for values in rates["series"].values())
     assert f"{lkca.name}: " in capsys.readouterr().out
 
 
@@ -73,22 +73,22 @@ def test_other_weights_are_looked_at(trained):
     folder = trained()
     main(["run", folder.name, "--images", "8"])
     first = (folder / "analysis" / "receptive_field.json").read_text()
-    told = json.loads(first) | {"weights": "of another model"}
-    (folder / "analysis" / "receptive_field.json").write_text(json.dumps(told))
+    curves = json.loads(first) | {"weights": "of another model"}
+    (folder / "analysis" / "receptive_field.json").write_text(json.dumps(curves))
     main(["run", folder.name, "--images", "8"])
     assert (folder / "analysis" / "receptive_field.json").read_text() == first
 
 
 def test_rates_are_measured_once_for_all_seeds(trained):
     folders = [trained(f"seed={seed}") for seed in (0, 1)]
-    main(["run", "looked", "--images", "8", "--batch-sizes", "1"])
+    main(["run", "analysed", "--images", "8", "--batch-sizes", "1"])
     assert ["efficiency.json" in names(folder) for folder in folders] == [True, False]
 
 
 def test_of_several_runs_those_with_nothing_to_show_are_named(trained, capsys):
     lkca, bare = trained(), trained("keep=none", "seed=1")
     assert names(bare) == {"locality.json"}
-    main(["run", "looked", "--images", "8"])
+    main(["run", "analysed", "--images", "8"])
     assert "keep=none" in capsys.readouterr().out
     assert names(lkca) >= FIELD
     with pytest.raises(SystemExit) as ended:

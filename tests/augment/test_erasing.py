@@ -46,8 +46,8 @@ def test_boxes_keep_to_their_share_area_and_aspect(aspect):
 def test_what_is_inside_a_box_is_written_and_nothing_else(blank):
     boxes = Erasing(0.5).draw(100, (20, 24), generator("erase"))
     images = torch.randn(100, 3, 20, 24)
-    found = blank(images.clone(), boxes, torch.tensor([7.0, 8.0, 9.0]).view(3, 1, 1))
-    for image, after, top, bottom, left, right in zip(images, found, *boxes, strict=True):
+    blanked = blank(images.clone(), boxes, torch.tensor([7.0, 8.0, 9.0]).view(3, 1, 1))
+    for image, after, top, bottom, left, right in zip(images, blanked, *boxes, strict=True):
         expected = image.clone()
         for channel, value in enumerate((7.0, 8.0, 9.0)):
             expected[channel, top:bottom, left:right] = value

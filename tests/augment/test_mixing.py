@@ -36,22 +36,22 @@ def test_targets_are_the_shares_of_the_pixels(per_image, cutmix_alpha, mixup_alp
 def test_cutmix_pastes_a_box_of_the_partner():
     images = torch.randn(COUNT, 3, *SIZE)
     how = next(each for each in mixes(Mixing(1.0, 1.0, 0.0)) if 0.2 < float(each.shares) < 0.8)
-    found, _ = mix(images, torch.arange(COUNT), how, COUNT)
+    mixed, _ = mix(images, torch.arange(COUNT), how, COUNT)
     inside = how.weights[0, 0] == 0
     rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
     top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     expected = images.clone()
     expected[:, :, top:bottom, left:right] = images[how.partners][:, :, top:bottom, left:right]
-    assert torch.equal(found, expected)
+    assert torch.equal(mixed, expected)
     assert float(how.shares) == pytest.approx(1 - (bottom - top) * (right - left) / (SIZE[0] * SIZE[1]))
 
 
 def test_mixup_is_a_weighted_mean():
     images = torch.randn(COUNT, 3, *SIZE)
     how = mixes(Mixing(1.0, 0.0, 1.0))[0]
-    found, targets = mix(images, torch.arange(COUNT), how, COUNT)
+    mixed, targets = mix(images, torch.arange(COUNT), how, COUNT)
     share = float(how.shares)
-    assert torch.allclose(found, share * images + (1 - share) * images[how.partners], atol=1e-6)
+    assert torch.allclose(mixed, share * images + (1 - share) * images[how.partners], atol=1e-6)
     own = torch.eye(COUNT)
     assert torch.allclose(targets, share * own + (1 - share) * own[how.partners])
 

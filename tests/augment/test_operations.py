@@ -42,8 +42,8 @@ def reference(image: Tensor, name: str, strength: float, fill: list[float] | Non
 def strengths(name: str, side: int) -> list[float]:
     """Of AutoAugment, RandAugment and TrivialAugment, with both signs where there are two."""
     tables = [magnitudes(10, (side, side)), magnitudes(31, (side, side)), magnitudes(31, (side, side), wide=True)]
-    found = {float(strength) for table in tables for strength in table[ID[name]]}
-    return sorted(found | {-strength for strength in found} if SIGNED[ID[name]] else found)
+    strengths = {float(strength) for table in tables for strength in table[ID[name]]}
+    return sorted(strengths | {-strength for strength in strengths} if SIGNED[ID[name]] else strengths)
 
 
 @pytest.mark.parametrize(("channels", "side"), SHAPES)
@@ -51,21 +51,21 @@ def strengths(name: str, side: int) -> list[float]:
 def test_all_strengths_give_the_pixels_of_torchvision(name, channels, side):
     images = pictures(6, channels, side)
     drawn = torch.tensor(strengths(name, side), dtype=torch.float64).repeat_interleave(6)
-    found = apply_operations(
+    changed = apply_operations(
         images.repeat(len(drawn) // 6, 1, 1, 1), torch.full((len(drawn), 1), ID[name]), drawn[:, None]
     )
     expected = torch.stack([reference(images[i % 6], name, float(strength)) for i, strength in enumerate(drawn)])
-    assert torch.equal(found, expected)
+    assert torch.equal(changed, expected)
 
 
 @pytest.mark.parametrize("name", ["ShearX", "TranslateY", "Rotate"])
 def test_the_grey_that_moves_in_is_chosen(name):
     images = pictures(6, 3, 32)
     strength = 0.3 if name == "ShearX" else 11.0
-    found = apply_operations(images, torch.full((6, 1), ID[name]), torch.full((6, 1), strength).double(), fill=128)
+    changed = apply_operations(images, torch.full((6, 1), ID[name]), torch.full((6, 1), strength).double(), fill=128)
     expected = torch.stack([reference(image, name, strength, fill=[128.0]) for image in images])
-    assert torch.equal(found, expected)
-    assert (found == 128).float().mean() > 0.05
+    assert torch.equal(changed, expected)
+    assert (changed == 128).float().mean() > 0.05
 
 
 def test_images_of_many_operations_are_kept_apart():
@@ -76,8 +76,8 @@ def test_images_of_many_operations_are_kept_apart():
     operations = torch.randint(len(OPERATIONS), (300, 2), generator=draws)
     levels = torch.randint(10, (300, 2), generator=draws)
     drawn = magnitudes(10, (32, 32))[operations, levels]
-    found = apply_operations(images, operations, drawn)
-    for image, after, numbers, values in zip(images, found, operations, drawn, strict=True):
+    changed = apply_operations(images, operations, drawn)
+    for image, after, numbers, values in zip(images, changed, operations, drawn, strict=True):
         for number, value in zip(numbers, values, strict=True):
             image = reference(image, OPERATIONS[number], float(value))
         assert torch.equal(after, image)

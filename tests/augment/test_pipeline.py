@@ -66,12 +66,12 @@ def test_the_pixels_of_a_policy_are_chosen(policy, job):
 
 def test_normalise(images):
     mean, std = (0.4, 0.5, 0.6), (0.1, 0.2, 0.3)
-    found = normalise(images, mean, std)
-    assert found.dtype == torch.float32
+    values = normalise(images, mean, std)
+    assert values.dtype == torch.float32
     for channel in range(3):
         expected = (images[:, channel].double() / 255 - mean[channel]) / std[channel]
-        assert torch.allclose(found[:, channel].double(), expected, atol=1e-6)
-    assert torch.equal(denormalise(found, mean, std), images)
+        assert torch.allclose(values[:, channel].double(), expected, atol=1e-6)
+    assert torch.equal(denormalise(values, mean, std), images)
 
 
 def test_normalise_gives_the_bits_that_runs_were_trained_with():

@@ -88,15 +88,15 @@ def test_operations_signs_and_strengths_come_as_often_as_torchvision_draws_them(
     torch.manual_seed(1)
     expected = recorded(THEIRS[name], monkeypatch)
     numbers, strengths = (part.flatten().tolist() for part in ours(name, 10 * NUM_DRAWS))
-    found = Counter((n, round(s, 6) or 0.0) for n, s in zip(numbers, strengths, strict=True) if n != ID["Identity"])
-    assert set(expected) <= set(found) | {key for key, count in expected.items() if count == 0}
+    counted = Counter((n, round(s, 6) or 0.0) for n, s in zip(numbers, strengths, strict=True) if n != ID["Identity"])
+    assert set(expected) <= set(counted) | {key for key, count in expected.items() if count == 0}
     # -0.0 and 0.0 are one strength; rare outcomes are counted together.
-    keys = sorted(key for key in found if found[key] >= 100)
-    rest = [sum(counts.values()) - sum(counts[key] for key in keys) for counts in (found, expected)]
-    table = [[found[key] for key in keys] + [rest[0] + 1], [expected[key] for key in keys] + [rest[1] + 1]]
+    keys = sorted(key for key in counted if counted[key] >= 100)
+    rest = [sum(counts.values()) - sum(counts[key] for key in keys) for counts in (counted, expected)]
+    table = [[counted[key] for key in keys] + [rest[0] + 1], [expected[key] for key in keys] + [rest[1] + 1]]
     assert len(keys) > 10
     assert chi2_contingency(table).pvalue > 1e-3
-    assert abs(sum(found.values()) / (10 * NUM_DRAWS) - sum(expected.values()) / NUM_DRAWS) < 0.03
+    assert abs(sum(counted.values()) / (10 * NUM_DRAWS) - sum(expected.values()) / NUM_DRAWS) < 0.03
 
 
 def test_a_wrong_probability_would_be_found():

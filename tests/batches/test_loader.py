@@ -20,7 +20,7 @@ from lkca_exp.data.randomness import generator
 
 def split(count: int = 50) -> Split:
     images = np.random.default_rng(0).integers(0, 256, (count, 1, 8, 8), dtype=np.uint8)
-    images[:, 0, 0, 0] = np.arange(count)  # an image can be told by its corner
+    images[:, 0, 0, 0] = np.arange(count)  # its corner identifies an image
     return Split(images, np.arange(count) % 10)
 
 
@@ -108,9 +108,9 @@ def test_processes_change_nothing_where_images_are_mixed(world_size):
 @pytest.mark.parametrize("chunk_images", [1, 8, 20, 32, 1000])
 def test_how_many_batches_are_augmented_together_changes_nothing(chunk_images):
     expected = list(loader(2, augment=EVERYTHING))
-    found = list(loader(2, augment=EVERYTHING, chunk_images=chunk_images))
-    assert len(found) == len(expected) == 6
-    for (images, targets), (same, same_targets) in zip(expected, found, strict=True):
+    batches = list(loader(2, augment=EVERYTHING, chunk_images=chunk_images))
+    assert len(batches) == len(expected) == 6
+    for (images, targets), (same, same_targets) in zip(expected, batches, strict=True):
         assert torch.equal(same, images)
         assert torch.equal(same_targets, targets)
 
@@ -143,8 +143,8 @@ def reference_order(permutations: list[list[int]], repeats: int, passes: int) ->
 def test_the_order_is_that_of_the_repeating_sampler(repeats, passes):
     draws = generator("order")
     permutations = [torch.randperm(7, generator=draws).tolist() for _ in range(passes)]
-    found = epoch_order(7, generator("order"), repeats=repeats, passes_per_epoch=passes)
-    assert found.tolist() == reference_order(permutations, repeats, passes)
+    order = epoch_order(7, generator("order"), repeats=repeats, passes_per_epoch=passes)
+    assert order.tolist() == reference_order(permutations, repeats, passes)
 
 
 def test_the_time_that_a_reader_waits_is_measured(monkeypatch):

@@ -76,9 +76,11 @@ def cifar_batches(name: str, per_class: int = 2) -> dict[str, bytes]:
     for index, (file, _) in enumerate(listed):
         labels = [label for label in range(num_classes) for _ in range(per_class)]
         rows = photos(len(labels), 32, first=index * len(labels)).reshape(len(labels), -1)
-        told = {"labels": labels} if num_classes == 10 else {"fine_labels": labels, "coarse_labels": [0] * len(labels)}
+        label_lists = (
+            {"labels": labels} if num_classes == 10 else {"fine_labels": labels, "coarse_labels": [0] * len(labels)}
+        )
         names = [f"{file}_{number}.png" for number in range(len(labels))]
-        batches[file] = python2_pickle({"batch_label": file, "data": rows, "filenames": names, **told})
+        batches[file] = python2_pickle({"batch_label": file, "data": rows, "filenames": names, **label_lists})
     return batches
 
 

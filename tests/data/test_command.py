@@ -26,9 +26,9 @@ def refused(capsys, *arguments: str) -> str:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
-    return told
+    output = capsys.readouterr().err
+    assert "Traceback" not in output
+    return output
 
 
 def rows(capsys, *arguments: str) -> dict[str, str]:
@@ -39,16 +39,16 @@ def rows(capsys, *arguments: str) -> dict[str, str]:
 @pytest.mark.usefixtures("server")
 def test_fetch_downloads_verifies_and_packs(here, capsys):
     main(["fetch", "cifar10", "digits", "--root", "sets"])
-    told = capsys.readouterr().out
-    assert "cifar10: 100 + 20 images from sets/cifar10/cifar-10-python.tar.gz (MD5" in told
-    assert "digits: 1437 + 360 images from scikit-learn" in told
+    output = capsys.readouterr().out
+    assert "cifar10: 100 + 20 images from sets/cifar10/cifar-10-python.tar.gz (MD5" in output
+    assert "digits: 1437 + 360 images from scikit-learn" in output
     assert (here / "sets" / "packed" / "cifar10" / "manifest.json").exists()
 
 
 def test_an_unknown_name_is_refused_before_anything_is_fetched(here, capsys):
-    told = refused(capsys, "fetch", "svhn", "cifar")
-    assert "data.name=cifar" in told
-    assert "cifar10 or cifar100" in told
+    output = refused(capsys, "fetch", "svhn", "cifar")
+    assert "data.name=cifar" in output
+    assert "cifar10 or cifar100" in output
     assert list(here.iterdir()) == []
 
 
@@ -58,10 +58,10 @@ def test_a_download_that_fails(here, capsys, monkeypatch):
     with serve() as running:
         listed = {part: [f"{running.url}/{part}", *rest] for part, (_, *rest) in SVHN.split_list.items()}
         monkeypatch.setattr(SVHN, "split_list", listed)
-        told = refused(capsys, "fetch", "svhn")
-    assert "data.root=data" in told
-    assert "HTTP Error 404" in told
-    assert "Put train_32x32.mat, test_32x32.mat into data/svhn" in told
+        output = refused(capsys, "fetch", "svhn")
+    assert "data.root=data" in output
+    assert "HTTP Error 404" in output
+    assert "Put train_32x32.mat, test_32x32.mat into data/svhn" in output
     assert list(here.iterdir()) == []
 
 
@@ -91,9 +91,9 @@ def test_the_list_tells_a_damaged_pack(published, here, capsys):
 def test_the_list_fits_a_narrow_terminal(here, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "44")
     main(["list"])
-    told = capsys.readouterr().out
-    assert all(len(line) <= 44 for line in told.splitlines() if "python -m" not in line)
-    assert all(name in told for name in SOURCES)
+    output = capsys.readouterr().out
+    assert all(len(line) <= 44 for line in output.splitlines() if "python -m" not in line)
+    assert all(name in output for name in SOURCES)
 
 
 def test_preview_draws_the_first_batch(here):

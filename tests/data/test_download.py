@@ -89,8 +89,8 @@ def test_a_mirror_with_another_file_is_passed_over(server, tmp_path):
 
 def test_a_wrong_checksum_is_refused_and_leaves_no_file(server, tmp_path):
     server.files["/set.zip"] = b"an error page"
-    found = hashlib.md5(b"an error page").hexdigest()
-    with pytest.raises(DownloadError, match=f"a file of MD5 {found}, expected {MD5}"):
+    md5 = hashlib.md5(b"an error page").hexdigest()
+    with pytest.raises(DownloadError, match=f"a file of MD5 {md5}, expected {MD5}"):
         fetch(remote(f"{server.url}/set.zip"), tmp_path)
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []
 

@@ -187,13 +187,13 @@ def strange_test(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [(empty, "fox.*holds no image"), (single, "class fox has one image"), (one_class, "holds 1 folder"),
      (no_test, "no folder test or val"), (strange_test, "test/fox.*no folder in train"),
      (shutil.rmtree, "no such folder")])  # fmt: skip
-def test_a_folder_that_is_no_data_set_is_refused_before_anything_is_read(root, spoil, said):
+def test_a_folder_that_is_no_data_set_is_refused_before_anything_is_read(root, spoil, message):
     spoil(root)
-    with pytest.raises(ConfigError, match=f"(?s){said}"):
+    with pytest.raises(ConfigError, match=f"(?s){message}"):
         make(root)
 
 

@@ -88,7 +88,7 @@ def test_a_flipped_byte_even_if_its_time_was_set_back(folder, file):
     assert open_pack(folder) is None
 
 
-def test_a_byte_that_the_disk_flipped_is_found_by_a_thorough_check(folder, monkeypatch):
+def test_a_byte_that_the_disk_flipped_is_detected_by_a_thorough_check(folder, monkeypatch):
     before = pack.stamps(folder)
     with (folder / "test_images.npy").open("r+b") as stream:
         stream.seek(-1, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""What a run trains on, watches and is tested on."""
+"""What a run trains on, validates on and is tested on."""
 
 from __future__ import annotations
 

@@ -81,21 +81,21 @@ def test_no_digit_is_in_both_splits():
 def test_missing_files_without_a_network(nowhere):
     with pytest.raises(ConfigError) as caught:
         load_fashion_mnist(nowhere)
-    told = str(caught.value)
-    assert f"data.root={nowhere}" in told
-    assert f"Put {', '.join(fashion_mnist.MD5_OF_CONTENTS)} into {nowhere / 'fashion_mnist'}" in told
-    assert str(nowhere.parent / "no" / "package") in told
+    message = str(caught.value)
+    assert f"data.root={nowhere}" in message
+    assert f"Put {', '.join(fashion_mnist.MD5_OF_CONTENTS)} into {nowhere / 'fashion_mnist'}" in message
+    assert str(nowhere.parent / "no" / "package") in message
     assert not nowhere.exists()
 
 
 def test_another_file_is_refused_with_both_checksums(folder):
     with pytest.raises(ConfigError) as caught:
         load_fashion_mnist(folder.parent)
-    told = str(caught.value)
-    assert str(folder / "train-images-idx3-ubyte.gz") in told
-    assert "expected f4a8712d7a061bf5bd6d2ca38dc4d50a" in told
-    found = hashlib.md5(gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes())).hexdigest()
-    assert f"it has MD5 {found}" in told
+    message = str(caught.value)
+    assert str(folder / "train-images-idx3-ubyte.gz") in message
+    assert "expected f4a8712d7a061bf5bd6d2ca38dc4d50a" in message
+    md5 = hashlib.md5(gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes())).hexdigest()
+    assert f"it has MD5 {md5}" in message
 
 
 def test_another_file_is_accepted_on_request_and_said_so(folder):

@@ -45,13 +45,13 @@ def test_a_file_cut_short(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("held", "told"),
+    ("contents", "message"),
     [({"X": photos(2, 32)}, "no MATLAB file with X and y"),
      ({"X": np.zeros((32, 32, 3, 2)), "y": [[1], [2]]}, "holds X of float64"),
      ({"X": np.zeros((28, 28, 3, 2), np.uint8), "y": [[1], [2]]}, r"images of shape \(2, 3, 28, 28\)"),
      ({"X": np.zeros((32, 32, 3, 2), np.uint8), "y": [[1], [11]]}, "labels from 1 to 11")],
 )  # fmt: skip
-def test_other_contents(held, told, tmp_path):
-    savemat(write_svhn(tmp_path) / "train_32x32.mat", held)
-    with pytest.raises(ConfigError, match=told):
+def test_other_contents(contents, message, tmp_path):
+    savemat(write_svhn(tmp_path) / "train_32x32.mat", contents)
+    with pytest.raises(ConfigError, match=message):
         accept(tmp_path)

@@ -146,7 +146,7 @@ print(works(), works())
 
 
 @pytest.mark.slow
-def test_a_machine_without_a_compiler_is_told_once(tmp_path: Path) -> None:
+def test_a_machine_without_a_compiler_is_reported_once(tmp_path: Path) -> None:
     hidden = environment(CXX="/nonexistent/c++", TORCHINDUCTOR_CACHE_DIR=str(tmp_path))
     done = subprocess.run([sys.executable, "-c", NO_COMPILER], env=hidden, capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["False", "False"], done.stderr

@@ -56,7 +56,7 @@ def test_parameters(name: str) -> None:
     if name in VITS:
         assert counts == list(VITS[name])
     else:
-        dead_class_token = build(name)[1].width
+        dead_class_token = compose(["data=cifar100", f"model={name}"]).derived.width
         assert [count + dead_class_token for count in counts] == list(LKCAS[name])
 
 
@@ -167,7 +167,7 @@ def shared_weights(kernel: Tensor, n: int) -> Tensor:
     for i in range(n):
         for j in range(n):
             top, left = n - 1 - i, n - 1 - j
-            rows.append(torch.stack([kernel[top + a, left + b] for a in range(n) for b in range(n)]))
+            rows.append(kernel[top : top + n, left : left + n].flatten())
     return torch.stack(rows)
 
 

@@ -40,11 +40,11 @@ def baselines() -> list[str]:
 
 def cases() -> list[Any]:
     """Every baseline with every size of images that it takes. Of LKCA's table one row of each family is fast."""
-    found = []
+    params = []
     for name in baselines():
         sizes = [data for data in PIXELS if not (name.startswith("twins") and PIXELS[data] == 32)]
-        found += [pytest.param(name, data, marks=marks_of(name, data == sizes[0])) for data in sizes]
-    return found
+        params += [pytest.param(name, data, marks=marks_of(name, data == sizes[0])) for data in sizes]
+    return params
 
 
 def marks_of(name: str, first: bool) -> list[pytest.MarkDecorator]:
@@ -160,7 +160,7 @@ def test_weight_decay_spares_what_timm_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         (["model=swin_lee2021", "+model.options.wndow=3"], ["model.name", "cannot build it", "wndow"]),
         (["model=convmixer", "model.drop_path=0.1"], ["model.drop_path=0.1", "no stochastic depth"]),
@@ -170,8 +170,8 @@ def test_weight_decay_spares_what_timm_names() -> None:
         (["model=timm", "model.name=convmixer"], ["model.name=convmixer", "dim"]),
     ],
 )
-def test_what_timm_cannot_do_is_refused(overrides: list[str], told: list[str]) -> None:
+def test_what_timm_cannot_do_is_refused(overrides: list[str], message: list[str]) -> None:
     made = job(*overrides)
     with pytest.raises(ConfigError) as refusal:
         check_buildable(made.config.model, made.derived)
-    assert all(words in str(refusal.value) for words in told), refusal.value
+    assert all(words in str(refusal.value) for words in message), refusal.value

@@ -1,4 +1,4 @@
-"""Checkpoints that are damaged, of another run or gone: said, and the run ends as one left alone, bit for bit."""
+"""Checkpoints that are damaged, of another run or gone: reported, and the run ends as one left alone, bit for bit."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def test_the_one_before_a_damaged_checkpoint_is_used_or_none(stopped, alone, cap
     for path in paths:
         damage(path)
     continued(stopped, alone, from_epoch=2 if damaged == 1 else 0)
-    said = [str(path) for path in paths if any(str(path) in message for message in caplog.messages)]
-    assert said == ([] if damage is Path.unlink else [str(path) for path in paths])
+    reported = [str(path) for path in paths if any(str(path) in message for message in caplog.messages)]
+    assert reported == ([] if damage is Path.unlink else [str(path) for path in paths])
 
 
 def test_a_checkpoint_of_another_run_is_not_used(stopped, alone, tmp_path, monkeypatch):

@@ -23,15 +23,15 @@ from tests.training.test_training import trained
 @pytest.fixture
 def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
     """All that torch.compile is asked to compile; it is run as it stands, so that it computes the same to the bit."""
-    compile, found = torch.compile, []
+    compile, graphs = torch.compile, []
 
     def keep(graph: torch.fx.GraphModule, inputs: Any) -> Callable[..., Any]:
-        found.append(graph)
+        graphs.append(graph)
         return graph.forward
 
     monkeypatch.setattr("torch.compile", lambda f, dynamic, options: compile(f, backend=keep, dynamic=dynamic))
     monkeypatch.setattr("lkca_exp.models.compilation._problem", lambda device: None)
-    return found
+    return graphs
 
 
 def test_training_is_compiled_once_and_evaluation_never(job, tmp_path, graphs):

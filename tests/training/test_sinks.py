@@ -1,4 +1,4 @@
-"""Where curves go beside the local record. Whatever happens there, training goes on."""
+"""Where curves go beside the local record. No error there ends training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run(tmp_path):
 
 
 def test_tensorboard(run, tmp_path):
-    """Opened twice, as by a run that was killed and goes on: no epoch is there twice."""
+    """Opened twice, as by a run that was killed and continued: no epoch is there twice."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     killed = open_sink(TensorboardConfig(), run)
@@ -38,7 +38,7 @@ def test_none(run):
     assert isinstance(open_sink(NoLoggerConfig(), run), NoSink)
 
 
-def test_a_sink_that_fails_is_told_once_and_let_be(caplog):
+def test_a_sink_that_fails_is_reported_once_and_not_used_again(caplog):
     class Failing(NoSink):
         def log(self, rows):
             raise ConnectionError("the network is away")

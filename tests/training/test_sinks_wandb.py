@@ -33,11 +33,11 @@ WITH_WANDB = [word for word in TINY if not word.startswith("logger")] + ["logger
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch):
-    """No credentials, and a process that has said nothing yet."""
+    """No credentials, and a process that has announced nothing yet."""
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_SWEEP_ID", "WANDB_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", "/nonexistent")
-    monkeypatch.setattr(wandb_sink, "_said", [])
+    monkeypatch.setattr(wandb_sink, "_announced", [])
 
 
 @pytest.fixture
@@ -70,14 +70,14 @@ def test_offline_keeps_everything_in_the_run_s_folder(run, tmp_path, caplog):
     assert caplog.text.count("W&B: offline") == 1
 
 
-def test_an_attempt_that_goes_on_replaces_what_was_not_uploaded(run, tmp_path):
+def test_a_continued_attempt_replaces_what_was_not_uploaded(run, tmp_path):
     (torn,) = log_offline(run, 0, 2).glob("*.wandb")
     torn.write_bytes(torn.read_bytes()[:1500])
     log_offline(run, 3, 4)
     assert history(stored(tmp_path)) == ROWS
 
 
-def test_an_attempt_that_goes_on_does_not_repeat_what_was_uploaded(run):
+def test_a_continued_attempt_does_not_repeat_what_was_uploaded(run):
     first = log_offline(run, 0, 2)
     (file,) = first.glob("*.wandb")
     file.with_name(file.name + ".synced").touch()  # as `wandb sync` does
@@ -88,7 +88,7 @@ def test_an_attempt_that_goes_on_does_not_repeat_what_was_uploaded(run):
     assert history(stored(third)) == ROWS[2:]
 
 
-def test_other_runs_files_are_let_be(run, tmp_path):
+def test_other_runs_files_are_kept(run, tmp_path):
     """A folder may hold those of an agent's run, which has an id of its own."""
     other = log_offline(run, 0, 1)
     log_offline(RunFacts("c" * 64, "b" * 64, "study", "run", tmp_path), 0, 1)

@@ -72,7 +72,7 @@ def test_the_record_of_a_run_is_whole_and_true(job, protocol):
     assert [attempt["status"] for attempt in record["attempts"]] == ["finished"]
 
 
-def test_protocols_watch_what_they_say_and_no_more(job):
+def test_protocols_validate_on_what_they_say_and_no_more(job):
     for protocol, name, selected in (
         ("holdout", "val", "validation"),
         ("final", None, None),
@@ -153,7 +153,7 @@ def test_the_backend_is_recorded(job, overrides, backend):
 
 
 @pytest.mark.parametrize("mixer", ["attention", "lkca"])
-def test_one_batch_can_be_learnt_by_heart(job, mixer):
+def test_one_batch_can_be_overfitted(job, mixer):
     overrides = ["trainer=debug_overfit", "augment=none", "epochs=80", "optim.lr=0.01", "model.drop_path=0"]
     _, record = trained(job, f"model/mixer={mixer}", *overrides)
     assert record["metrics"]["test/top1"] == 1
@@ -233,8 +233,8 @@ def test_a_step_takes_labels_or_shares(smoothing):
     module = Classifier(Fixed(logits), OptimConfig(label_smoothing=smoothing), set(), 3, 0, 0.0, "val")
     for targets, correct in ((shares, 2), (shares.argmax(1), 2)):
         module.losses, module.num_correct = torch.zeros(1), torch.zeros((), dtype=torch.long)
-        found = module.training_step((torch.empty(3), targets), 0)
+        loss = module.training_step((torch.empty(3), targets), 0)
         whole = targets if targets.ndim == 2 else torch.eye(3)[targets]
         smoothed = (1 - smoothing) * whole + smoothing / 3
-        assert found.item() == pytest.approx(-(smoothed * logits.log_softmax(1)).sum(1).mean().item(), abs=1e-6)
+        assert loss.item() == pytest.approx(-(smoothed * logits.log_softmax(1)).sum(1).mean().item(), abs=1e-6)
         assert module.num_correct == correct

@@ -45,7 +45,7 @@ def here(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wandb
         monkeypatch.delenv(name, raising=False)
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(wandb_sink, "_said", [])
+    monkeypatch.setattr(wandb_sink, "_announced", [])
     yield server
     wandb.teardown()
 
@@ -169,7 +169,7 @@ def test_a_server_that_answers_and_then_hangs_at_the_start(here, run, monkeypatc
         sink = open_sink(WandbConfig(), run)
         sink.log(ROWS)
         sink.finish({}, succeeded=True)
-    assert "goes on offline" in caplog.text
+    assert "continues offline" in caplog.text
     assert history(stored(run.directory)) == ROWS
     assert wandb_mode(WandbConfig()) == "offline"  # the next run does not wait again
 
@@ -181,7 +181,7 @@ def test_a_sweep_decides_for_its_jobs(here, monkeypatch):
     assert here.requests == ["Viewer"]
     here.fault = "500"
     assert sweep_stays_offline([WandbConfig()])
-    monkeypatch.setattr(wandb_sink, "_said", [])  # a process of its own
+    monkeypatch.setattr(wandb_sink, "_announced", [])  # a process of its own
     for name, value in Handover(wandb_offline=True).environment.items():
         monkeypatch.setenv(name, value)
     assert wandb_mode(WandbConfig()) == "offline"

@@ -28,6 +28,6 @@ def history(records: list[dict]) -> list[dict]:
 
 
 def summary(records: list[dict]) -> dict:
-    """What the summary came to."""
+    """The summary after all of its updates."""
     updates = [record["summary"].get("update", {}) for record in records if record["type"] == "summary"]
     return {key: value for update in updates for key, value in update.items()}

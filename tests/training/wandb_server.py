@@ -22,7 +22,7 @@ HISTORY, SUMMARY = "wandb-history.jsonl", "wandb-summary.json"
 
 @dataclass
 class StoredRun:
-    """A run as the service has it: what UpsertBucket said of it, and the lines of its files."""
+    """A run as the service has it: the variables of UpsertBucket, and the lines of its files."""
 
     name: str
     upserted: dict[str, Any] = field(default_factory=dict)

@@ -149,8 +149,8 @@ def _library(height: int, width: int, side: int, channels: int, lanes: int, dtyp
         try:
             done = subprocess.run([*compiler, *FLAGS, *defined, SOURCE, "-o", library], capture_output=True, text=True)
             if done.returncode:
-                said = done.stderr.strip() or f"status {done.returncode}"
-                raise RuntimeError(f"{compiler[0]}: {said.splitlines()[0]}")
+                output = done.stderr.strip() or f"status {done.returncode}"
+                raise RuntimeError(f"{compiler[0]}: {output.splitlines()[0]}")
             loaded = ctypes.CDLL(library)
         except OSError as error:  # no such compiler, or a temporary folder from which nothing may be run
             raise RuntimeError(str(error)) from error

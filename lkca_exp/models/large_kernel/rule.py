@@ -41,7 +41,7 @@ class Problem(NamedTuple):
 
 
 def fastest_backend(problem: Problem, compiler: bool | None = None) -> str:
-    """The name of a backend. `compiler`: whether a C++ compiler works here; None: found out."""
+    """The name of a backend. `compiler`: whether a C++ compiler works here; None: it is tried."""
     if problem.device in ("cpu", "meta"):
         if compiler is None:
             compiler = not torch.compiler.is_compiling() and direct.works()
@@ -53,17 +53,17 @@ def _rule_without_compiler(problem: Problem) -> str:
     """On a CPU. A matrix costs the same for every K; the convolution costs more with K^2, and several times that in
     bfloat16. What decides between them is the size of the matrices and how many there are."""
     num_tokens = problem.grid[0] * problem.grid[1]
-    one, per_channel = problem.num_kernels == 1, problem.num_kernels == problem.channels
+    shared, per_channel = problem.num_kernels == 1, problem.num_kernels == problem.channels
     low_precision = problem.dtype == torch.bfloat16
-    if low_precision and one and num_tokens <= 64:
+    if low_precision and shared and num_tokens <= 64:
         smallest = 3
     elif low_precision:
         smallest = 9 if per_channel and num_tokens > 64 else 5
     elif num_tokens <= 16:
-        smallest = 3 if one else 5
+        smallest = 3 if shared else 5
     elif num_tokens <= 64:
-        smallest = 5 if one else 7
-    elif one:
+        smallest = 5 if shared else 7
+    elif shared:
         smallest = 7
     else:
         smallest = 13 if per_channel else 9

@@ -31,7 +31,7 @@ INITS = ("zeros", "uniform", "normal")
 
 
 class Lkca(nn.Module):
-    """The paper's operator, unless told otherwise: tokens (B, N, C) of a grid (rows, columns) to (B, N, C).
+    """The paper's operator by default: tokens (B, N, C) of a grid (rows, columns) to (B, N, C).
 
     `kernel_size` is a side in tokens, by default the one that joins every two of them. `num_heads` is read with
     sharing="head" only, `value_bias` with projections only.

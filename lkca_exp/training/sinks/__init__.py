@@ -1,4 +1,4 @@
-"""Where curves go beside the local record: W&B, TensorBoard, nowhere. Whatever happens there, training goes on."""
+"""Where curves go beside the local record: W&B, TensorBoard, nowhere. No error there ends training."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ Row = dict[str, Any]
 
 
 class Sink(Protocol):
-    """Takes the rows of a run, and at the end what came of it.
+    """Takes the rows of a run, and at the end its results.
 
-    Each time it is handed all rows so far, oldest first, and takes those it lacks: so a sink that is opened for a run
-    that goes on has the whole history, and no epoch twice.
+    Each call of `log` passes all rows so far, oldest first, and the sink takes those it lacks: so a sink that is opened
+    for a continued run has the whole history, and no epoch twice.
     """
 
     def log(self, rows: Sequence[Row]) -> None: ...

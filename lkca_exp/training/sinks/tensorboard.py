@@ -10,7 +10,7 @@ from lkca_exp.training.sinks.sink import Row, RunFacts
 
 
 class TensorboardSink:
-    """One event file a run: where it goes on, the file is written anew from the rows."""
+    """One event file a run; when a run is continued, the file is written anew from the rows."""
 
     def __init__(self, run: RunFacts) -> None:
         from torch.utils.tensorboard import SummaryWriter

@@ -1,12 +1,12 @@
-"""One W&B run a run, on line or off.
+"""One W&B run for each run, online or offline.
 
 Its id is the run's identity, so that a continued run is the same one in W&B. What W&B has of it is not logged again:
-on line the server says how far that is; off line, it is what the earlier attempts' files hold that have been uploaded.
-The files that have not been uploaded are deleted, for the continued attempt's file holds the whole history: whatever is
-synced then, every epoch arrives once.
+online the server says how far that is; offline it is what those files of earlier attempts hold that have been uploaded.
+The others are deleted, for the continued attempt's file holds the whole history: whatever is synced then, every epoch
+arrives once.
 
-Training does not wait for a server in trouble: before a run goes on line the server has two seconds to answer, once for
-a whole sweep if it does not, and at the end five seconds to take the rest.
+Training does not wait for a server in trouble. The server has two seconds to answer before a run goes online; if it
+does not, a whole sweep stays offline. At the end of a run it has five seconds to take the rest.
 
 Within a sweep by `wandb agent`, W&B gives the run its id and its project; the identity stands in its config.
 """
@@ -84,7 +84,7 @@ def sweep_stays_offline(loggers: Sequence[LoggerConfig]) -> bool:
     if not (loggers := [logger for logger in loggers if isinstance(logger, WandbConfig)]):
         return False
     offline = any(_configured_mode(logger) == "online" for logger in loggers) and not _is_reachable()
-    _wandb().teardown()  # or jobs, on other machines even, would look for this process's one of W&B
+    _wandb().teardown()  # its address would be inherited by jobs, on other machines even
     return offline
 
 
@@ -105,13 +105,13 @@ def _wandb() -> Any:
 
 def _is_reachable() -> bool:
     """Whether W&B answers; once it did not, neither this process nor the sweep's other jobs ask again."""
-    if _said or Handover.received().wandb_offline:
+    if _announced or Handover.received().wandb_offline:
         return False
     settings = _wandb().setup().settings
     proxies = {"http": settings.http_proxy, "https": settings.https_proxy}
     problem = _ask(settings.base_url, {scheme: proxy for scheme, proxy in proxies.items() if proxy})
     if problem:
-        _say_once(f"W&B does not answer ({problem}): offline; `wandb sync RUN/wandb/offline-*` uploads a run")
+        _announce_once(f"W&B does not answer ({problem}): offline; `wandb sync RUN/wandb/offline-*` uploads a run")
     return not problem
 
 
@@ -147,13 +147,13 @@ def _ask(url: str, proxies: dict[str, str]) -> str:
 def _init_or_go_offline(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
     if mode == "offline":
         if not Handover.received().wandb_offline:
-            _say_once("W&B: offline; `wandb sync RUN/wandb/offline-*` uploads a run")
+            _announce_once("W&B: offline; `wandb sync RUN/wandb/offline-*` uploads a run")
         return _init(logger, run, mode)
     before = set((run.directory / "wandb").glob("run-*"))
     try:
         return _init(logger, run, mode)
     except Exception as error:
-        _say_once(f"W&B cannot be reached, so it goes on offline ({first_line(error)})")
+        _announce_once(f"W&B cannot be reached, so the run continues offline ({first_line(error)})")
         _wandb().teardown()  # or the run's id would count as taken
         for empty in set((run.directory / "wandb").glob("run-*")) - before:
             shutil.rmtree(empty, ignore_errors=True)
@@ -200,11 +200,11 @@ def _steps(folder: Path) -> int:
     return 0 if step is None else step + 1
 
 
-def _say_once(words: str) -> None:
+def _announce_once(message: str) -> None:
     """One quiet line a process."""
-    if not _said:
-        _said.append(words)
-        log.info(words)
+    if not _announced:
+        _announced.append(message)
+        log.info(message)
 
 
-_said: list[str] = []
+_announced: list[str] = []
