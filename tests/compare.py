@@ -71,9 +71,9 @@ def compare(commit: str | None, overrides: Sequence[str]) -> int:
     with checkout(commit) if commit else nullcontext() as there:
         for case in CASES:
             before = train(there, case, overrides) if there else read_rows(stored(case))[0]
-            told = difference(before, train(ROOT, case, overrides))
-            print(f"{case:<22}{told or 'the same, bit for bit'}", flush=True)
-            differs |= bool(told)
+            output = difference(before, train(ROOT, case, overrides))
+            print(f"{case:<22}{output or 'the same, bit for bit'}", flush=True)
+            differs |= bool(output)
     made_on = MADE_ON.read_text().strip()
     if differs and not commit and made_on != this_machine():
         print(f"\nStored on {made_on}.\nThis is {this_machine()}, which may round differently:")

@@ -23,10 +23,10 @@ def test_missing_data_without_a_network(monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 2
-    told = capsys.readouterr().err
-    assert "data.root=data" in told
-    assert "train-images-idx3-ubyte.gz" in told
-    assert "data/fashion_mnist" in told
+    output = capsys.readouterr().err
+    assert "data.root=data" in output
+    assert "train-images-idx3-ubyte.gz" in output
+    assert "data/fashion_mnist" in output
     assert list(tmp_path.iterdir()) == []
 
 

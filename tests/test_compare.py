@@ -21,8 +21,8 @@ def test_the_same_is_the_same():
 
 def test_the_first_number_that_differs_is_told():
     now = [ROWS[0], {"step": 12, "train/loss": 1.0000000000000002, "val/top1": 0.6}, FINAL]
-    told = "differs in epoch 1 (step 12): train/loss was 1.0, is 1.0000000000000002, by 2.2e-16 of it"
-    assert difference([*ROWS, FINAL], now) == told
+    output = "differs in epoch 1 (step 12): train/loss was 1.0, is 1.0000000000000002, by 2.2e-16 of it"
+    assert difference([*ROWS, FINAL], now) == output
 
 
 def test_what_was_zero_has_no_share():
@@ -31,8 +31,8 @@ def test_what_was_zero_has_no_share():
 
 
 def test_the_test_counts():
-    told = "differs in the final metrics: test/loss was 1.5, is 3.0, by 1.0e+00 of it"
-    assert difference([*ROWS, FINAL], [*ROWS, FINAL | {"test/loss": 3.0}]) == told
+    output = "differs in the final metrics: test/loss was 1.5, is 3.0, by 1.0e+00 of it"
+    assert difference([*ROWS, FINAL], [*ROWS, FINAL | {"test/loss": 3.0}]) == output
 
 
 def test_a_new_metric_changes_no_number():

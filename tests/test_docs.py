@@ -113,10 +113,10 @@ def tree(tmp_path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FOLLOWED)
 def test_who_follows_a_page_arrives(name, tree):
-    told = text(ROOT / "docs" / f"{name}.md")
-    for file, content in FILES.findall(told):
+    page = text(ROOT / "docs" / f"{name}.md")
+    for file, content in FILES.findall(page):
         (tree / file).write_text(content)
-    for kind, block in BLOCKS.findall(told):
+    for kind, block in BLOCKS.findall(page):
         if kind == "diff":
             for file, hunks in re.findall(r"^--- (\S+)\n(.*?)(?=^--- |\Z)", block, re.DOTALL | re.MULTILINE):
                 for hunk in hunks.split("@@\n"):

@@ -77,12 +77,12 @@ def test_the_papers_table_has_every_model_on_every_data_set():
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_header_states_question_command_expectation_time_and_machine(name):
-    told = header(name)
-    assert told.startswith("# @package _global_\n# ")
-    assert re.search(rf"^#   python -m lkca_exp (-m )?\+experiment={name}$", told, re.MULTILINE)
+    output = header(name)
+    assert output.startswith("# @package _global_\n# ")
+    assert re.search(rf"^#   python -m lkca_exp (-m )?\+experiment={name}$", output, re.MULTILINE)
     expected = rf"^# Expected: (.*\d\d\.\d %.* seeds?\b|not run here|see experiments/{name}\.$)"
-    assert re.search(expected, told, re.MULTILINE | re.DOTALL)
-    assert re.search(r"^# Takes .*(second|minute|hour).* on ", told, re.MULTILINE | re.DOTALL)
+    assert re.search(expected, output, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^# Takes .*(second|minute|hour).* on ", output, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "paper_classification"])

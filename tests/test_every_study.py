@@ -35,8 +35,8 @@ def results(home: Path) -> list[dict[str, str]]:
 def test_the_index_has_all_of_them_and_their_state():
     index = (CHECKOUT / ROOT / "README.md").read_text()
     rows = dict(re.findall(r"^\| \[(\w+)\]\(\1\) \| .+ \| (.+) \|$", index, re.MULTILINE))
-    told = {home.name: f"{len(runs)} runs" if (runs := results(home)) else "not run here" for home in HOMES}
-    assert rows == told
+    output = {home.name: f"{len(runs)} runs" if (runs := results(home)) else "not run here" for home in HOMES}
+    assert rows == output
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -69,9 +69,9 @@ def test_an_agent_s_commands_are_jobs(sweep, agent_command):
 
 def test_the_command_is_one_run(sweep, agent_command, in_process):
     """And not a sweep, as an experiment may be."""
-    told = in_process(*agent_command(points(sweep)[0])[4:], "--cfg", "hydra")
-    assert told.returncode == 0, told.stderr
-    assert re.search(r"^  mode: (RUN|null)$", told.stdout, re.MULTILINE)
+    output = in_process(*agent_command(points(sweep)[0])[4:], "--cfg", "hydra")
+    assert output.returncode == 0, output.stderr
+    assert re.search(r"^  mode: (RUN|null)$", output.stdout, re.MULTILINE)
 
 
 def test_w_and_b_takes_the_names(sweep):

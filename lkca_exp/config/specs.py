@@ -20,7 +20,7 @@ class DataSpec:
     `may_mirror`: whether an image mirrored left to right keeps its label.
     `patch_size`: side in pixels of the patch that the literature uses for images of this kind (Lee et al. 2021:
     8 x 8 tokens), or that suits a set too small for that.
-    `part_of`: the library that the data set comes with, so that there are no files to be had; empty for the others.
+    `part_of`: the library that the data set comes with, so that it has no files of its own; empty for the others.
     `checksums`: which of its files `data.verify` compares with published checksums: "all"; "archive", but not what was
     unpacked from it; or "none". Files without one count by their content in a run's id.
     `auto_augment`: the data set whose AutoAugment policy suits this one: cifar10, svhn or imagenet.

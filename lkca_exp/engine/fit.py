@@ -194,7 +194,7 @@ def _step_named(trainer: pl.Trainer) -> Iterator[None]:
 
 @contextmanager
 def _sink(run: Run, rows: list[Row], enabled: bool) -> Iterator[Sink]:
-    """The sink of the first process, told if the run fails; `rows` are those recorded by then."""
+    """The sink of the first process, which learns if the run fails; `rows` are those recorded by then."""
     sink: Sink = NoSink()
     if enabled:
         facts = RunFacts(

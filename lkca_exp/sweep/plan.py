@@ -76,7 +76,7 @@ def _plan(jobs: Jobs) -> list[Planned]:
 
 
 def _planned(job: SweepJob, parameters: int, whole: float | None) -> Planned:
-    """`whole`: the seconds that the whole run takes, None if that cannot be told."""
+    """`whole`: the seconds that the whole run takes, None if it is unknown."""
     config, now = job.config, run_state(job.directory)
     begun = now.record is not None and now.record.id == job.id and not config.force
     twin = None if begun or config.force else find_twin(job)

@@ -100,21 +100,21 @@ def test_other_data_are_normalised_as_in_training(trained, monkeypatch, capsys):
 
 def test_data_that_do_not_fit_are_refused(trained, capsys):
     folder = trained("epochs=1")
-    told = refused(capsys, folder, "data=cifar100")
-    assert "for 10 classes of 1 x 8 x 8 images; cifar100 has 100 classes of 3 x 32 x 32 images" in told
-    assert "What fits: digits." in told
+    output = refused(capsys, folder, "data=cifar100")
+    assert "for 10 classes of 1 x 8 x 8 images; cifar100 has 100 classes of 3 x 32 x 32 images" in output
+    assert "What fits: digits." in output
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [("data=cifar", "cifar10 or cifar100"), ("data.fration=1", "data.fraction"), ("data.fraction=2.0", "at most 1"),
      ("seed=1", "What can be given"), ("data=digits,svhn", "What can be given"), ("~data", "What can be given"),
      ("data.name=svhn", "What can be given"), ("data.fraction=[1", "key=value")],
 )  # fmt: skip
-def test_a_mistake_gets_a_short_answer(a_run, capsys, override, told):
+def test_a_mistake_gets_a_short_answer(a_run, capsys, override, expected):
     answer = refused(capsys, a_run, override)
     assert answer.startswith("lkca_exp: ")
-    assert told in answer
+    assert expected in answer
 
 
 @pytest.fixture(scope="module")

@@ -77,10 +77,10 @@ def test_a_compiled_model_is_looked_into_too(job):
 def test_what_the_report_reads(job, tmp_path):
     made = job()
     (file,) = write_reach(build_model(made.config.model, made.derived), torch.randn(3, 1, 8, 8), tmp_path / "analysis")
-    told = json.loads(file.read_text())
-    assert (told["x"], told["images"]) == ([0, 1, 2, 3], 3)
-    assert list(told["series"]) == ["layer 1", "layer 2"]
-    assert told["even"] == pytest.approx(even((4, 4)).tolist(), abs=1e-5)
+    output = json.loads(file.read_text())
+    assert (output["x"], output["images"]) == ([0, 1, 2, 3], 3)
+    assert list(output["series"]) == ["layer 1", "layer 2"]
+    assert output["even"] == pytest.approx(even((4, 4)).tolist(), abs=1e-5)
 
 
 def test_weights_of_zero_are_told_as_such(job, tmp_path):

@@ -1,4 +1,4 @@
-"""Records of a wrong shape, changed by hand, or of a newer version: told, never taken for a result."""
+"""Records of a wrong shape, changed by hand, or of a newer version: named, never taken for a result."""
 
 from __future__ import annotations
 

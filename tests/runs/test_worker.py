@@ -27,7 +27,7 @@ input()
 
 @pytest.fixture
 def start(tmp_path: Path):
-    """Starts a process that takes its GPUs and keeps them until it is told to end."""
+    """Starts a process that takes its GPUs and keeps them until it has to end."""
     processes = []
 
     def begin(jobs_per_gpu: int = 1, devices: int = 1, accelerator: str = "auto", offered: str = "4,7"):

@@ -33,15 +33,15 @@ def test_hours_follow_from_operations(found):
 
 
 def test_the_table_says_that_it_is_an_estimate(found):
-    told = cost(found)
-    assert told.startswith("**Estimated, not measured:** 4 runs, 0.00")
-    assert "25 % of the GPU's 19.5 TFLOP/s" in told
+    output = cost(found)
+    assert output.startswith("**Estimated, not measured:** 4 runs, 0.00")
+    assert "25 % of the GPU's 19.5 TFLOP/s" in output
     attention = (
         f"| digits | model/mixer=attention | {found[0].parameters:,} | 0.1 | {found[0].flops / 2e6:,.1f} | 3.2 |"
     )
-    assert attention in told
-    assert "Published: somebody; best on test." in told
-    assert MACS not in told
+    assert attention in output
+    assert "Published: somebody; best on test." in output
+    assert MACS not in output
 
 
 def test_a_published_model_is_met_by_its_preset_with_no_other_mixer():
@@ -52,7 +52,7 @@ def test_a_published_model_is_met_by_its_preset_with_no_other_mixer():
     assert other.published is None
     (found,) = cells(jobs_of(["model=vit_lee2021"]), [theirs])
     assert found.published == theirs
-    told = cost([found])
-    assert f"| {MACS}, M |" in told
-    assert " | 3.2 | 2.5 | " in told
-    assert told.endswith("Published: somebody, commit c0ffee; best on test.\n\nViT: a note.\n")
+    output = cost([found])
+    assert f"| {MACS}, M |" in output
+    assert " | 3.2 | 2.5 | " in output
+    assert output.endswith("Published: somebody, commit c0ffee; best on test.\n\nViT: a note.\n")

@@ -21,7 +21,7 @@ def test_only_what_is_between_the_marks_changes():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("<!-- study: runs -->\n", "begins with"),
         ("<!-- /study -->\n", "begins with"),
@@ -29,6 +29,6 @@ def test_only_what_is_between_the_marks_changes():
         ("<!-- study: runs -->\n<!-- /study -->\n" * 2, "the same part twice: runs, runs"),
     ],
 )
-def test_marks_that_do_not_match_are_refused(text, told):
-    with pytest.raises(ValueError, match=told):
+def test_marks_that_do_not_match_are_refused(text, expected):
+    with pytest.raises(ValueError, match=expected):
         parts(text)

@@ -153,7 +153,7 @@ def test_a_search_and_the_round_after_it(home):
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "expected"),
     [
         ("nonsense", "is no part"),
         ("figures", "is no part"),
@@ -161,11 +161,11 @@ def test_a_search_and_the_round_after_it(home):
         ("figures nonsense-*", "no figure 'nonsense-\\*'; there are .*seeds"),
     ],
 )
-def test_a_part_that_cannot_be_written_is_refused_and_nothing_changes(home, finish, part, told):
+def test_a_part_that_cannot_be_written_is_refused_and_nothing_changes(home, finish, part, expected):
     finish()
     (home / "README.md").write_text(f"<!-- study: {part} -->\n<!-- /study -->\n")
     before = contents(home)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=expected):
         write(NAME, [])
     assert contents(home) == before
 

@@ -46,9 +46,9 @@ def test_exclusions_go_by_what_is_composed(multirun, loader):
     assert got == [("attention", 2, 2e-3), ("attention", 3, 2e-3), ("lkca", 2, 1e-3), ("lkca", 2, 2e-3)]
 
 
-@pytest.mark.parametrize(("exclude", "told"), [("seed=0", "leaves no job"), ("sede=0", "no such key")])
-def test_an_exclusion_that_cannot_be_meant_is_refused(exclude, told, multirun, loader):
-    with pytest.raises(ConfigError, match=told):
+@pytest.mark.parametrize(("exclude", "expected"), [("seed=0", "leaves no job"), ("sede=0", "no such key")])
+def test_an_exclusion_that_cannot_be_meant_is_refused(exclude, expected, multirun, loader):
+    with pytest.raises(ConfigError, match=expected):
         resolve(multirun(f"hydra.sweeper.exclude=['{exclude}']"), loader)
 
 

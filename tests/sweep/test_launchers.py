@@ -139,12 +139,12 @@ def test_an_extra_that_is_missing_is_named(cli, tmp_path, choice, package):
 
 
 @pytest.mark.parametrize(
-    ("word", "told"), [("hydra.launcher.n_job=2", "no such key"), ("hydra.launcher.n_jobs=some", "Integer")]
+    ("word", "expected"), [("hydra.launcher.n_job=2", "no such key"), ("hydra.launcher.n_jobs=some", "Integer")]
 )
-def test_a_launchers_keys_are_checked(in_process, word, told):
+def test_a_launchers_keys_are_checked(in_process, word, expected):
     done = in_process("-m", "hydra/launcher=joblib", word)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert expected in done.stderr
     assert "--cfg hydra" in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""What a sweep would do, told without doing any of it."""
+"""What a sweep would do, without doing any of it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def plan(cli, *words: str) -> str:
 
 
 def test_nothing_is_there_yet_and_nothing_is_written(in_process, tmp_path):
-    told = plan(in_process, "-m", *TINY, "model/mixer=attention,lkca", "seed=0,1")
+    output = plan(in_process, "-m", *TINY, "model/mixer=attention,lkca", "seed=0,1")
     assert not list(tmp_path.iterdir())
-    assert "4 jobs: 4 missing" in told
-    assert "Nothing comparable to 4 of the jobs has finished" in told
+    assert "4 jobs: 4 missing" in output
+    assert "Nothing comparable to 4 of the jobs has finished" in output
 
 
 @pytest.mark.slow
@@ -41,9 +41,9 @@ def test_every_state_a_job_can_be_in(cli, tmp_path):
     assert cli(*args, "seed=2", "optim.lr=1e30").returncode == 1
     assert cli(*args, "seed=3", "optim.lr=1e-3", "study=other").returncode == 0
     before = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("*"))
-    told = plan(cli, "-m", *args, "seed=0,0,1,2,3", "optim.lr=1e-3,1e30")
+    output = plan(cli, "-m", *args, "seed=0,0,1,2,3", "optim.lr=1e-3,1e30")
     assert sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("*")) == before
-    states = dict(re.findall(r"(seed=\d optim.lr=\S+) +(done in other|done|part-way|failed|missing)", told))
+    states = dict(re.findall(r"(seed=\d optim.lr=\S+) +(done in other|done|part-way|failed|missing)", output))
     assert states == {
         "seed=0 optim.lr=0.001": "done",
         "seed=1 optim.lr=0.001": "part-way",
@@ -54,13 +54,13 @@ def test_every_state_a_job_can_be_in(cli, tmp_path):
         "seed=2 optim.lr=1e+30": "failed",
         "seed=3 optim.lr=1e+30": "missing",
     }
-    assert re.search(r"part-way, epoch \d+ of 20", told)
-    (total,) = re.findall(r"^8 jobs: (.*)$", told, re.MULTILINE)
+    assert re.search(r"part-way, epoch \d+ of 20", output)
+    (total,) = re.findall(r"^8 jobs: (.*)$", output, re.MULTILINE)
     assert sorted(total.split(", ")) == ["1 failed", "1 part-way", "2 done", "4 missing"]
-    assert told.count("would repeat another") == 2
-    assert re.search(r"Time left, one after the other, judged from finished runs: \d+ s", told)
+    assert output.count("would repeat another") == 2
+    assert re.search(r"Time left, one after the other, judged from finished runs: \d+ s", output)
     (finished,) = (record for path in tmp_path.rglob("*-s0-*/run.json") if (record := read_finished(path.parent)))
-    assert told.count(f" {finished.model['parameters']:,} ") == len(states)
+    assert output.count(f" {finished.model['parameters']:,} ") == len(states)
 
 
 def test_a_wrong_job_and_a_sweeper_without_a_plan_are_refused(in_process):
@@ -107,8 +107,8 @@ def test_images_trained(job):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "expected"),
     [(None, "?"), (0.0, ""), (40.4, "40 s"), (99.0, "99 s"), (700.0, "12 min"), (12000.0, "3 h 20 min")],
 )
-def test_durations(seconds, told):
-    assert duration(seconds) == told
+def test_durations(seconds, expected):
+    assert duration(seconds) == expected

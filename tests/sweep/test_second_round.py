@@ -36,7 +36,7 @@ def test_the_command_line_has_the_last_word(multirun, loader):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ([*SEARCH, "protocol=final", BEST, go_on_with("seed=1")], "Search with protocol=holdout"),
         ([*SEARCH, "hydra.sweeper.then.best_of=[model/mixr]", go_on_with("seed=1")], "no such key"),
@@ -45,9 +45,9 @@ def test_the_command_line_has_the_last_word(multirun, loader):
         ([*SEARCH, BEST, go_on_with("optim.lrr=1")], "(?s)lrr.*no such key"),
     ],
 )
-def test_what_is_wrong_with_it_is_told_first(words, told, multirun, loader):
+def test_what_is_wrong_with_it_is_told_first(words, message, multirun, loader):
     master = multirun(*words)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         expected_second_round(resolve(master, loader), master, loader)
 
 
@@ -66,6 +66,6 @@ def test_the_best_of_each_goes_on_and_a_failure_is_a_lost_try(in_process, tmp_pa
     assert {record["config"]["protocol"]["name"] for record in chosen} == {"final"}
     assert (tmp_path / "runs" / "chosen" / "report" / "index.html").exists()
 
-    told = in_process("plan", *args, module="lkca_exp.runs").stdout
-    assert "The best of them on validation go on:" in told
-    assert "4 jobs: 4 done" in told
+    output = in_process("plan", *args, module="lkca_exp.runs").stdout
+    assert "The best of them on validation go on:" in output
+    assert "4 jobs: 4 done" in output

@@ -1,4 +1,4 @@
-"""What Hydra is told of the schemas, and the keys of our sweeper."""
+"""What Hydra knows of the schemas, and the keys of our sweeper."""
 
 from __future__ import annotations
 

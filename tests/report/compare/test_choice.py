@@ -48,7 +48,7 @@ def found(make_run, runs):
     ("where", "labels"),
     [
         (["mixer=lkca"], [("lkca", 0), ("lkca", 1)]),
-        (["kernel_size=7"], [("lkca", 0)]),  # left open, came to 7
+        (["kernel_size=7"], [("lkca", 0)]),  # left open, resolved to 7
         (["kernel_size=3,7", "seed=1"], [("lkca", 1)]),
         ([], [("attention", 0), ("lkca", 0), ("lkca", 1)]),
     ],
