@@ -106,12 +106,16 @@ def test_in_a_sweep_by_an_agent_w_and_b_names_the_run(run, monkeypatch):
     assert (given["id"], given["project"], given["entity"]) == (None, None, None)
 
 
-def test_in_a_sweep_by_an_agent_the_run_has_the_agent_s_id(cli, tmp_path):
-    agent = {"WANDB_SWEEP_ID": "sweep", "WANDB_RUN_ID": "fromagent", "WANDB_DIR": str(tmp_path)}
-    assert cli(*WITH_WANDB, **agent).returncode == 0
+def test_in_a_sweep_by_an_agent_the_run_has_the_agent_s_id(job, tmp_path, monkeypatch):
+    wandb.teardown()  # it reads its environment when it starts
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    monkeypatch.setenv("WANDB_RUN_ID", "fromagent")
+    run = run_of(job("logger=wandb", "logger.mode=offline"))
+    train(run)
+    wandb.teardown()
     described = only(stored(tmp_path), "run")
     assert (described["run_id"], described["sweep_id"]) == ("fromagent", "sweep")
-    assert described["config"]["update"]["identity"] == record(run_folder(tmp_path))["id"]
+    assert described["config"]["update"]["identity"] == run.id
 
 
 @pytest.mark.slow
