@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from lkca_exp.analysis import efficiency
 from lkca_exp.analysis.efficiency import activation_bytes, measure, static
 from lkca_exp.cli.analysis import main
 
@@ -24,7 +25,8 @@ def test_what_backward_needs_is_counted_once():
     assert activation_bytes(model, images) == 4 * 4 * (10 + 20), "the input, and what ReLU gives to the last layer"
 
 
-def test_rates_at_every_batch_size(job):
+def test_rates_at_every_batch_size(job, monkeypatch):
+    monkeypatch.setattr(efficiency, "SECONDS_A_ROUND", 0.02)
     first, second = measure([job(), job("model/mixer=attention")], [1, 4], rounds=1)
     for cost in (first, second):
         assert cost.train_images_per_s.keys() == cost.test_images_per_s.keys() == {1, 4}

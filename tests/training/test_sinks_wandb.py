@@ -166,8 +166,8 @@ def test_of_two_processes_the_first_one_logs(cli, tmp_path):
     assert [row["epoch"] for row in history(stored(tmp_path))] == [0, 1, 2]
 
 
-def test_one_wandb_run_a_job_and_one_line_a_sweep(cli, tmp_path):
-    done = cli("-m", *WITH_WANDB, "seed=0,1")
+def test_one_wandb_run_a_job_and_one_line_a_sweep(in_process, tmp_path):
+    done = in_process("-m", *WITH_WANDB, "seed=0,1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("W&B") == 1
     runs = sorted(tmp_path.glob("runs/default/*/wandb/offline-run-*"))
