@@ -125,8 +125,9 @@ def _no_option(error: MissingConfigException, overrides: Sequence[str]) -> Confi
     group, option = next((pair for pair in chosen if "/".join(pair) == missing), missing.rpartition("/")[::2])
     options = error.options or [file.stem for file in (conf_dir() / group).glob("*.yaml")]
     if group == "data" and re.search(r"[./~]", option):
-        rule = "data takes the name of a data set; the folder of its files is data.root."
-        return ConfigError(group, option, rule, f"Write data=NAME data.root={option}. NAME is {', '.join(options)}.")
+        rule = f"data takes the name of a data set ({', '.join(options)}); the folder of its files is data.root."
+        remedy = f"For images of your own: data=folder data.root={option} data.image_size=64."
+        return ConfigError(group, option, rule, remedy)
     if not option:
         return ConfigError(group, option, f"{group} takes the name of an option.", f"There is: {', '.join(options)}.")
     rule = f"{group} has no option {option}." if group else "There is no such file in conf/."
