@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file
 from torch import Tensor
 
 from lkca_exp.analysis import efficiency, kernels, receptive_field
@@ -21,7 +20,7 @@ from lkca_exp.data.content import check_content
 from lkca_exp.data.prepare import prepare
 from lkca_exp.engine import reach
 from lkca_exp.engine.evaluate import stored
-from lkca_exp.models.build import build_model
+from lkca_exp.models.build import build_model, load_weights
 from lkca_exp.models.vit import VisionTransformer
 from lkca_exp.runs.files import write_atomically, write_json
 from lkca_exp.runs.state import RunState
@@ -43,7 +42,8 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     Nothing is done, unless `again`, where the same was asked of the same weights before.
 
     Raises:
-        ConfigError: if the run has no weights, a model without tokens, or other data than it was trained on.
+        ConfigError: if the run has no weights or damaged ones, a model without tokens, or other data than it was
+            trained on.
     """
     cfg, weights = stored(run)
     folder = run.folder / ANALYSIS
@@ -56,7 +56,7 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     model = build_model(job.config.model, job.derived)
     if not isinstance(model, VisionTransformer) or not isinstance(job.derived, VitDerived):
         raise ConfigError("run", run.name, f"Its model, {job.config.model.name}, has no grid of tokens.")
-    model.load_state_dict(load_file(weights))
+    load_weights(model, weights)
     images = reach.first_test_images(prepare(job.config), num_images)
     folder.mkdir(exist_ok=True)
     written = _kernels(model, folder) + reach.write_reach(model, images, folder)

@@ -17,12 +17,13 @@ Shapes: B batch, N tokens, C width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from lkca_exp.models.layers.block import Block
+from lkca_exp.models.layers.choice import check_choice
 from lkca_exp.models.layers.drop import drop_path_rates
 from lkca_exp.models.layers.initial import Generators, draw_weights
 from lkca_exp.models.layers.positions import make_positions
@@ -58,8 +59,8 @@ class VisionTransformer(nn.Module):
         seed: int,
     ) -> None:
         super().__init__()
-        _check("pooling", pooling, POOLINGS)
-        _check("final_norm", final_norm, FINAL_NORMS)
+        check_choice("pooling", pooling, POOLINGS)
+        check_choice("final_norm", final_norm, FINAL_NORMS)
         mlp_width = max(round(width * mlp_ratio), 1)
         self.patch_embed = embedding
         self.position_std = position_std
@@ -117,8 +118,3 @@ class VisionTransformer(nn.Module):
         if self.class_token is not None:
             return tokens[:, 0]
         return tokens.mean(dim=1) if self.sequence_pool is None else self.sequence_pool(tokens)
-
-
-def _check(name: str, value: str, choices: Collection[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name}={value!r}: no such choice. Choose one of: {', '.join(choices)}.")

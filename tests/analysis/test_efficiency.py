@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
+from lkca_exp.analysis import efficiency
 from lkca_exp.analysis.efficiency import activation_bytes, measure, static
+from lkca_exp.cli.analysis import main
 
 
 def test_costs_without_a_clock(job):
@@ -22,7 +25,8 @@ def test_what_backward_needs_is_counted_once():
     assert activation_bytes(model, images) == 4 * 4 * (10 + 20), "the input, and what ReLU gives to the last layer"
 
 
-def test_rates_at_every_batch_size(job):
+def test_rates_at_every_batch_size(job, monkeypatch):
+    monkeypatch.setattr(efficiency, "SECONDS_A_ROUND", 0.02)
     first, second = measure([job(), job("model/mixer=attention")], [1, 4], rounds=1)
     for cost in (first, second):
         assert cost.train_images_per_s.keys() == cost.test_images_per_s.keys() == {1, 4}
@@ -30,11 +34,13 @@ def test_rates_at_every_batch_size(job):
     assert first.parameters != second.parameters
 
 
-def test_the_command(cli, tmp_path):
+def test_the_command(tmp_path, capsys):
     args = ["efficiency", "model.width=16", "model.depth=1", "model/mixer=attention,lkca", "seed=0,1"]
-    done = cli(*args, "--rounds", "1", "--batch-sizes", "2", "--json", "costs.json", module="lkca_exp.analysis")
-    assert done.returncode == 0, done.stderr
-    assert "model/mixer=attention" in done.stdout
-    assert "inference, images/s, batch 2" in done.stdout
+    main([*args, "--rounds", "1", "--batch-sizes", "2", "--json", str(tmp_path / "costs.json")])
+    output = capsys.readouterr().out
+    assert "model/mixer=attention" in output
+    assert "inference, images/s, batch 2" in output
     assert (tmp_path / "costs.json").read_text().count('"parameters"') == 2, "seeds are no other models"
-    assert cli("efficiency", "model.width=x", module="lkca_exp.analysis").returncode == 2
+    with pytest.raises(SystemExit) as ended:
+        main(["efficiency", "model.width=x"])
+    assert ended.value.code == 2

@@ -34,7 +34,7 @@ def names(folder):
     return {path.name for path in (folder / "analysis").iterdir()} if (folder / "analysis").exists() else set()
 
 
-def test_a_run_looks_when_it_ends_and_the_rest_comes_on_request(trained, capsys):
+def test_reach_is_written_when_a_run_ends_and_the_rest_on_request(trained, capsys):
     lkca, attention = trained(), trained("model/mixer=attention")
     assert names(lkca) == names(attention) == {"locality.json"}
     main(["run", "analysed", "--images", "8", "--batch-sizes", "1", "2"])
@@ -100,14 +100,14 @@ def test_of_several_runs_those_with_nothing_to_show_are_named(trained, capsys):
 @pytest.mark.parametrize(
     "words", [["run", "nothing"], ["run", "x", "--images", "0"], ["run", "x", "--batch-sizes", "a"]]
 )
-def test_mistakes_are_told(trained, words, capsys):
+def test_mistakes_are_answered(trained, words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_model_of_timm_has_no_tokens_to_look_at(tmp_path, monkeypatch, capsys):
+def test_a_model_of_timm_has_no_tokens_to_analyse(tmp_path, monkeypatch, capsys):
     words = ["model=timm", "model.name=resnet10t", "trainer=debug", "logger=none", f"paths.runs={tmp_path / 'runs'}"]
     made = compose(words)
     train(run_of(made))
@@ -117,3 +117,12 @@ def test_a_model_of_timm_has_no_tokens_to_look_at(tmp_path, monkeypatch, capsys)
     with pytest.raises(SystemExit):
         main(["run", str(folder)])
     assert "no grid of tokens" in capsys.readouterr().err
+
+
+def test_damaged_weights_are_named(trained, capsys):
+    weights = trained() / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "analysed"])
+    assert ended.value.code == 2
+    assert "weights.safetensors" in capsys.readouterr().err

@@ -106,12 +106,16 @@ def test_in_a_sweep_by_an_agent_w_and_b_names_the_run(run, monkeypatch):
     assert (given["id"], given["project"], given["entity"]) == (None, None, None)
 
 
-def test_in_a_sweep_by_an_agent_the_run_has_the_agent_s_id(cli, tmp_path):
-    agent = {"WANDB_SWEEP_ID": "sweep", "WANDB_RUN_ID": "fromagent", "WANDB_DIR": str(tmp_path)}
-    assert cli(*WITH_WANDB, **agent).returncode == 0
+def test_in_a_sweep_by_an_agent_the_run_has_the_agent_s_id(job, tmp_path, monkeypatch):
+    wandb.teardown()  # it reads its environment when it starts
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    monkeypatch.setenv("WANDB_RUN_ID", "fromagent")
+    run = run_of(job("logger=wandb", "logger.mode=offline"))
+    train(run)
+    wandb.teardown()
     described = only(stored(tmp_path), "run")
     assert (described["run_id"], described["sweep_id"]) == ("fromagent", "sweep")
-    assert described["config"]["update"]["identity"] == record(run_folder(tmp_path))["id"]
+    assert described["config"]["update"]["identity"] == run.id
 
 
 @pytest.mark.slow
@@ -162,8 +166,8 @@ def test_of_two_processes_the_first_one_logs(cli, tmp_path):
     assert [row["epoch"] for row in history(stored(tmp_path))] == [0, 1, 2]
 
 
-def test_one_wandb_run_a_job_and_one_line_a_sweep(cli, tmp_path):
-    done = cli("-m", *WITH_WANDB, "seed=0,1")
+def test_one_wandb_run_a_job_and_one_line_a_sweep(in_process, tmp_path):
+    done = in_process("-m", *WITH_WANDB, "seed=0,1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("W&B") == 1
     runs = sorted(tmp_path.glob("runs/default/*/wandb/offline-run-*"))

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lkca_exp.models.large_kernel import convolution, direct, toeplitz
 from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
+from lkca_exp.models.layers.choice import check_choice
 
 MIX = {"convolution": convolution.mix, "toeplitz": toeplitz.mix, "direct": direct.mix}
 BACKENDS = ("auto", *MIX)
@@ -50,8 +51,7 @@ def _autocast(tokens: Tensor) -> Tensor:
 
 
 def _check(tokens: Tensor, kernel: Tensor, grid: tuple[int, int], backend: str) -> None:
-    if backend not in BACKENDS:
-        raise ValueError(f"backend={backend!r}: no such backend. Choose one of: {', '.join(BACKENDS)}.")
+    check_choice("backend", backend, BACKENDS)
     height, width = grid
     if tokens.ndim != 3 or tokens.shape[1] != height * width:
         raise ValueError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from lkca_exp.models.layers.choice import check_choice
 from lkca_exp.models.layers.drop import Drop
 from lkca_exp.models.layers.mlp import Mlp
 
@@ -27,8 +28,7 @@ class Block(nn.Module):
         norm_epsilon: float,
     ) -> None:
         super().__init__()
-        if mlp_residual not in MLP_RESIDUALS:
-            raise ValueError(f"mlp_residual={mlp_residual!r}: no such choice. Choose of: {', '.join(MLP_RESIDUALS)}.")
+        check_choice("mlp_residual", mlp_residual, MLP_RESIDUALS)
         self.mixer_norm = nn.LayerNorm(width, eps=norm_epsilon)
         self.mixer = mixer
         self.mlp_norm = nn.LayerNorm(width, eps=norm_epsilon)

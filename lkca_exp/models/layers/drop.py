@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lkca_exp.batches.loader import Share
+from lkca_exp.models.layers.choice import check_choice
 
 
 class Drop(nn.Module):
@@ -60,8 +61,5 @@ def share_masks(model: nn.Module, share: Share) -> None:
 
 def drop_path_rates(rate: float, depth: int, schedule: str) -> list[float]:
     """The rate of stochastic depth of each block: "rising" linearly from 0 to `rate`, or "constant"."""
-    if schedule == "constant":
-        return [rate] * depth
-    if schedule == "rising":
-        return [rate * index / max(depth - 1, 1) for index in range(depth)]
-    raise ValueError(f"schedule={schedule!r}: no such choice. Choose one of: rising, constant.")
+    check_choice("schedule", schedule, ("rising", "constant"))
+    return [rate if schedule == "constant" else rate * index / max(depth - 1, 1) for index in range(depth)]

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from lkca_exp.data.randomness import generator
+from lkca_exp.models.layers.choice import check_choice
 
 Generators = Callable[[str], torch.Generator | None]
 """The generator for a module's parameter of the given name; None stands for the global one."""
@@ -31,8 +32,7 @@ class Drawn(Protocol):
 def draw_weights(model: nn.Module, init: str, seed: int) -> None:
     """Give every random parameter its initial value: linear layers from Xavier's distribution (`init`: a key of XAVIER)
     with biases of 0, convolutions from He's (`kaiming_normal_`), what a module draws itself from the module's own."""
-    if init not in XAVIER:
-        raise ValueError(f"init={init!r}: no such choice. Choose one of: {', '.join(XAVIER)}.")
+    check_choice("init", init, XAVIER)
     for path, module in model.named_modules():
 
         def generators(name: str, path: str = path) -> torch.Generator:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lkca_exp.models.layers.choice import check_choice
 from lkca_exp.models.layers.initial import Generators, from_global
 
 POSITIONS = ("learned", "sincos", "none")
@@ -19,14 +20,10 @@ POSITIONS = ("learned", "sincos", "none")
 
 def make_positions(kind: str, grid: tuple[int, int], width: int, class_token: bool, std: float) -> nn.Module:
     """A module (B, N, C) -> (B, N, C) that adds positions of the given kind; learned ones start from N(0, std)."""
-    match kind:
-        case "learned":
-            return LearnedPositions(grid[0] * grid[1] + class_token, width, std)
-        case "sincos":
-            return SincosPositions(grid, width, class_token)
-        case "none":
-            return nn.Identity()
-    raise ValueError(f"positions={kind!r}: no such choice. Choose one of: {', '.join(POSITIONS)}.")
+    check_choice("positions", kind, POSITIONS)
+    if kind == "learned":
+        return LearnedPositions(grid[0] * grid[1] + class_token, width, std)
+    return SincosPositions(grid, width, class_token) if kind == "sincos" else nn.Identity()
 
 
 class LearnedPositions(nn.Module):

@@ -22,6 +22,7 @@ from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.schema.mixer import LkcaConfig, LkcaDepthwiseConfig
 from lkca_exp.models.large_kernel import check_kernel_size, large_kernel_mix
 from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
+from lkca_exp.models.layers.choice import check_choice
 from lkca_exp.models.layers.initial import Generators, from_global
 
 VIEWS = {"auto": "auto", "convolution": "convolution", "attention": "toeplitz"}
@@ -55,10 +56,8 @@ class Lkca(nn.Module):
         super().__init__()
         kernel_size = 2 * max(grid) - 1 if kernel_size is None else kernel_size
         check_kernel_size(kernel_size, grid)
-        if view not in VIEWS:
-            raise ValueError(f"view={view!r}: no such view. Choose one of: {', '.join(VIEWS)}.")
-        if init not in INITS:
-            raise ValueError(f"init={init!r}: no such choice. Choose one of: {', '.join(INITS)}.")
+        check_choice("view", view, VIEWS)
+        check_choice("init", init, INITS)
         self.width, self.grid = width, grid
         self.view, self.init = view, init
         self.backend = VIEWS[view]
@@ -126,13 +125,9 @@ def _apply_both(value: nn.Linear, output: nn.Linear, tokens: Tensor) -> Tensor:
 
 
 def _num_kernels(sharing: str, width: int, num_heads: int | None) -> int:
-    match sharing:
-        case "channel":
-            return width
-        case "all":
-            return 1
-        case "head":
-            if num_heads is None or width % num_heads:
-                raise ValueError(f"num_heads={num_heads}: with sharing='head' it must divide the {width} channels.")
-            return num_heads
-    raise ValueError(f"sharing={sharing!r}: no such choice. Choose one of: {', '.join(SHARINGS)}.")
+    check_choice("sharing", sharing, SHARINGS)
+    if sharing != "head":
+        return width if sharing == "channel" else 1
+    if num_heads is None or width % num_heads:
+        raise ValueError(f"num_heads={num_heads}: with sharing='head' it must divide the {width} channels.")
+    return num_heads
