@@ -10,9 +10,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from lkca_exp.config.specs import FOLDER
 from lkca_exp.data.pack import is_sound, read_manifest
 from lkca_exp.data.sources import SOURCES
 from lkca_exp.data.sources.base import Source
+from lkca_exp.data.sources.folder import packs_of_folder
 
 WIDTH_WITH_COUNTS = 70
 
@@ -39,6 +41,7 @@ def table(root: Path, *, check: bool = False) -> None:
         shown.add_column(title, justify="right", no_wrap=True)
     shown.add_column("where", overflow="fold")
     listed = [each for source in SOURCES.values() for each in list_packs(source, root, check)]
+    listed += [_packed(FOLDER, pack, check) for pack in packs_of_folder(root)]
     for each in listed:
         counts = (each.num_train, each.num_test, round(each.num_bytes / 1e6)) if counted else ()
         shown.add_row(each.name, each.state, *(f"{count:,}" if count else "" for count in counts), each.where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lkca_exp.cli.data import main
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.folder import facts_of, image_files, usual_patch_size
 from lkca_exp.config.job import Job, compose
@@ -241,3 +243,9 @@ def test_an_image_that_would_fill_the_memory_is_named(root):
     (root / "cat" / "big.jpg").write_bytes(bomb(jpeg(photos(1, 64)[0])))
     with pytest.raises(ConfigError, match=r"cat/big.jpg cannot be read as an image: .*400000000 pixels"):
         load(data(root))
+
+
+def test_a_folder_that_was_packed_is_listed(root, capsys):
+    load(data(root))
+    main(["list", f"data.root={root}"])
+    assert re.search(r"folder +packed +16 +4 ", capsys.readouterr().out)

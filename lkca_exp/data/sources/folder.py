@@ -16,6 +16,8 @@ from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.pixels import pixels_of
 from lkca_exp.data.sources.base import FilesError, Source
 
+PACKS = ".lkca_exp"
+
 
 class Folder(Source):
     """`data.root` itself, resized to `data.image_size`."""
@@ -27,7 +29,7 @@ class Folder(Source):
         self.options = (data.image_size, data.channels, len(self.images.train))
 
     def pack(self, root: Path) -> Path:
-        return self.root / ".lkca_exp" / self.spec.name
+        return self.root / PACKS / self.spec.name
 
     def places(self, root: Path) -> list[Path]:
         return [self.root]
@@ -70,6 +72,11 @@ class Folder(Source):
                 threads.shutdown(cancel_futures=True)
                 raise
         return Split(images, np.array([label for _, label in files]))
+
+
+def packs_of_folder(root: Path) -> list[Path]:
+    """What was packed of the images in `root`: one for each size, split and number of channels that was asked for."""
+    return sorted(manifest.parent for manifest in (root / PACKS).glob("*/manifest.json"))
 
 
 def statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
