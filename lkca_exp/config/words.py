@@ -41,6 +41,9 @@ def flags_first(words: Sequence[str]) -> list[str]:
         if flag.startswith("-") and (flag not in FLAGS or (value and flag not in TAKE_VALUES)):
             following = [*words[place + 1 :], "-"][0]
             raise _unknown_flag(flag, value or (following if not set(following) & set("-=") else ""))
+    flags = {word.partition("=")[0] for word in words}
+    if flags & {"--package", "-p"} and not flags & {"--cfg", "-c"}:
+        raise ConfigError("--package", "", "It says which part --cfg shows.", "Add --cfg job.")
     moved = [word for word in words if word in MULTIRUN]
     return moved[:1] + [word for word in words if word not in MULTIRUN]
 

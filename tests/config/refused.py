@@ -220,6 +220,7 @@ WORDS: Table = {
     "no such flag": (["--multirum"], ["no such flag", "--multirun"]),
     "flag that takes no value": (["--help=3"], ["--help=3", "no such flag"]),
     "a pickle": (["--experimental-rerun", "nope"], ["lkca_exp.runs rerun RUN"]),
+    "a part of what is not shown": (["--package", "model"], ["--package", "Add --cfg job"]),
     "experiments are listed": (["+experiment=zzz"], ["digits_compare", "cifar100_lkca", "views_equal"]),
     "one of several experiments": (["+experiment=[digits_compare,zzz]"], ["experiment=zzz", "views_equal"]),
     "no experiment": (["+experiment="], ["takes the name of an option", "views_equal"]),
