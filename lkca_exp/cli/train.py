@@ -28,7 +28,7 @@ from lkca_exp.config.schema import register
 from lkca_exp.config.words import flags_first
 from lkca_exp.data.content import run_of
 from lkca_exp.runs.handover import Journal
-from lkca_exp.runs.run import Run, check_writable
+from lkca_exp.runs.run import Run, try_to_write
 from lkca_exp.runs.store import find, log_result
 from lkca_exp.runs.worker import end_with_parent, take_gpus
 
@@ -71,7 +71,7 @@ def run_job(cfg: DictConfig) -> float | None:
         RunFailedError: if a run raised.
     """
     job = checked(cfg)
-    check_writable(job.config)
+    try_to_write(job.config)
     first = run_of(job)
     seeds = range(job.config.seed, job.config.seed + job.config.seeds)
     runs = (dataclasses.replace(first, config=dataclasses.replace(job.config, seed=seed, seeds=1)) for seed in seeds)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.folder import facts_of
 from lkca_exp.config.job import Job
 from lkca_exp.config.machine import gpus, memory_bytes
-from lkca_exp.config.specs import SPECS
 
 BYTES_PER_PARAMETER = 16
 """A float32 each for the weight, its gradient and AdamW's two moments."""
@@ -22,7 +22,7 @@ def least_bytes(job: Job) -> tuple[int, int]:
         return 0, 0
     hidden = derived.mlp_ratio * derived.width
     parameters = derived.depth * 2 * derived.width * hidden
-    images = min(config.batch_size, SPECS[config.data.name].num_train) / config.trainer.devices
+    images = min(config.batch_size, facts_of(config.data).num_train) / config.trainer.devices
     tokens = images * derived.grid[0] * derived.grid[1]
     return int(BYTES_PER_PARAMETER * parameters), int(4 * tokens * derived.depth * (2 * derived.width + hidden))
 

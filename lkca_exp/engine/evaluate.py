@@ -73,12 +73,18 @@ def stored(run: RunState) -> tuple[DictConfig, Path]:
 
 
 def normalised_by(record: Record) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation, per channel, by which a run's images were normalised; a record from before they were
-    noted is of a data set whose facts have them."""
+    """Mean and standard deviation, per channel, by which a run's images were normalised. A record from before they were
+    noted is of a data set whose facts have them.
+
+    Raises:
+        ConfigError: if neither says it.
+    """
     if record.data:
         return tuple(record.data["mean"]), tuple(record.data["std"])
-    spec = SPECS[record.config["data"]["name"]]
-    return spec.mean, spec.std
+    name = record.config["data"]["name"]
+    if name not in SPECS:
+        raise ConfigError("run", record.label, "Its record does not say how its images were normalised.")
+    return SPECS[name].mean, SPECS[name].std
 
 
 def _with_data(cfg: DictConfig, own: Job, overrides: Sequence[str]) -> Job:

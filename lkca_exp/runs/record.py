@@ -259,6 +259,8 @@ def _record(content: object) -> Record:
     for name in ("selected_on", "reused_from"):
         _check(name, own.get(name), str | None)
     _check("derived.data_content", own["derived"].get("data_content"), str | None)
+    for name in ("mean", "std") if own["data"] else ():
+        _check_per_channel(f"data.{name}", own["data"].get(name), own["derived"].get("channels"))
     _check_config(own["config"])
     _check_results(own)
     own["device"] = own["device"] if _is_device(own["device"]) else {}
@@ -268,6 +270,13 @@ def _record(content: object) -> Record:
         raise _wrong("attempts", [])
     own["error"] = _failure(own.get("error"))
     return Record(**own, extra=entries)
+
+
+def _check_per_channel(name: str, values: object, channels: object) -> None:
+    if not isinstance(values, list) or len(values) != channels:
+        raise _wrong(name, values)
+    if not all(_is(value, int | float) and math.isfinite(value) for value in values):
+        raise _wrong(name, values)
 
 
 def _check_config(config: Mapping[str, Any]) -> None:

@@ -111,29 +111,37 @@ class Run(Job):
 
 
 def check_writable(config: Config) -> None:
-    """Make sure that runs can be recorded, before anything is begun; writes nothing itself.
+    """Make sure that runs may be recorded; writes nothing itself.
 
     Raises:
-        ConfigError: if the study's folder, or the nearest one above it that exists, cannot be written.
+        ConfigError: if the study's folder, or the nearest one above it that exists, may not be written.
     """
-    problem = _why_not_writable(Path(config.paths.runs, config.study).absolute())
-    if problem:
-        raise ConfigError("paths.runs", config.paths.runs, problem, "Choose another folder with paths.runs=DIR.")
+    nearest = _nearest_folder(config)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise _not_writable(config, f"{nearest} {'may not be written' if nearest.is_dir() else 'is not a folder'}.")
 
 
-@functools.cache
-def _why_not_writable(study: Path) -> str:
-    """Empty if a study can be written to this folder; asked once for all jobs of a sweep."""
-    nearest = next(path for path in (study, *study.parents) if path.exists())
-    if not nearest.is_dir():
-        return f"{nearest} is not a folder."
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        return f"{nearest} may not be written."
+def try_to_write(config: Config) -> None:
+    """Make sure that runs can be recorded, by a folder that is removed again, before anything is begun.
+
+    Raises:
+        ConfigError: as `check_writable`, and for what only says that it may be written, such as /proc.
+    """
+    check_writable(config)
+    nearest = _nearest_folder(config)
     try:
         tempfile.TemporaryDirectory(prefix=".lkca_exp-", dir=nearest).cleanup()
-    except OSError as error:  # such as /proc, whose mode says that it may be written
-        return f"Nothing can be written to {nearest}: {error.strerror}."
-    return ""
+    except OSError as error:
+        raise _not_writable(config, f"Nothing can be written to {nearest}: {error.strerror}.") from error
+
+
+def _nearest_folder(config: Config) -> Path:
+    study = Path(config.paths.runs, config.study).absolute()
+    return next(path for path in (study, *study.parents) if path.exists())
+
+
+def _not_writable(config: Config, rule: str) -> ConfigError:
+    return ConfigError("paths.runs", config.paths.runs, rule, "Choose another folder with paths.runs=DIR.")
 
 
 def selected_on(config: Config) -> str | None:

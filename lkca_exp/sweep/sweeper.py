@@ -25,6 +25,7 @@ from lkca_exp.config.machine import available_cpus
 from lkca_exp.runs.handover import Handover, Journal
 from lkca_exp.runs.lock import hold, is_held
 from lkca_exp.runs.record import end_attempt, now, objective
+from lkca_exp.runs.run import try_to_write
 from lkca_exp.runs.state import RunState, State, run_state
 from lkca_exp.runs.store import find
 from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
@@ -82,6 +83,7 @@ def _run_round(
     show_start(jobs, to_do)
     reason = ""
     if to_do:
+        try_to_write(to_do[0].config)
         with open_journal(jobs.studies[0]) as journal:
             handover = replace(
                 Handover.received(),
@@ -152,7 +154,11 @@ def _launch(launcher: Launcher, jobs: Sequence[SweepJob], first: int) -> dict[st
         log.exception("the launcher gave up")
         return {}
     ends = zip(jobs, returns, strict=True)
-    return {job.id: returned(back) for job, back in ends if back.status is not JobStatus.COMPLETED}
+    errors = {job.id: returned(back) for job, back in ends if back.status is not JobStatus.COMPLETED}
+    for error in errors.values():
+        if isinstance(error, Exception) and not isinstance(error, ConfigError | RunFailedError):
+            log.error("a job ended before its run began", exc_info=error)
+    return errors
 
 
 def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], bool]:

@@ -84,7 +84,9 @@ def test_mean_and_deviation_are_those_of_the_training_images(root):
     run_data = prepare(make(root).config)
     pixels = load(data(root)).train.images / 255
     assert run_data.mean == pytest.approx(pixels.mean(axis=(0, 2, 3)), abs=1e-4)
-    assert run_data.std == pytest.approx(pixels.std(axis=(0, 2, 3)), abs=1e-4)
+    deviations = pixels.std(axis=(0, 2, 3))
+    assert deviations[1:] == pytest.approx([0, 0], abs=1e-9)
+    assert run_data.std == pytest.approx([deviations[0], 1.0, 1.0], abs=1e-4)  # 1 where there is none to divide by
 
 
 def test_a_pack_is_made_once_and_made_again_when_an_image_changes(root, monkeypatch):
@@ -249,3 +251,10 @@ def test_a_folder_that_was_packed_is_listed(root, capsys):
     load(data(root))
     main(["list", f"data.root={root}"])
     assert re.search(r"folder +packed +16 +4 ", capsys.readouterr().out)
+
+
+def test_a_sweep_over_a_folder_has_results(root, in_process):
+    words = ["data=folder", f"data.root={root}", "data.image_size=16", "trainer=debug", "logger=none"]
+    done = in_process("-m", *words, "model/mixer=attention,lkca", "model.width=16", "model.depth=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "on folder" in done.stdout

@@ -80,10 +80,11 @@ def packs_of_folder(root: Path) -> list[Path]:
 
 
 def statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of images (N, C, H, W) in uint8, per channel, of pixels from 0 to 1."""
+    """Mean and standard deviation of images (N, C, H, W) in uint8, per channel, of pixels from 0 to 1; the
+    deviation of a channel that is the same everywhere is taken as 1."""
     levels = np.arange(256) / 255
     channels = (images[:, channel].ravel() for channel in range(images.shape[1]))
     shares = [np.bincount(values, minlength=256) / values.size for values in channels]
     means = [float(share @ levels) for share in shares]
     deviations = [float(np.sqrt(share @ (levels - mean) ** 2)) for share, mean in zip(shares, means, strict=True)]
-    return tuple(round(mean, 4) for mean in means), tuple(round(deviation, 4) for deviation in deviations)
+    return tuple(round(mean, 4) for mean in means), tuple(round(deviation, 4) or 1.0 for deviation in deviations)
