@@ -57,7 +57,7 @@ def test_a_run_killed_and_interrupted_ends_bit_for_bit_as_one_left_alone(cli, tm
     assert record(folder)["status"] == "interrupted"
     assert cli(*args).returncode == 0
     assert [attempt["status"] for attempt in record(folder)["attempts"]] == ["killed", "interrupted", "finished"]
-    assert record(folder)["attempts"][2]["from_epoch"] >= 5
+    assert record(folder)["attempts"][2]["from_epoch"] >= 4  # an epoch's row is there before its checkpoint
     assert cli(*args, "paths.runs=alone").returncode == 0
     for name in ("metrics.jsonl", "weights.safetensors", "predictions.npz"):
         assert (folder / name).read_bytes() == (tmp_path / "alone" / "default" / folder.name / name).read_bytes(), name

@@ -152,14 +152,6 @@ def test_costs_are_drawn_where_they_differ(make_run, compared):
     assert "cost-throughput" not in drawn(compared)
 
 
-def test_a_cost_below_zero_has_no_logarithmic_axis(make_run, runs):
-    """As a damaged record may have it."""
-    for mixer, parameters in (("attention", 1_000_000), ("lkca", -1)):
-        make_run(mixer, 0, model={"parameters": parameters})
-    plot = drawn(runs / "digits_compare")["cost-parameters"]
-    assert not plot.x.log
-
-
 def test_an_ablation_has_a_line_and_the_baseline_as_a_level(make_run, runs):
     for seed in range(2):
         make_run("attention", seed, 0.80 + 0.01 * seed)
