@@ -116,7 +116,7 @@ def test_a_sweep_is_refused_where_a_job_has_no_files():
         jobs_of([*RUN, "data.archive=one,two"])
 
 
-def test_many_jobs_look_at_the_files_once(monkeypatch):
+def test_many_jobs_read_the_files_once(monkeypatch):
     write_svhn(Path("data/svhn"))
     asked = []
     arrays = store._arrays

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -22,6 +21,7 @@ from lkca_exp.engine import reach
 from lkca_exp.engine.evaluate import stored
 from lkca_exp.models.build import build_model, load_weights
 from lkca_exp.models.vit import VisionTransformer
+from lkca_exp.runs.checksums import sha256
 from lkca_exp.runs.files import write_atomically, write_json
 from lkca_exp.runs.state import RunState
 from lkca_exp.runs.store import ANALYSIS
@@ -47,7 +47,7 @@ def analyse(run: RunState, num_images: int, again: bool) -> list[Path]:
     """
     cfg, weights = stored(run)
     folder = run.folder / ANALYSIS
-    of = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest(), "images": num_images}
+    of = {"weights": sha256(weights), "images": num_images}
     if not again and of.items() <= _read(folder / FIELD).items():
         return []
     job = checked(cfg)

@@ -8,8 +8,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from lkca_exp.cli.arguments import check_writable_file
 from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.schema import PathsConfig
@@ -56,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _use(folder: Path, images: Sequence[Path], onnx: Path | None) -> None:
     """Print the likeliest classes of images, and write the model as ONNX."""
+    from PIL import Image
+
     from lkca_exp.engine.load import load_run
 
     run = load_run(folder)

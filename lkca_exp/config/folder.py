@@ -71,12 +71,12 @@ def _image_files(root: Path, seed: int, test_fraction: float) -> ImageFiles:
     test = next((root / name for name in TEST_FOLDERS if (root / name).is_dir()), None)
     if test is None:
         raise _error(root, "Beside train there is no folder test or val.", "Add it, or leave one level of classes.")
-    train, held_out = _classes(root / "train"), _classes(test, least=1)
-    names = tuple(train)
-    if strangers := sorted(held_out.keys() - train.keys()):
+    to_train, to_test = _classes(root / "train"), _classes(test, least=1)
+    names = tuple(to_train)
+    if strangers := sorted(to_test.keys() - to_train.keys()):
         raise _error(test / strangers[0], "This class has no folder in train.")
     split = f"split as given in train and {test.name}"
-    return ImageFiles(names, _labelled(train, names), _labelled(held_out, names), split)
+    return ImageFiles(names, _labelled(to_train, names), _labelled(to_test, names), split)
 
 
 def folder_facts(data: DataConfig) -> DataSpec:

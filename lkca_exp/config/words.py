@@ -10,19 +10,9 @@ from lkca_exp.config.refusals import GROUPS, key_hint, known_keys
 MULTIRUN = ("-m", "--multirun")
 FLAGS = {
     *MULTIRUN,
-    *("--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),
-    *(
-        "--shell-completion",
-        "-sc",
-        "--config-path",
-        "-cp",
-        "--config-name",
-        "-cn",
-        "--config-dir",
-        "-cd",
-        "--info",
-        "-i",
-    ),
+    *("--help", "-h", "--hydra-help", "--version", "--info", "-i", "--shell-completion", "-sc"),
+    *("--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
 }
 """Hydra's, but for --experimental-rerun, which would run a pickle."""
 TAKE_VALUES = {"--cfg", "--package", "--config-path", "--config-name", "--config-dir", "--info"}

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from lkca_exp.data.arrays import Arrays, Split
+from lkca_exp.runs.checksums import sha256
 from lkca_exp.runs.files import write_json
 
 FORMAT = 1
@@ -124,7 +125,7 @@ def is_sound(folder: Path, *, thoroughly: bool = False) -> bool:
         if not thoroughly and now == json.loads((folder / "checked.json").read_text()):
             return True
     sound = all(
-        (folder / name).stat().st_size == file["bytes"] and _sha256(folder / name) == file["sha256"]
+        (folder / name).stat().st_size == file["bytes"] and sha256(folder / name) == file["sha256"]
         for name, file in manifest["files"].items()
     )
     if sound:
@@ -189,7 +190,7 @@ def _manifest(folder: Path, arrays: Arrays, read_from: list[Any]) -> dict[str, A
                 "shape": list(values.shape),
                 "dtype": str(values.dtype),
                 "bytes": (folder / f"{array}.npy").stat().st_size,
-                "sha256": _sha256(folder / f"{array}.npy"),
+                "sha256": sha256(folder / f"{array}.npy"),
             }
             for array, values in zip(ARRAYS, _parts(arrays), strict=True)
         },
@@ -206,8 +207,3 @@ def stamps(folder: Path) -> dict[str, list[int]]:
     """Size, times and inode of each file."""
     stats = {name: (folder / name).stat() for name in FILES}
     return {name: [s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for name, s in stats.items()}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -22,7 +22,8 @@ from lkca_exp.runs.record import Record
 from lkca_exp.runs.state import run_state
 
 
-class Transform(nn.Module):
+@dataclass(frozen=True)
+class Transform:
     """An image as the model takes it: float32 (channels, size, size), less `mean` and over `std`, which are per
     channel, of pixels from 0 to 1. It takes an image of Pillow, which is cut and resized as `pixels_of` says, or a
     uint8 tensor (..., channels, size, size).
@@ -31,11 +32,12 @@ class Transform(nn.Module):
         ValueError: for a tensor of another shape or type.
     """
 
-    def __init__(self, size: int, channels: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        super().__init__()
-        self.size, self.channels, self.mean, self.std = size, channels, mean, std
+    size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
-    def forward(self, image: Image.Image | Tensor) -> Tensor:
+    def __call__(self, image: Image.Image | Tensor) -> Tensor:
         if isinstance(image, Image.Image):
             image = torch.from_numpy(pixels_of(image, self.size, self.channels).copy())
         expected = (self.channels, self.size, self.size)
@@ -48,7 +50,7 @@ class Transform(nn.Module):
 class TrainedRun:
     """A run's model with the weights that were tested, in evaluation mode on the CPU, and what belongs to it.
 
-    `class_names` is empty where the data set does not name its classes. `record` is None only in a run without one.
+    `class_names` is empty where the data set does not name its classes.
     """
 
     model: nn.Module
@@ -95,8 +97,9 @@ def load_run(folder: Path | str) -> TrainedRun:
     cfg, weights = stored(run)
     record = run.record
     assert record is not None
-    facts = facts_of_images(record.derived["image_size"], record.derived["channels"], record.class_names)
-    job = checked(cfg, None if record.config["data"]["name"] in SPECS else facts)
+    data = cfg.data
+    facts = SPECS.get(data.name) or facts_of_images(data.image_size, data.channels, record.class_names)
+    job = checked(cfg, facts)
     model = build_model(job.config.model, job.derived)
     load_weights(model, weights)
     use_backend(model, record.model.get("backend"))

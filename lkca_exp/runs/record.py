@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import reprlib
 import socket
@@ -24,13 +23,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import UnionType
 from typing import Any
 
 from lkca_exp.runs.files import write_json
 from lkca_exp.runs.format import FORMAT
-
-STATUSES = ("running", "finished", "interrupted", "failed")
+from lkca_exp.runs.rows import is_number
+from lkca_exp.runs.shape import MAPPINGS, check_entries, is_device
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,11 @@ class Timings:
 class Record:
     """run.json, in its order. Accuracies are fractions, times are in UTC (ISO 8601) and in seconds, memory is in bytes.
 
-    `status` is one of `STATUSES`, or "killed" where a reader sees that the process is gone. `config` and `derived` are
-    as `dataclasses.asdict` gives them. `sha256` has the digests of the result's files by their names; a record from
-    before there were any has none. `extra` holds entries that this version does not know, to be written again.
+    `status` is "running", "finished", "interrupted" or "failed", or "killed" where a reader sees that the process is
+    gone. `config` and `derived` are as `dataclasses.asdict` gives them. `data` says what the images were read from, and
+    by which mean and deviation they were normalised. `sha256` has the digests of the result's files by their names; a
+    record from before there were any has none. `extra` holds entries that this version does not know, to be written
+    again.
     """
 
     id: str
@@ -196,27 +196,6 @@ def _seconds(started: str, ended: str) -> float:
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
-_REQUIRED: dict[str, type] = dict.fromkeys(("label", "id", "group", "study", "status"), str)
-_REQUIRED |= {"seed": int, "numerics": int, "config": dict, "metrics": dict, "timings": dict, "attempts": list}
-_MAPPINGS = ("derived", "data", "model", "speed", "memory", "versions", "git", "device", "sha256")
-_TEXTS = ("class_names", "warnings")
-_CONFIG: dict[str, UnionType | type] = {"epochs": int, "data": dict, "data.name": str, "model": dict, "trainer": dict}
-_CONFIG_IF_THERE: dict[str, UnionType | type] = {
-    "keep": str,
-    "data.fraction": int | float,
-    "data.images_per_class": int | None,
-    "augment": dict,
-    "augment.passes_per_epoch": int,
-    "model.name": str,
-    "model.family": str,
-    "model.mixer": dict,
-    "model.mixer.name": str,
-    "trainer.fast_run": bool,
-}
-"""What readers take from a configuration without composing it."""
-_MOST_THREADS = 4096
-
-
 def _newer_format(content: object) -> str:
     """Which version reads it, where a record is of a newer format than ours; else empty."""
     number = content.get("format") if isinstance(content, dict) else None
@@ -250,104 +229,26 @@ def _record(content: object) -> Record:
         raise ValueError(f"run.json has format {reprlib.repr(given)}; this version reads {FORMAT}")
     entries.pop("extra", None)
     own = {known.name: entries.pop(known.name) for known in fields(Record) if known.name in entries}
-    for name, kind in _REQUIRED.items():
-        _check(name, own.get(name), kind)
-    if own["status"] not in STATUSES:
-        raise _wrong("status", own["status"])
-    own |= {name: own[name] if isinstance(own.get(name), dict) else {} for name in _MAPPINGS}
-    own |= {name: tuple(map(_text, own[name])) if isinstance(own.get(name), list) else () for name in _TEXTS}
-    for name in ("selected_on", "reused_from"):
-        _check(name, own.get(name), str | None)
-    _check("derived.data_content", own["derived"].get("data_content"), str | None)
-    for name in ("mean", "std") if own["data"] else ():
-        _check_per_channel(f"data.{name}", own["data"].get(name), own["derived"].get("channels"))
-    _check_config(own["config"])
-    _check_results(own)
-    own["device"] = own["device"] if _is_device(own["device"]) else {}
+    for name in MAPPINGS:
+        own[name] = own[name] if isinstance(own.get(name), dict) else {}
+    for name in ("class_names", "warnings"):
+        own[name] = tuple(map(_text, own[name])) if isinstance(own.get(name), list) else ()
+    check_entries(own)
+    if not is_device(own["device"]):
+        own["device"] = {}
     own["command"], own["timings"] = _text(own.get("command")), _timings(own["timings"])
-    own["attempts"] = tuple(map(_attempt, own["attempts"]))
-    if own["status"] == "running" and not own["attempts"]:
-        raise _wrong("attempts", [])
+    own["attempts"] = tuple(_attempt(attempt) for attempt in own["attempts"])
     own["error"] = _failure(own.get("error"))
     return Record(**own, extra=entries)
 
 
-def _check_per_channel(name: str, values: object, channels: object) -> None:
-    if not isinstance(values, list) or len(values) != channels:
-        raise _wrong(name, values)
-    if not all(_is(value, int | float) and math.isfinite(value) for value in values):
-        raise _wrong(name, values)
-
-
-def _check_config(config: Mapping[str, Any]) -> None:
-    flat = _with_parents(config)
-    for name, kind in _CONFIG.items():
-        _check(f"config.{name}", flat.get(name), kind)
-    for name, kind in _CONFIG_IF_THERE.items():
-        if name in flat:
-            _check(f"config.{name}", flat[name], kind)
-    if config["epochs"] < 1:
-        raise _wrong("config.epochs", config["epochs"])
-
-
-def _with_parents(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted name -> value, of groups of keys too."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        flat[prefix + key] = value
-        if isinstance(value, dict):
-            flat |= _with_parents(value, f"{prefix}{key}.")
-    return flat
-
-
-def _check_results(own: Mapping[str, Any]) -> None:
-    """Metrics are finite, accuracies and calibration errors fractions; speeds and sizes are no less than 0."""
-    for name, value in own["metrics"].items():
-        fraction = name.endswith(("top1", "top5", "calibration_error"))
-        if not _is(value, int | float) or not math.isfinite(value) or (fraction and not 0 <= value <= 1):
-            raise _wrong(f"metrics.{name}", value)
-    if own["status"] == "finished" and "test/top1" not in own["metrics"]:
-        raise _wrong("metrics.test/top1", None)
-    for part in ("model", "speed", "memory"):
-        for name, value in own[part].items():
-            if _is(value, int | float) and not 0 <= value < math.inf:
-                raise _wrong(f"{part}.{name}", value)
-
-
-def _is_device(device: Mapping[str, Any]) -> bool:
-    threads = device.get("threads")
-    known = isinstance(threads, int) and not isinstance(threads, bool) and 0 < threads <= _MOST_THREADS
-    return known and isinstance(device.get("accelerator"), str)
-
-
 def _timings(timings: Mapping[str, Any]) -> Timings:
     seconds, ended = timings.get("seconds"), timings.get("ended")
-    known = seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
-    if known is not None and not 0 <= known < math.inf:
-        raise _wrong("timings.seconds", known)
-    return Timings(_text(timings.get("started")), ended and _text(ended), known)
+    return Timings(_text(timings.get("started")), ended and _text(ended), seconds if is_number(seconds) else None)
 
 
-def _attempt(attempt: object) -> Attempt:
-    _check("attempts", attempt, dict)
-    assert isinstance(attempt, dict)
-    known = Attempt(**{known.name: attempt[known.name] for known in fields(Attempt) if known.name in attempt})
-    for name, kind in {"started": str, "ended": str | None, "status": str, "host": str}.items():
-        _check(f"attempts.{name}", getattr(known, name), kind)
-    for name in ("from_epoch", "pid"):
-        if not _is(value := getattr(known, name), int) or value < 0:
-            raise _wrong(f"attempts.{name}", value)
-    for name in ("started", "ended"):
-        if (time := getattr(known, name)) and not _is_time(time):
-            raise _wrong(f"attempts.{name}", time)
-    return known
-
-
-def _is_time(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
+def _attempt(attempt: Mapping[str, Any]) -> Attempt:
+    return Attempt(**{known.name: attempt[known.name] for known in fields(Attempt) if known.name in attempt})
 
 
 def _failure(error: object) -> Failure | None:
@@ -358,18 +259,3 @@ def _failure(error: object) -> Failure | None:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _is(value: object, kind: UnionType | type) -> bool:
-    """`isinstance`, to which true and false are no numbers."""
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-def _check(name: str, value: object, kind: UnionType | type) -> None:
-    if not _is(value, kind):
-        expected = kind.__name__ if isinstance(kind, type) else str(kind)
-        raise ValueError(f"run.json has {reprlib.repr(value)} for {name}, not {expected}")
-
-
-def _wrong(name: str, value: object) -> ValueError:
-    return ValueError(f"run.json has {reprlib.repr(value)} for {name}")

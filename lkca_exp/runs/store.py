@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.runs.checksums import misfits
+from lkca_exp.runs.checksums import CHECKED, misfits
 from lkca_exp.runs.record import Damaged, Newer, Record, objective, read, read_finished, write
 from lkca_exp.runs.run import Run
 
 log = logging.getLogger(__name__)
 
-RESULT_FILES = ("config.yaml", "metrics.jsonl", "predictions.npz", "weights.safetensors", "train.log")
+RESULT_FILES = ("config.yaml", *CHECKED, "train.log")
 ANALYSIS = "analysis"
 
 

@@ -154,11 +154,11 @@ def _launch(launcher: Launcher, jobs: Sequence[SweepJob], first: int) -> dict[st
         log.exception("the launcher gave up")
         return {}
     ends = zip(jobs, returns, strict=True)
-    errors = {job.id: returned(back) for job, back in ends if back.status is not JobStatus.COMPLETED}
-    for error in errors.values():
+    errors = [(job, returned(back)) for job, back in ends if back.status is not JobStatus.COMPLETED]
+    for job, error in errors:
         if isinstance(error, Exception) and not isinstance(error, ConfigError | RunFailedError):
-            log.error("a job ended before its run began", exc_info=error)
-    return errors
+            log.error("%s ended before its run began", job.name, exc_info=error)
+    return {job.id: error for job, error in errors}
 
 
 def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], bool]:

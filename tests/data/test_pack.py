@@ -31,8 +31,8 @@ def folder(tmp_path):
 def hashed(monkeypatch):
     """The files whose checksum has been computed."""
     computed = []
-    sha256 = pack._sha256
-    monkeypatch.setattr(pack, "_sha256", lambda file: computed.append(file.name) or sha256(file))
+    sha256 = pack.sha256
+    monkeypatch.setattr(pack, "sha256", lambda file: computed.append(file.name) or sha256(file))
     return computed
 
 

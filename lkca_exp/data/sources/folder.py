@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from lkca_exp.config.folder import ImageFiles, folder_facts, image_files
+from lkca_exp.config.folder import folder_facts, image_files
 from lkca_exp.config.schema import DataConfig
 from lkca_exp.data.arrays import Arrays, Split
 from lkca_exp.data.pixels import pixels_of
@@ -25,14 +25,11 @@ class Folder(Source):
     def __init__(self, data: DataConfig) -> None:
         super().__init__(folder_facts(data))
         self.root = Path(data.root)
-        self.images: ImageFiles = image_files(data)
+        self.images = image_files(data)
         self.options = (data.image_size, data.channels, len(self.images.train))
 
     def pack(self, root: Path) -> Path:
         return self.root / PACKS / self.spec.name
-
-    def places(self, root: Path) -> list[Path]:
-        return [self.root]
 
     def find(self, root: Path) -> Path:
         return self.root
