@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -28,12 +28,18 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"OMP_NUM_THREADS": "1"} | more
 
 
+def one_after_the_other(args: Sequence[str]) -> list[str]:
+    """The words of a sweep, whose jobs run in its own process unless they name a launcher."""
+    chosen = "-m" not in args or any(word.startswith("hydra/launcher=") for word in args)
+    return [*args] if chosen else [*args, "hydra/launcher=basic"]
+
+
 @pytest.fixture
 def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `python -m lkca_exp` (or another module of the package) in an empty folder."""
 
     def run(*args: str, module: str = "lkca_exp", timeout: float = 240, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", module, *args]
+        command = [sys.executable, "-m", module, *one_after_the_other(args)]
         return subprocess.run(
             command, cwd=tmp_path, env=environment(**env), capture_output=True, text=True, timeout=timeout
         )
@@ -61,7 +67,7 @@ def in_process(tmp_path, monkeypatch, capfd) -> Callable[..., subprocess.Complet
         before = (root.handlers[:], root.level)
         with monkeypatch.context() as patch, warnings.catch_warnings():
             patch.chdir(tmp_path)
-            patch.setattr(sys, "argv", ["lkca-exp", *args])
+            patch.setattr(sys, "argv", ["lkca-exp", *one_after_the_other(args)])
             capfd.readouterr()
             with mock.patch.dict(os.environ, environment(**env), clear=True):
                 try:

@@ -7,8 +7,11 @@ that a run does meanwhile: metrics, the epoch's row, the record, the checkpoint.
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +23,14 @@ from torch import nn
 
 from lkca_exp.bench.machine import matmul_peak, table_of
 from lkca_exp.config.job import Job, compose
+from lkca_exp.config.machine import available_cpus
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.engine.fit import build_datamodule, fit
 from lkca_exp.engine.lifecycle import begin
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
 from lkca_exp.runs.run import Run
+from lkca_exp.training.device import choose_threads
 from lkca_exp.training.optim import build_optimizer
 from lkca_exp.training.schedule import build_schedule
 
@@ -50,11 +55,7 @@ class Stopwatch(pl.Callback):
 def run(rounds: int) -> dict[str, Any]:
     """Measure all cases, print the table, return the figures."""
     peak = matmul_peak()
-    cases = {}
-    for data_set, overrides in CASES.items():
-        for mixer in ("attention", "lkca"):
-            job = compose([*overrides, f"model/mixer={mixer}", "logger=none"])
-            cases[f"{data_set}, {mixer}"] = measure(job, rounds, peak)
+    cases = {name: measure(job, rounds, peak) for name, job in _jobs()}
     console = Console()
     title = f"Training, {torch.get_num_threads()} CPU threads, median of {rounds} rounds"
     console.print(table_of(title, (_row(*case) for case in cases.items())))
@@ -82,6 +83,50 @@ def measure(job: Job, rounds: int, peak: float) -> dict[str, float]:
         "ours_images_per_s": 1000 * job.config.batch_size / ours_ms,
         "ours_share_of_peak_percent": 100 * step_flops / (ours_ms / 1000) / peak,
     }
+
+
+def run_busy(rounds: int) -> dict[str, Any]:
+    """Measure all cases alone and beside a process that takes one CPU, print the table, return the figures."""
+    cases = {name: busy_case(job, rounds) for name, job in _jobs()}
+    console = Console()
+    title = f"Training beside a process that takes one of {available_cpus()} CPUs, median of {rounds} rounds"
+    console.print(table_of(title, ({"": name, **case} for name, case in cases.items())))
+    console.print("A fair share is the speed alone, less one CPU of all.")
+    return {"cpus": available_cpus(), "rounds": rounds, "cases": cases}
+
+
+def busy_case(job: Job, rounds: int) -> dict[str, str]:
+    """Steps/s alone; of a run that begins beside the process, with as many threads as it takes then; and of one that
+    goes on with all threads when the process comes."""
+    data = prepare(job.config)
+    threads = torch.get_num_threads()
+
+    def steps_per_s() -> float:
+        return 1 / statistics.median(lightning_loop(job, data) for _ in range(rounds))
+
+    alone = steps_per_s()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            joined = steps_per_s()
+            choose_threads(job.config.trainer)
+            begun = steps_per_s()
+        finally:
+            torch.set_num_threads(threads)
+            process.kill()
+    fair = alone * (1 - 1 / available_cpus())
+    return {
+        "alone, steps/s": f"{alone:.1f}",
+        "begun beside it": f"{begun:.1f}",
+        "of a fair share": f"{begun / fair:.2f}",
+        "joined by it": f"{joined:.1f}",
+        "of a fair share ": f"{joined / fair:.2f}",
+    }
+
+
+def _jobs() -> Iterator[tuple[str, Job]]:
+    for data_set, overrides in CASES.items():
+        for mixer in ("attention", "lkca"):
+            yield f"{data_set}, {mixer}", compose([*overrides, f"model/mixer={mixer}", "logger=none"])
 
 
 def lightning_loop(job: Job, data: RunData) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from lkca_exp.bench import data, model, op, sweep, train
 from lkca_exp.cli.arguments import check_writable_file, number
 from lkca_exp.config.errors import short_answers
+from lkca_exp.config.machine import limit_spinning
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="Whole models beside those of timm and vit-pytorch: python -m lkca_exp.bench model",
     )
     bench.add_argument("--rounds", type=number, default=5, metavar="N", help="times that each pair is measured (5)")
-    bench.set_defaults(run=lambda args: train.run(args.rounds))
+    bench.add_argument("--busy", action="store_true", help="instead: our training alone, and beside a busy process")
+    bench.set_defaults(run=lambda args: (train.run_busy if args.busy else train.run)(args.rounds))
     bench = benches.add_parser("model", help="training steps of whole models, ours and those of others")
     bench.add_argument("--rounds", type=number, default=7, metavar="N", help="times that each is measured (7)")
     bench.add_argument("--suite", nargs="+", default=[*model.SUITES], choices=model.SUITES, help="(all)")
@@ -45,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for each in benches.choices.values():
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args(arguments)
+    limit_spinning()
     if any(side % 2 == 0 or side > 2 * min(args.grid) - 1 for side in vars(args).get("kernel") or ()):
         parser.error("--kernel: a side is odd and at most 2n-1, which joins every two of n x n tokens")
     with short_answers():

@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 from lkca_exp.cli.streams import make_streams_last
 from lkca_exp.config.errors import ConfigError, RunFailedError, is_out_of_memory, out_of_memory, short_answers
 from lkca_exp.config.job import checked, conf_dir
+from lkca_exp.config.machine import limit_spinning
 from lkca_exp.config.memory import check_memory
 from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
@@ -39,6 +40,7 @@ def main() -> None:
     """The console script `lkca-exp`."""
     make_streams_last()
     register()
+    limit_spinning()
     # Hydra tells errors in its own way and exits with 1, unless this is set: then it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it as Ctrl-C does

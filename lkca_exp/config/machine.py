@@ -8,12 +8,33 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import psutil
 from omegaconf import DictConfig, OmegaConf
+
+SECONDS_TO_LOOK = 0.2
+SPINS = "10000"
+"""How often a thread of OpenMP looks for work before it sleeps: often enough that it does not sleep between two
+operators of a step, and seldom enough to leave the CPU to others when one of the threads has to wait for its own. GNU's
+OpenMP, torch's on Linux, has 300,000 by default."""
 
 
 def available_cpus() -> int:
     """CPUs that this process may use, which on a cluster are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def idle_cpus() -> int:
+    """Those of them that do nothing now, at least 1. Takes 0.2 s."""
+    used = psutil.cpu_percent(SECONDS_TO_LOOK, percpu=True)
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(used))
+    return max(round(sum(1 - used[cpu] / 100 for cpu in mine if cpu < len(used))), 1)
+
+
+def limit_spinning() -> None:
+    """Have OpenMP's threads wait without taking the CPU from others, unless the environment says how they wait; before
+    torch is imported."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
 
 
 def memory_bytes() -> int:
@@ -38,15 +59,22 @@ def gpus() -> tuple[str, ...]:
 
 
 def jobs_at_once(trainer: DictConfig) -> int:
-    """How many jobs this machine has room for side by side."""
+    """How many jobs this machine has room for side by side: as its GPUs say, or one for each CPU that was idle."""
     if _num_gpus(trainer):
         return max(_num_gpus(trainer) * trainer.jobs_per_gpu // trainer.devices, 1)
-    return max(available_cpus() // trainer.devices, 1)
+    return max(cpus_for_jobs() // trainer.devices, 1)
+
+
+@functools.cache
+def cpus_for_jobs() -> int:
+    """The CPUs that jobs side by side share: those that were idle when this was first asked, before there were any."""
+    return idle_cpus()
 
 
 def cpus_per_job(trainer: DictConfig) -> int:
-    """The share of the CPUs that each of so many jobs has."""
-    return max(available_cpus() // jobs_at_once(trainer), 1)
+    """The share of the CPUs that each of so many jobs has: 1 where there are no GPUs."""
+    cpus = available_cpus() if _num_gpus(trainer) else cpus_for_jobs()
+    return max(cpus // jobs_at_once(trainer), 1)
 
 
 def gpus_per_job(trainer: DictConfig) -> float:

@@ -35,7 +35,7 @@ from lkca_exp.runs.rows import write_rows
 from lkca_exp.runs.run import Run, new_record
 from lkca_exp.runs.store import find_result, log_result
 from lkca_exp.training.checkpoints import recover
-from lkca_exp.training.device import check_device, describe_device, take_up_threads, uses_gpu
+from lkca_exp.training.device import check_device, choose_threads, describe_device, take_up_threads, uses_gpu
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ def train(run: Run) -> float | None:
         if result := find_result(run, existing):
             return log_result(run, result)
         with _recorded(run.directory), _previous_kept(run.directory, existing):
+            choose_threads(config.trainer)
             record = begin(run, existing, data)
             outcome = launch(run, record) if config.trainer.devices > 1 else fit(run, record, data)
             record = end_attempt(run.directory, record, "finished", sha256=checksums(run.directory), **outcome)

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from lkca_exp.config.errors import ConfigError, refuse
 from lkca_exp.config.machine import gpus
@@ -21,7 +21,7 @@ from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.summary import show_comparison
 from lkca_exp.training.sinks.wandb import sweep_stays_offline
 
-EXTRAS = ("joblib", "submitit", "ray", "optuna")
+EXTRAS = ("submitit", "ray", "optuna")
 LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
 """Those that show every job all GPUs of the machine, or none: the jobs share them out."""
 
@@ -37,7 +37,8 @@ class SweepCallback(Callback):
         try:
             for part in ("launcher", "sweeper"):
                 check_available(part, config.hydra[part]._target_)
-            if config.hydra.launcher.get("n_jobs") == 0:
+            launcher = config.hydra.launcher
+            if "n_jobs" in launcher and not OmegaConf.is_interpolation(launcher, "n_jobs") and launcher.n_jobs == 0:
                 raise ConfigError("hydra.launcher.n_jobs", 0, "It must be at least 1, or -1 for all CPUs.")
             shared = gpus() if _class(config.hydra.launcher) in LAUNCHERS else ()
             os.environ.update(Handover(shared, pid=os.getpid()).environment)
@@ -59,6 +60,8 @@ class SweepCallback(Callback):
             params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
             overrides = parse([*params, *config.hydra.overrides.task])
             check_search(sweeper, overrides)
+            if "n_jobs" in config.hydra.launcher:
+                config.hydra.launcher.n_jobs = min(config.hydra.launcher.n_jobs, sweeper.n_jobs)
             for word in (word for override in overrides for word in near_ends(override)):
                 first_job(config, loader, [word])
             continue_study(sweeper, job.directory.parent)

@@ -93,6 +93,8 @@ def _run_round(
             )
             loader.env_set = handover.environment
             at_once = _jobs_at_once(settings, len(to_do))
+            if "n_jobs" in settings:  # joblib's; a single job needs no process of its own, and has all CPUs
+                settings.n_jobs = min(settings.n_jobs, len(to_do))
             refused: list[ConfigError] = []
             try:
                 reason = _launch_until_done(new_launcher(), to_do, journal, at_once, refused)

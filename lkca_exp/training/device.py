@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.machine import idle_cpus
 from lkca_exp.config.schema import TrainerConfig
 
 
@@ -43,6 +45,14 @@ def describe_device(trainer: TrainerConfig) -> dict[str, Any]:
         "count": trainer.devices,
         "threads": torch.get_num_threads(),
     }
+
+
+def choose_threads(trainer: TrainerConfig) -> None:
+    """Compute with one CPU thread for each CPU that is idle now, at most as many as torch would take: one thread alone
+    is faster than two that have to wait for each other beside another program. OMP_NUM_THREADS, where it is set, says
+    how many; so does who starts several processes of one run."""
+    if "OMP_NUM_THREADS" not in os.environ and trainer.devices == 1 and not uses_gpu(trainer):
+        torch.set_num_threads(min(torch.get_num_threads(), idle_cpus()))
 
 
 def take_up_threads(device: dict[str, Any]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
 
 from lkca_exp.config import machine
 from lkca_exp.config.schema import TrainerConfig
 from lkca_exp.runs.handover import Handover
+from lkca_exp.training import device
 from tests.conftest import environment
 
 JOB = """
@@ -91,6 +95,7 @@ def test_where_there_is_nothing_to_share_nothing_is_hidden(start):
 def test_jobs_divide_the_machine(monkeypatch, gpus, cpus, trainer, at_once, cpus_each, gpus_each):
     monkeypatch.setattr(machine, "gpus", lambda: tuple(map(str, range(gpus))))
     monkeypatch.setattr(machine, "available_cpus", lambda: cpus)
+    monkeypatch.setattr(machine, "cpus_for_jobs", lambda: cpus)
     assert machine.jobs_at_once(trainer) == at_once
     assert machine.cpus_per_job(trainer) == cpus_each
     assert machine.gpus_per_job(trainer) == gpus_each
@@ -128,3 +133,44 @@ def test_a_job_receives_what_its_sweep_hands_over(monkeypatch):
     received = Handover.received()
     assert received.environment == sent.environment
     assert list(received.gpus) == ["0", "3"]
+
+
+def test_a_cpu_that_works_is_not_idle():
+    mine = os.sched_getaffinity(0)
+    with subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE
+    ) as busy:
+        try:
+            busy.stdout.readline()
+            assert 1 <= machine.idle_cpus() <= max(len(mine) - 1, 1)
+            os.sched_setaffinity(0, {min(mine)})
+            assert machine.idle_cpus() == 1
+        finally:
+            os.sched_setaffinity(0, mine)
+            busy.kill()
+
+
+def test_threads_are_those_that_are_idle_unless_the_environment_says(monkeypatch):
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(device, "idle_cpus", lambda: 1)
+    try:
+        torch.set_num_threads(2)
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        device.choose_threads(TrainerConfig())
+        assert torch.get_num_threads() == 2
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        device.choose_threads(TrainerConfig(devices=2))
+        assert torch.get_num_threads() == 2
+        device.choose_threads(TrainerConfig())
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"), [({}, machine.SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)]
+)
+def test_spinning_is_limited_unless_the_environment_says_how_threads_wait(given, spins):
+    with mock.patch.dict(os.environ, given, clear=True):
+        machine.limit_spinning()
+        assert os.environ.get("GOMP_SPINCOUNT") == spins

@@ -124,7 +124,6 @@ def test_slurm_is_refused_where_there_is_none(in_process, tmp_path):
     ("choice", "package"),
     [
         ("hydra/launcher=ray", "hydra_ray_launcher"),
-        ("hydra/launcher=joblib", "hydra_joblib_launcher"),
         ("hydra/launcher=submitit_slurm", "hydra_submitit_launcher"),
         ("hydra/sweeper=optuna", "hydra_optuna_sweeper"),
     ],
