@@ -36,6 +36,7 @@ from lkca_exp.runs.run import Run, new_record
 from lkca_exp.runs.store import find_result, log_result
 from lkca_exp.training.checkpoints import recover
 from lkca_exp.training.device import check_device, choose_threads, describe_device, take_up_threads, uses_gpu
+from lkca_exp.training.optim import check_optimizer
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def train(run: Run) -> float | None:
     config = run.config
     check_device(config.trainer)
     check_buildable(config.model, run.derived)
+    check_optimizer(config.optim)
     check_compiler(config.compile, _device(config))
     data = prepare(config)
     if data.content != run.derived.data_content:  # the files were replaced since

@@ -30,10 +30,12 @@ from lkca_exp.config.schema.output import LoggerConfig, NoLoggerConfig, PathsCon
 from lkca_exp.config.schema.packages import TimmConfig, VitPytorchConfig
 from lkca_exp.config.schema.store import register
 from lkca_exp.config.schema.training import (
+    AdamwConfig,
     BestOnTestConfig,
     FinalConfig,
     HoldoutConfig,
     OptimConfig,
     ProtocolConfig,
+    TimmOptimConfig,
     TrainerConfig,
 )
