@@ -150,6 +150,11 @@ class _Handler(BaseHTTPRequestHandler):
                 return {"viewer": viewer | {"teams": {"edges": []}}}
             case "ServerFeaturesQuery":
                 return {"serverInfo": {"features": []}}
+            case "ArtifactType":
+                return {"project": None}
+            case "CreateArtifact":  # as one that the service has already, so that its content does not follow
+                artifact = {"id": "a", "state": "COMMITTED", "artifactSequence": {"id": "s", "latestArtifact": None}}
+                return {"createArtifact": {"artifact": artifact}}
             case "RunResumeStatus":
                 run = self.server.runs.get(variables["name"])
                 return {"model": {"id": "p", "name": "ours", "entity": entity, "bucket": run and _bucket(run)}}
