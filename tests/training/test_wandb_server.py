@@ -24,7 +24,7 @@ from lkca_exp.training.sinks.wandb import sweep_stays_offline, wandb_mode
 from tests.conftest import TINY, environment
 from tests.test_run import record, run_folder, start_and_stop
 from tests.training.wandb_files import history, stored
-from tests.training.wandb_server import WandbServer, serve_wandb
+from tests.training.wandb_server import EVENTS, WandbServer, serve_wandb
 
 ROWS = [{"epoch": n, "step": 10 * (n + 1), "train/loss": 2.0 - n} for n in range(4)]
 ONLINE = [word for word in TINY if not word.startswith("logger")]
@@ -86,6 +86,16 @@ def test_an_online_run_arrives_once(here, run):
         "tags": ["tag"],
     }
     assert expected.items() <= arrived.upserted.items()
+
+
+def test_what_the_machine_does_is_logged_too(here, run):
+    """By W&B's client, every 15 seconds and at the start, as long as a run lasts."""
+    sink = open_sink(WandbConfig(), run)
+    deadline = time.monotonic() + 10
+    while not (here.runs and (events := here.runs["a" * 16].lines(EVENTS))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    sink.finish({}, succeeded=True)
+    assert {"system.memory_percent", "system.proc.memory.rssMB"} <= events[0].keys()
 
 
 def test_a_continued_run_adds_what_the_server_lacks(here, run):

@@ -19,7 +19,7 @@ from typing import Any
 
 STREAM = re.compile(r"/files/([^/]+)/([^/]+)/([^/]+)/file_stream")
 OPERATION = re.compile(r"(?:query|mutation)\s+(\w+)")
-HISTORY, SUMMARY = "wandb-history.jsonl", "wandb-summary.json"
+HISTORY, SUMMARY, EVENTS = "wandb-history.jsonl", "wandb-summary.json", "wandb-events.jsonl"
 
 
 @dataclass
@@ -232,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _bucket(run: StoredRun) -> dict[str, Any]:
     """What the service says of a run that is to be resumed."""
-    history, events = run.files.get(HISTORY, {}), run.files.get("wandb-events.jsonl", {})
+    history, events = run.files.get(HISTORY, {}), run.files.get(EVENTS, {})
     return {
         "id": f"id-{run.name}",
         "name": run.name,
