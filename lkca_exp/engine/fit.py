@@ -200,15 +200,17 @@ def _sink(run: Run, rows: list[Row], enabled: bool) -> Iterator[Sink]:
     """The sink of the first process, which learns if the run fails; `rows` are those recorded by then."""
     sink: Sink = NoSink()
     if enabled:
+        varied_keys = Handover.received().varied_keys
         facts = RunFacts(
             id=run.id,
             group=run.group,
             study=run.config.study,
             name=run.name,
             directory=run.directory,
-            tags=[run.config.data.name, run.label, *Handover.received().varied_keys]
+            tags=[run.config.data.name, run.label, *varied_keys]
             + (["selected on test"] if selected_on(run.config) == "test" else []),
             config=asdict(run.config) | {"derived": asdict(run.derived), "identity": run.id},
+            varied_keys=varied_keys,
         )
         sink = open_sink(run.config.logger, facts)
     try:
