@@ -21,8 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, or 2 after one line on standard error about what is wrong with the arguments."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.watch and options.wandb:
+    if options.watch and (options.wandb or options.wandb_workspace):
         parser.error("--watch and --wandb: W&B takes a finished comparison, not one that is watched")
+    if options.where and options.wandb_workspace:
+        parser.error("--where and --wandb-workspace: the view in W&B has all runs of a study")
     if not options.watch and (options.host != LOOPBACK or options.port != PORT):
         parser.error("--host and --port go with --watch")
     choice = Choice(options.baseline, options.metric, tuple(options.rows), tuple(options.columns), tuple(options.where))
@@ -33,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.watch:
             watch(options.studies, choice, options.published, options.host, options.port)
         else:
-            report(options.studies, choice=choice, published=options.published, to_wandb=options.wandb)
+            to_wandb = {"to_wandb": options.wandb, "wandb_workspace": options.wandb_workspace}
+            report(options.studies, choice=choice, published=options.published, **to_wandb)
     except (ValueError, OSError) as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
@@ -58,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         "--published", type=Path, metavar="FILE", help=f"numbers to stand beside ours (default: {DEFAULT}, if there)"
     )
     parser.add_argument("--wandb", action="store_true", help="log the comparison to the W&B project as well")
+    parser.add_argument("--wandb-workspace", action="store_true", help="save a view and a report of the study in W&B")
     live = parser.add_argument_group("while runs are under way")
     live.add_argument("--watch", action="store_true", help="serve the page, which renews itself; nothing is written")
     live.add_argument("--host", default=LOOPBACK, help="address to serve on (default: %(default)s, this machine only)")

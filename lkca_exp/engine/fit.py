@@ -56,6 +56,8 @@ for name in ("pytorch_lightning", "lightning_fabric", "lightning", "lightning.py
 warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
 
 FAST_RUN_BATCHES = 2
+OF_CURVES = ("lr", "train/gradient_norm")
+"""What an epoch's row has and the final metrics do not."""
 SELECT = {"validation": "val/top1", "test": "test/top1", None: None}
 
 
@@ -92,7 +94,7 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
             epoch_end.load_best(module)
             trainer.test(module, datamodule, verbose=False)
         labels, predictions = gather_predictions(module, trainer)
-        chosen = {key: value for key, value in epoch_end.best_row.items() if key != "lr"}
+        chosen = {key: value for key, value in epoch_end.best_row.items() if key not in OF_CURVES}
         outcome = {
             "metrics": chosen | module.tested,
             "model": facts,
@@ -132,6 +134,7 @@ def build_module(job: Job, model: nn.Module, validation_name: str) -> Classifier
         seed=job.config.seed,
         warmup_epochs=job.derived.warmup_epochs,
         validation_name=validation_name,
+        gradient_norm=job.config.logger.gradient_norm,
     )
 
 
@@ -197,15 +200,17 @@ def _sink(run: Run, rows: list[Row], enabled: bool) -> Iterator[Sink]:
     """The sink of the first process, which learns if the run fails; `rows` are those recorded by then."""
     sink: Sink = NoSink()
     if enabled:
+        varied_keys = Handover.received().varied_keys
         facts = RunFacts(
             id=run.id,
             group=run.group,
             study=run.config.study,
             name=run.name,
             directory=run.directory,
-            tags=[run.config.data.name, run.label, *Handover.received().varied_keys]
+            tags=[run.config.data.name, run.label, *varied_keys]
             + (["selected on test"] if selected_on(run.config) == "test" else []),
             config=asdict(run.config) | {"derived": asdict(run.derived), "identity": run.id},
+            varied_keys=varied_keys,
         )
         sink = open_sink(run.config.logger, facts)
     try:

@@ -18,6 +18,7 @@ from lkca_exp.report.read.published import read_published
 from lkca_exp.report.tables.files import WRITERS, escape_markdown, markdown_table
 from lkca_exp.report.tables.terminal import terminal_table
 from lkca_exp.report.wandb_run import log_to_wandb
+from lkca_exp.report.wandb_workspace import check_installed, save_workspace
 from lkca_exp.runs.files import write_atomically
 
 
@@ -27,14 +28,17 @@ def report(
     choice: Choice = Choice(),  # noqa: B008
     published: Path | None = None,
     to_wandb: bool = False,
+    wandb_workspace: bool = False,
 ) -> Path:
     """Write `report/` into the first of the study folders, print the summary, and return the path of the page.
 
-    With `to_wandb` the same goes to W&B.
+    With `to_wandb` the same goes to W&B; with `wandb_workspace` W&B gets a view and a report of the study.
 
     Raises ValueError for a folder that does not exist or holds no runs, for a choice that fits none of them, and for a
     file of published numbers that cannot be read.
     """
+    if wandb_workspace:
+        check_installed()
     content = gather(studies, choice, read_published(published))
     index = write(content, studies[0] / "report")
     console = console or Console()
@@ -42,6 +46,8 @@ def report(
     if to_wandb:
         where = log_to_wandb(content, index.parent, index.read_text(encoding="utf-8"))
         console.print(Text(where), soft_wrap=True)
+    if wandb_workspace:
+        console.print(Text("\n".join(save_workspace(content, markdown(content), index.parent))), soft_wrap=True)
     console.print(Text(str(index)), soft_wrap=True)
     return index
 

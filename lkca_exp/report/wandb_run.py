@@ -9,9 +9,12 @@ from typing import Any
 from lkca_exp.report.content import Content
 from lkca_exp.report.figures.svg import svg
 from lkca_exp.report.tables.column import Table
+from lkca_exp.runs.wandb_client import client, problem_of_server, wanted_mode
 
 PROJECT = "lkca_exp"
-SECONDS_TO_CONNECT = 90
+SECONDS_TO_CONNECT = 10  # of a server that has just answered
+SECONDS_TO_START = 90  # without a network; a busy machine starts W&B's own process slowly
+SECONDS_TO_UPLOAD = 60
 LONGEST_TAG = 64  # characters, W&B's own limit
 
 
@@ -19,49 +22,62 @@ def log_to_wandb(content: Content, folder: Path, page: str) -> str:
     """Log the answer, the tables, the figures and the page, and return where they went: an address, or what to do with
     the files under `folder`. Without credentials W&B is offline; WANDB_MODE says otherwise.
 
-    Raises ValueError where W&B will not have them.
+    Raises ValueError where W&B does not answer or will not have them.
     """
-    import wandb  # takes half a second
-
+    mode = wanted_mode()
+    if mode == "online":
+        check_server("`WANDB_MODE=offline` keeps what `wandb sync` uploads later")
+    wandb = client()
     try:
-        return _log(content, folder, page)
+        return _log(content, folder, page, mode)
     except wandb.Error as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"W&B: {first_line}") from error
 
 
-def _log(content: Content, folder: Path, page: str) -> str:
-    import wandb
+def check_server(remedy: str) -> None:
+    """Raises ValueError, within two seconds, for a W&B server that does not answer."""
+    if problem := problem_of_server():
+        raise ValueError(f"W&B does not answer ({problem}), so nothing was sent; {remedy}")
 
-    online = wandb.login(prompt=False, verify=False)
+
+def _log(content: Content, folder: Path, page: str, mode: str) -> str:
+    wandb = client()
     run = wandb.init(
-        project=_of_records(content, "logger.project") or PROJECT,
-        entity=_of_records(content, "logger.entity"),
+        project=of_records(content, "logger.project") or PROJECT,
+        entity=of_records(content, "logger.entity"),
         name=f"report {' and '.join(content.summary.studies)}",
         group=content.summary.studies[0],
         job_type="analysis",
         tags=[study[:LONGEST_TAG] for study in content.summary.studies],
         dir=folder,
-        mode=None if online else "offline",
-        settings=wandb.Settings(silent=True, console="off", init_timeout=SECONDS_TO_CONNECT),
+        mode=mode,
+        settings=wandb.Settings(
+            silent=True,
+            console="off",
+            init_timeout=SECONDS_TO_CONNECT if mode == "online" else SECONDS_TO_START,
+            finish_timeout=SECONDS_TO_UPLOAD,
+            finish_timeout_raises=True,
+        ),
     )
     drawings = {f"figures/{stem}": svg(figure, alone=True) for stem, figure in content.figures().items()}
     media: dict[str, Any] = {f"tables/{stem}": _table(table) for stem, table in content.tables().items()}
     for name, text in [*drawings.items(), ("page", page)]:
         media[name] = wandb.Html(text, inject=False, data_is_not_path=True)
-    run.log(media)
-    run.summary.update(_summary(content))
-    run.finish()
-    if run.offline:
-        return f"W&B: offline; `wandb sync {Path(run.dir).parent}` uploads it"
-    return f"W&B: {run.url}"
+    files = Path(run.dir).parent
+    try:
+        with run:
+            run.log(media)
+            run.summary.update(_summary(content))
+    except TimeoutError as error:
+        rest = f"`wandb sync --no-skip-online {files}` uploads it"
+        raise ValueError(f"W&B did not take the report within {SECONDS_TO_UPLOAD} s; {rest}") from error
+    return f"W&B: offline; `wandb sync {files}` uploads it" if run.offline else f"W&B: {run.url}"
 
 
 def _table(table: Table[Any]) -> Any:
-    import wandb
-
     names, rows = table.raw()
-    return wandb.Table(columns=[*names], data=rows, allow_mixed_types=True)
+    return client().Table(columns=[*names], data=rows, allow_mixed_types=True)
 
 
 def _summary(content: Content) -> dict[str, Any]:
@@ -80,7 +96,7 @@ def _summary(content: Content) -> dict[str, Any]:
     return entries
 
 
-def _of_records(content: Content, key: str) -> str | None:
+def of_records(content: Content, key: str) -> str | None:
     """The value that most runs have."""
     values = Counter(str(run.config[key]) for run in content.summary.runs if run.config.get(key))
     return values.most_common(1)[0][0] if values else None

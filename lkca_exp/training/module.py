@@ -42,7 +42,8 @@ class Classifier(pl.LightningModule):
     was, so that stored weights are tested alike and batches of other sizes compile nothing.
 
     `validation_name` prefixes the metrics of the set that is evaluated after every epoch. Nothing is read from the
-    device within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass.
+    device within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass. With
+    `gradient_norm` the row has the mean over the epoch's steps of the gradient's L2 norm, before it is clipped.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Classifier(pl.LightningModule):
         seed: int,
         warmup_epochs: float,
         validation_name: str,
+        gradient_norm: bool = False,
     ) -> None:
         super().__init__()
         self.model, self.optim_config, self.no_decay = model, optim, no_decay
@@ -62,7 +64,7 @@ class Classifier(pl.LightningModule):
         if optim.ema_decay is not None:
             self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay), use_buffers=True)
             self.ema.requires_grad_(False)
-        self.validation_name = validation_name
+        self.validation_name, self.gradient_norm = validation_name, gradient_norm
         self.metrics = build_metrics(num_classes)
         self.eval_loss = MeanMetric()
         self.losses, self.num_correct = torch.empty(0), torch.empty(0)
@@ -91,6 +93,7 @@ class Classifier(pl.LightningModule):
         torch.manual_seed(generator("dropout", self.seed, self.current_epoch).initial_seed())
         self.losses = torch.zeros(int(self.trainer.num_training_batches), device=self.device)
         self.num_correct = torch.zeros((), dtype=torch.long, device=self.device)
+        self.norms = torch.zeros((), device=self.device)  # their sum
         self.row = {}
         self.epoch_started = time.perf_counter()
 
@@ -110,7 +113,11 @@ class Classifier(pl.LightningModule):
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
         if self.optim_config.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.clipped, self.optim_config.clip_norm)
+            norm = nn.utils.clip_grad_norm_(self.clipped, self.optim_config.clip_norm)
+        elif self.gradient_norm:
+            norm = nn.utils.get_total_norm(weight.grad for weight in self.clipped if weight.grad is not None)
+        if self.gradient_norm:
+            self.norms += norm
 
     def end_training_part(self) -> None:
         """Read the epoch's training numbers, once, before anything is evaluated."""
@@ -132,6 +139,8 @@ class Classifier(pl.LightningModule):
             "train/loss": float(mean[0]),
             "train/top1": float(mean[1]),
         }
+        if self.gradient_norm:  # the same in all processes
+            self.row["train/gradient_norm"] = float(self.norms) / len(losses)
 
     def on_validation_epoch_start(self) -> None:
         self.end_training_part()

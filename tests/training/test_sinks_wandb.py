@@ -37,7 +37,7 @@ def _fresh(monkeypatch):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_SWEEP_ID", "WANDB_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", "/nonexistent")
-    monkeypatch.setattr(wandb_sink, "_announced", [])
+    monkeypatch.setattr(wandb_sink, "announced", [])
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
@@ -15,7 +17,7 @@ from lkca_exp.config.errors import ConfigError, RunFailedError
 from lkca_exp.config.schema import AdamwConfig
 from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
-from lkca_exp.engine.fit import build_datamodule
+from lkca_exp.engine.fit import build_datamodule, build_module, build_trainer
 from lkca_exp.engine.lifecycle import begin, train
 from lkca_exp.models.build import build_model
 from lkca_exp.runs import record as records
@@ -103,6 +105,44 @@ def test_same_seed_same_run_other_seed_other_run(job, tmp_path):
     assert (first / "metrics.jsonl").read_bytes() == (again / "metrics.jsonl").read_bytes()
     assert (first / "weights.safetensors").read_bytes() == (again / "weights.safetensors").read_bytes()
     assert rows(first) != rows(other)
+
+
+class Norms(pl.Callback):
+    """The gradient's norm at every step, before it is clipped."""
+
+    def __init__(self):
+        self.steps = []
+
+    def on_before_optimizer_step(self, trainer, module, optimizer):
+        squares = sum((weight.grad.double() ** 2).sum() for weight in module.model.parameters())
+        self.steps.append(math.sqrt(squares))
+
+
+@pytest.mark.parametrize("clip_norm", ["0.5", "null"])
+def test_the_norm_of_the_gradient_is_recorded_once_an_epoch(job, clip_norm):
+    made = job("logger.gradient_norm=true", f"optim.clip_norm={clip_norm}", "epochs=1", "protocol=final")
+    assert run_of(made).id == run_of(job(f"optim.clip_norm={clip_norm}", "epochs=1", "protocol=final")).id
+    trainer, norms = build_trainer(made.config), Norms()
+    trainer.callbacks.append(norms)
+    module = build_module(made, build_model(made.config.model, made.derived), "val")
+    trainer.fit(module, build_datamodule(made, prepare(made.config)))
+    assert len(norms.steps) > 1
+    assert max(norms.steps) > 0.5
+    module.end_training_part()
+    assert module.row["train/gradient_norm"] == pytest.approx(np.mean(norms.steps), rel=1e-5)
+
+
+@pytest.mark.parametrize("clip_norm", ["0.5", "null"])
+def test_it_changes_nothing_else(job, tmp_path, clip_norm):
+    plain, record = trained(job, f"optim.clip_norm={clip_norm}")
+    options = ["logger.gradient_norm=true", f"optim.clip_norm={clip_norm}", f"paths.runs={tmp_path / 'other'}"]
+    with_norm, same = trained(job, *options)
+    assert (plain / "weights.safetensors").read_bytes() == (with_norm / "weights.safetensors").read_bytes()
+    logged = rows(with_norm)
+    assert all(row.pop("train/gradient_norm") > 0 for row in logged)
+    assert logged == rows(plain)
+    assert same["metrics"] == record["metrics"]
+    assert same["id"] == record["id"]
 
 
 def begun_with(backend, job, monkeypatch):

@@ -16,6 +16,7 @@ import wandb
 
 from lkca_exp.config.schema import NoLoggerConfig, WandbConfig
 from lkca_exp.runs.handover import Handover
+from lkca_exp.runs.wandb_client import problem_of_server
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks import wandb as wandb_sink
 from lkca_exp.training.sinks.sink import RunFacts
@@ -23,7 +24,7 @@ from lkca_exp.training.sinks.wandb import sweep_stays_offline, wandb_mode
 from tests.conftest import TINY, environment
 from tests.test_run import record, run_folder, start_and_stop
 from tests.training.wandb_files import history, stored
-from tests.training.wandb_server import WandbServer, serve_wandb
+from tests.training.wandb_server import EVENTS, WandbServer, serve_wandb
 
 ROWS = [{"epoch": n, "step": 10 * (n + 1), "train/loss": 2.0 - n} for n in range(4)]
 ONLINE = [word for word in TINY if not word.startswith("logger")]
@@ -45,7 +46,7 @@ def here(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wandb
         monkeypatch.delenv(name, raising=False)
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(wandb_sink, "_announced", [])
+    monkeypatch.setattr(wandb_sink, "announced", [])
     yield server
     wandb.teardown()
 
@@ -85,6 +86,16 @@ def test_an_online_run_arrives_once(here, run):
         "tags": ["tag"],
     }
     assert expected.items() <= arrived.upserted.items()
+
+
+def test_what_the_machine_does_is_logged_too(here, run):
+    """By W&B's client, every 15 seconds and at the start, as long as a run lasts."""
+    sink = open_sink(WandbConfig(), run)
+    deadline = time.monotonic() + 10
+    while not (here.runs and (events := here.runs["a" * 16].lines(EVENTS))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    sink.finish({}, succeeded=True)
+    assert {"system.memory_percent", "system.proc.memory.rssMB"} <= events[0].keys()
 
 
 def test_a_continued_run_adds_what_the_server_lacks(here, run):
@@ -163,7 +174,7 @@ def test_a_server_that_fails_during_a_run(here, run, monkeypatch, caplog, fault)
 def test_a_server_that_answers_and_then_hangs_at_the_start(here, run, monkeypatch, caplog):
     monkeypatch.setattr(wandb_sink, "SECONDS_TO_CONNECT", 1)
     assert wandb_mode(WandbConfig()) == "online"
-    monkeypatch.setattr(wandb_sink, "_ask", lambda *_: "")
+    monkeypatch.setattr(wandb_sink, "problem_of_server", lambda: "")
     here.fault = "500"
     with caplog.at_level(logging.INFO):
         sink = open_sink(WandbConfig(), run)
@@ -181,7 +192,7 @@ def test_a_sweep_decides_for_its_jobs(here, monkeypatch):
     assert here.requests == ["Viewer"]
     here.fault = "500"
     assert sweep_stays_offline([WandbConfig()])
-    monkeypatch.setattr(wandb_sink, "_announced", [])  # a process of its own
+    monkeypatch.setattr(wandb_sink, "announced", [])  # a process of its own
     for name, value in Handover(wandb_offline=True).environment.items():
         monkeypatch.setenv(name, value)
     assert wandb_mode(WandbConfig()) == "offline"
@@ -202,7 +213,7 @@ def test_a_sweep_asks_a_server_in_trouble_once(cli, tmp_path, server, how):
     assert len(list(tmp_path.glob("runs/default/*/run.json"))) == 2
 
 
-def test_a_certificate_that_python_does_not_know_is_left_to_w_and_b(monkeypatch):
+def test_a_certificate_that_python_does_not_know_is_left_to_w_and_b(here, monkeypatch):
     import ssl
     import urllib.error
     import urllib.request
@@ -212,4 +223,4 @@ def test_a_certificate_that_python_does_not_know_is_left_to_w_and_b(monkeypatch)
             raise urllib.error.URLError(ssl.SSLCertVerificationError("self-signed"))
 
     monkeypatch.setattr(urllib.request, "build_opener", lambda *_: Opener())
-    assert wandb_sink._ask("https://wandb.example.org", {}) == ""
+    assert problem_of_server() == ""

@@ -1,4 +1,5 @@
-"""A loopback stand-in for the W&B service, as far as its client speaks to it for init, history, summary and finish.
+"""A loopback stand-in for the W&B service, as far as its client speaks to it for init, history, summary and finish,
+and wandb-workspaces for views and reports.
 
 It keeps runs as the service does: made or updated by UpsertBucket, their lines by the offsets of the file stream, so
 that a client which repeats or overwrites lines shows in what is kept.
@@ -6,6 +7,7 @@ that a client which repeats or overwrites lines shows in what is kept.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -17,7 +19,7 @@ from typing import Any
 
 STREAM = re.compile(r"/files/([^/]+)/([^/]+)/([^/]+)/file_stream")
 OPERATION = re.compile(r"(?:query|mutation)\s+(\w+)")
-HISTORY, SUMMARY = "wandb-history.jsonl", "wandb-summary.json"
+HISTORY, SUMMARY, EVENTS = "wandb-history.jsonl", "wandb-summary.json", "wandb-events.jsonl"
 
 
 @dataclass
@@ -58,6 +60,8 @@ class WandbServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.runs: dict[str, StoredRun] = {}
+        self.views: dict[str, dict[str, Any]] = {}
+        """Views and reports by their id: the variables of the mutation that saved them last."""
         self.requests: list[str] = []
         self.fault: str | None = None
         self.ended = threading.Event()
@@ -150,6 +154,28 @@ class _Handler(BaseHTTPRequestHandler):
                 return {"viewer": viewer | {"teams": {"edges": []}}}
             case "ServerFeaturesQuery":
                 return {"serverInfo": {"features": []}}
+            case "GetDefaultEntity":
+                return {"viewer": entity | {"entity": "us"}}
+            case "GetProjects":
+                return {"models": {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}
+            case "CreateProject" | "UpsertModel":
+                return {"upsertModel": {"model": {"id": "p"}}}
+            case "ProjectInternalId":
+                return {"project": {"id": "p", "internalId": "1"}}
+            case "Runs":
+                return {"project": self._runs(variables)}
+            case "View":
+                named = [view for view in self.server.views.values() if view["name"] == variables["viewName"]]
+                return {"project": {"allViews": {"edges": [{"node": view} for view in named]}}}
+            case "SpecificReport":
+                return {"view": self.server.views.get(variables["reportId"])}
+            case "UpsertView2" | "upsertView":
+                return {"upsertView": self._upsert_view(variables)}
+            case "ArtifactType":
+                return {"project": None}
+            case "CreateArtifact":  # as one that the service has already, so that its content does not follow
+                artifact = {"id": "a", "state": "COMMITTED", "artifactSequence": {"id": "s", "latestArtifact": None}}
+                return {"createArtifact": {"artifact": artifact}}
             case "RunResumeStatus":
                 run = self.server.runs.get(variables["name"])
                 return {"model": {"id": "p", "name": "ours", "entity": entity, "bucket": run and _bucket(run)}}
@@ -177,6 +203,22 @@ class _Handler(BaseHTTPRequestHandler):
         run.upserted |= {key: value for key, value in variables.items() if value is not None}
         return run, inserted
 
+    def _runs(self, variables: dict[str, Any]) -> dict[str, Any] | None:
+        """How many runs of some studies a project has; None for a project without runs."""
+        runs = [run for run in self.server.runs.values() if run.upserted["project"] == variables["project"]]
+        studies = json.loads(variables["filters"])["config.study"]["$in"]
+        number = sum(run.config.get("study") in studies for run in runs)
+        page = {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+        return {"runCount": number, "runs": page, "internalId": "1", "readOnly": False} if runs else None
+
+    def _upsert_view(self, variables: dict[str, Any]) -> dict[str, Any]:
+        views = self.server.views
+        id = variables.get("id") or base64.b64encode(f"View:{len(views)}".encode()).decode()
+        inserted = id not in views
+        project = {"id": "p", "name": variables["projectName"], "entityName": variables["entityName"]}
+        views[id] = variables | {"id": id, "project": project}
+        return {"view": views[id], "inserted": inserted}
+
     def _stream(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
         run = self.server.runs[name]
         for file, chunk in asked.get("files", {}).items():
@@ -190,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _bucket(run: StoredRun) -> dict[str, Any]:
     """What the service says of a run that is to be resumed."""
-    history, events = run.files.get(HISTORY, {}), run.files.get("wandb-events.jsonl", {})
+    history, events = run.files.get(HISTORY, {}), run.files.get(EVENTS, {})
     return {
         "id": f"id-{run.name}",
         "name": run.name,

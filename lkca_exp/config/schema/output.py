@@ -13,6 +13,7 @@ from lkca_exp.config.schema.option import option
 @dataclass
 class LoggerConfig:
     name: str = MISSING
+    gradient_norm: bool = key("log the gradient's L2 norm before clipping, the mean over an epoch's steps", False)
 
 
 @option("logger", "wandb")

@@ -27,7 +27,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class RunFacts:
-    """The facts of a run that a sink gets."""
+    """The facts of a run that a sink gets; `varied_keys` are those in which the jobs of its sweep differ."""
 
     id: str
     group: str
@@ -36,6 +36,7 @@ class RunFacts:
     directory: Path
     tags: list[str] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
+    varied_keys: tuple[str, ...] = ()
 
 
 class NoSink:

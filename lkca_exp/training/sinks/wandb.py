@@ -17,24 +17,19 @@ import json
 import logging
 import os
 import shutil
-import ssl
 import subprocess
 import sys
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from lkca_exp.config.schema import LoggerConfig, WandbConfig
 from lkca_exp.runs.handover import Handover
+from lkca_exp.runs.wandb_client import client, problem_of_server, wanted_mode
 from lkca_exp.training.sinks.sink import Row, RunFacts, first_line
 
 log = logging.getLogger(__name__)
 
-SECONDS_TO_ANSWER = 2
 SECONDS_TO_CONNECT = 10  # of a server that has just answered
 SECONDS_TO_START = 90  # without a network; a busy machine starts W&B's own process slowly
 SECONDS_TO_UPLOAD = 5  # at the end; what is left then stays on disk for `wandb sync`
@@ -75,7 +70,7 @@ class WandbSink:
 def wandb_mode(logger: WandbConfig) -> str:
     """Where W&B runs go: as configured; by itself as WANDB_MODE says, else online if there are credentials; offline in
     place of online where the server does not answer."""
-    mode = _configured_mode(logger)
+    mode = wanted_mode(logger.mode)
     return "offline" if mode == "online" and not _is_reachable() else mode
 
 
@@ -83,65 +78,19 @@ def sweep_stays_offline(loggers: Sequence[LoggerConfig]) -> bool:
     """Whether some jobs of a sweep should go online and cannot, for the sweep to find out once for all of them."""
     if not (loggers := [logger for logger in loggers if isinstance(logger, WandbConfig)]):
         return False
-    offline = any(_configured_mode(logger) == "online" for logger in loggers) and not _is_reachable()
-    _wandb().teardown()  # its address would be inherited by jobs, on other machines even
+    offline = any(wanted_mode(logger.mode) == "online" for logger in loggers) and not _is_reachable()
+    client().teardown()  # its address would be inherited by jobs, on other machines even
     return offline
-
-
-def _configured_mode(logger: WandbConfig) -> str:
-    mode = logger.mode if logger.mode != "auto" else os.environ.get("WANDB_MODE") or ""
-    return mode or ("online" if _wandb().login(prompt=False, verify=False) else "offline")
-
-
-def _wandb() -> Any:
-    """W&B's client, quiet, which spares it a question to the server."""
-    # Or its process would wait for the server at the end, offline too, to send reports about itself.
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    import wandb
-
-    wandb.setup(wandb.Settings(silent=True))
-    return wandb
 
 
 def _is_reachable() -> bool:
     """Whether W&B answers; once it did not, neither this process nor the sweep's other jobs ask again."""
-    if _announced or Handover.received().wandb_offline:
+    if announced or Handover.received().wandb_offline:
         return False
-    settings = _wandb().setup().settings
-    proxies = {"http": settings.http_proxy, "https": settings.https_proxy}
-    problem = _ask(settings.base_url, {scheme: proxy for scheme, proxy in proxies.items() if proxy})
+    problem = problem_of_server()
     if problem:
         _announce_once(f"W&B does not answer ({problem}): offline; `wandb sync RUN/wandb/offline-*` uploads a run")
     return not problem
-
-
-def _ask(url: str, proxies: dict[str, str]) -> str:
-    """What is wrong with a W&B server, after SECONDS_TO_ANSWER at the latest; empty if it answers. `proxies`, by
-    scheme, come before those of the environment.
-
-    Asked in a thread, as the time limit of a socket holds neither for a name server nor for a slow trickle of bytes.
-    """
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler(urllib.request.getproxies() | proxies))
-    problem = [f"no answer within {SECONDS_TO_ANSWER} s"]
-
-    def ask() -> None:
-        body = json.dumps({"query": "query Viewer { viewer { id } }"}).encode()
-        request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
-        try:
-            with opener.open(request, timeout=SECONDS_TO_ANSWER) as response:
-                response.read()
-            problem[0] = ""
-        except urllib.error.HTTPError as error:  # below 500, a server in good health refuses the question
-            problem[0] = str(error) if error.code >= 500 else ""
-        except (OSError, HTTPException) as error:
-            cause = getattr(error, "reason", error)
-            # W&B's own client may know the certificate that Python does not
-            problem[0] = "" if isinstance(cause, ssl.SSLError) else str(cause)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(SECONDS_TO_ANSWER)
-    return problem[0]
 
 
 def _init_or_go_offline(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
@@ -154,14 +103,14 @@ def _init_or_go_offline(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
         return _init(logger, run, mode)
     except Exception as error:
         _announce_once(f"W&B cannot be reached, so the run continues offline ({first_line(error)})")
-        _wandb().teardown()  # or the run's id would count as taken
+        client().teardown()  # or the run's id would count as taken
         for empty in set((run.directory / "wandb").glob("run-*")) - before:
             shutil.rmtree(empty, ignore_errors=True)
         return _init(logger, run, "offline")
 
 
 def _init(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
-    wandb = _wandb()
+    wandb = client()
     by_agent = wandb.env.SWEEP_ID in os.environ
     return wandb.init(
         project=None if by_agent else logger.project,
@@ -202,9 +151,9 @@ def _steps(folder: Path) -> int:
 
 def _announce_once(message: str) -> None:
     """One quiet line a process."""
-    if not _announced:
-        _announced.append(message)
+    if not announced:
+        announced.append(message)
         log.info(message)
 
 
-_announced: list[str] = []
+announced: list[str] = []
