@@ -47,7 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog="KEY is a configuration key, or its last part: kernel_size, data, model.mixer.name.",
     )
     parser.add_argument("studies", nargs="+", type=Path, metavar="runs/STUDY", help="folder of a study's runs")
-    parser.add_argument("--baseline", metavar="LABEL", help="variant to compare with (default: the best attention)")
+    parser.add_argument(
+        "--baseline",
+        metavar="VARIANT",
+        help="what to compare with: its name, label or keys (default: report.baseline of the experiment, else the only "
+        "variant with attention, else the first of the sweep)",
+    )
     parser.add_argument("--metric", default="test/top1", metavar="NAME", help="of the records (default: %(default)s)")
     parser.add_argument("--rows", action="append", default=[], metavar="KEY", help="of the table; may be given again")
     parser.add_argument("--columns", action="append", default=[], metavar="KEY", help="of the table, likewise")

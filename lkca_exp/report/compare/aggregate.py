@@ -6,11 +6,13 @@ Only finished runs with the metric enter a mean, each seed once. Variants are co
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lkca_exp.config.baseline import fits
 from lkca_exp.report.compare.choice import Choice, select
 from lkca_exp.report.compare.metric import Metric, metric_of
 from lkca_exp.report.compare.names import (
@@ -151,8 +153,9 @@ class Summary:
 def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice = Choice()) -> Summary:  # noqa: B008
     """Choose, group, name, average and compare.
 
-    The baseline is the variant of the name chosen, or the one with a run of that label; where none is chosen, the
-    attention variant with the highest mean, else the first by name. Raises ValueError for a choice that fits nothing.
+    The baseline is fixed before any result is looked at: the variant that the choice names, else the one that the
+    experiment names, else the only one with attention, else the first of the sweep. Raises ValueError for a choice that
+    fits nothing.
     """
     metric = metric_of(choice.metric, runs)
     runs = select(runs, choice.where)
@@ -230,7 +233,8 @@ def _setting(
 
 def _compare(variants: Sequence[Variant], wanted: str | None) -> list[Variant]:
     """The variants with their difference from the baseline, if this setting has it; not corrected yet."""
-    baseline = _default_baseline(variants) if wanted is None else _find(variants, wanted)
+    named = wanted or _named_by_experiment(variants)
+    baseline = _default_baseline(variants) if named is None else _find(variants, named)
     if baseline is None:
         return list(variants)
     comparisons = {
@@ -267,15 +271,31 @@ def _corrected(settings: Sequence[Setting]) -> list[Setting]:
 
 
 def _default_baseline(variants: Sequence[Variant]) -> Variant:
-    """The strongest attention, so that nothing is called better for having been compared with a weak one."""
+    """Chosen by what was asked for, not by what came of it: the best of several by its test mean would be better by
+    chance, and what is compared with it worse."""
     attention = [variant for variant in variants if variant.mixer == "attention"]
-    return min(attention, key=_by_score) if attention else min(variants, key=lambda variant: in_order(variant.name))
+    return attention[0] if len(attention) == 1 else min(variants, key=_begun)
+
+
+def _named_by_experiment(variants: Sequence[Variant]) -> str | None:
+    """`report.baseline` of the latest run that has one."""
+    naming = [run for variant in variants for run in variant.runs if run.baseline]
+    return max(naming, key=lambda run: run.started).baseline if naming else None
 
 
 def _find(variants: Sequence[Variant], wanted: str) -> Variant | None:
-    named = [variant for variant in variants if variant.name == wanted]
+    """The variant of this name, else the first of the sweep that the words fit, else the one with a run of this
+    label."""
+    called = [variant for variant in variants if variant.name == wanted]
+    fitting = sorted((variant for variant in variants if fits(wanted, variant.keys)), key=_begun)
     labelled = [variant for variant in variants if any(run.label == wanted for run in variant.runs)]
-    return next(iter(named + labelled), None)
+    return next(iter(called + fitting + labelled), None)
+
+
+def _begun(variant: Variant) -> tuple[float, str, list[tuple[bool, float, str]]]:
+    """The first of the sweep first: by the place among its jobs, else by when its first run started."""
+    place = min((run.place for run in variant.runs if run.place is not None), default=math.inf)
+    return place, min(run.started for run in variant.runs), in_order(variant.name)
 
 
 def _check_baseline(wanted: str | None, settings: Sequence[Setting]) -> None:

@@ -29,8 +29,7 @@ def _about(setting: Setting, brief: bool) -> list[str]:
         return [f"On {setting.name} there is no variant of the name asked for as baseline, so no comparison."]
     if not others:
         return [_alone(baseline)]
-    lines = _highest(setting, baseline) if brief else [_compared(variant, baseline) for variant in others]
-    return [*lines, *_strongest(setting)]
+    return _highest(setting, baseline) if brief else [_compared(variant, baseline) for variant in others]
 
 
 def _others(setting: Setting) -> list[Variant]:
@@ -126,15 +125,6 @@ def _highest(setting: Setting, baseline: Variant) -> list[str]:
     caution = f"It is the best of {len(setting.variants)} variants, and owes something of that to chance."
     sentence = _alone(best) if best is baseline else _compared(best, baseline)
     return [f"{sentence} {caution}" if len(setting.variants) > 2 else sentence]
-
-
-def _strongest(setting: Setting) -> list[str]:
-    """Says what the baseline is where several variants could have been it."""
-    baseline = setting.baseline
-    attention = [variant for variant in setting.variants if variant.mixer == "attention" and variant.score]
-    if baseline is None or baseline.mixer != "attention" or len(attention) < 2 or baseline is not attention[0]:
-        return []
-    return [f"The baseline on {setting.name} is the best of {len(attention)} attention variants."]
 
 
 def _unfinished(summary: Summary) -> list[str]:

@@ -118,16 +118,6 @@ def test_a_setting_without_the_baseline_says_so(make_run, compared):
     assert "On digits, fraction=0.2 there is no variant of the name asked for" in sentences[1]
 
 
-def test_a_baseline_that_was_the_best_of_several_is_called_so(make_run, runs):
-    for seed in range(2):
-        make_run("attention", seed, 0.90 + 0.01 * seed, config={"optim.lr": 0.1})
-        make_run("attention", seed, 0.93 + 0.01 * seed, config={"optim.lr": 0.2})
-        make_run("lkca", seed, 0.95, config={"optim.lr": 0.1})
-    *sentences, strongest = answers(runs / "digits_compare")
-    assert strongest == "The baseline on digits is the best of 2 attention variants."
-    assert "attention lr=0.2 93.50 %" in sentences[0]
-
-
 def test_another_metric_is_told_in_its_own_unit(make_run, runs):
     for seed in range(3):
         make_run("attention", seed, metrics={"test/top1": 0.9, "test/loss": 0.5 + 0.001 * seed})
