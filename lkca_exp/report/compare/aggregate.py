@@ -126,10 +126,11 @@ class Setting:
 @dataclass(frozen=True)
 class Summary:
     """All that the report shows. `shown` are the keys that tell variants apart, `apart` those that tell settings apart;
-    `recipes` are the other keys that differ from setting to setting."""
+    `recipes` are the other keys that differ from setting to setting. `choice` is what was asked for."""
 
     studies: tuple[str, ...]
     metric: Metric
+    choice: Choice
     settings: tuple[Setting, ...]
     shown: tuple[str, ...]
     apart: tuple[str, ...]
@@ -169,15 +170,18 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
     tell_apart = list(dict.fromkeys(key for of_preset in shown.values() for key in of_preset))
     everywhere = shown_keys([[run for inside in first for run in inside]])
     settings = [
-        _setting(name, of, groups, shown, metric, choice.baseline)
+        _setting(name, of, groups, shown, metric, choice)
         for name, of, groups in zip(name_settings(keys), keys, by_group, strict=True)
     ]
     _check_baseline(choice.baseline, settings)
+    if choice.paired:
+        _check_paired(settings)
     folders = [run.folder for run in runs] + [damaged.folder for damaged in left_out]
     studies = dict.fromkeys(folder.parent.name for folder in folders)
     return Summary(
         studies=tuple(studies),
         metric=metric,
+        choice=choice,
         settings=tuple(sorted(_corrected(settings), key=lambda setting: in_order(setting.name))),
         shown=tuple(tell_apart),
         apart=tuple(varying(keys)),
@@ -210,7 +214,7 @@ def _setting(
     groups: Mapping[str, list[Run]],
     shown: Mapping[str, Sequence[str]],
     metric: Metric,
-    baseline: str | None,
+    choice: Choice,
 ) -> Setting:
     names = name_variants({group: members[0] for group, members in groups.items()}, shown)
     seeds = {run.seed for members in groups.values() for run in members}
@@ -228,17 +232,17 @@ def _setting(
         )
         for group, members in groups.items()
     ]
-    return Setting(name, keys, tuple(sorted(_compare(variants, baseline), key=_by_score)))
+    return Setting(name, keys, tuple(sorted(_compare(variants, choice), key=_by_score)))
 
 
-def _compare(variants: Sequence[Variant], wanted: str | None) -> list[Variant]:
+def _compare(variants: Sequence[Variant], choice: Choice) -> list[Variant]:
     """The variants with their difference from the baseline, if this setting has it; not corrected yet."""
-    named = wanted or _named_by_experiment(variants)
+    named = choice.baseline or _named_by_experiment(variants)
     baseline = _default_baseline(variants) if named is None else _find(variants, named)
     if baseline is None:
         return list(variants)
     comparisons = {
-        variant.group: Comparison(difference(variant.by_seed, baseline.by_seed), None, 0)
+        variant.group: Comparison(difference(variant.by_seed, baseline.by_seed, paired=choice.paired), None, 0)
         for variant in variants
         if variant is not baseline and variant.counted and baseline.counted
     }
@@ -302,6 +306,15 @@ def _check_baseline(wanted: str | None, settings: Sequence[Setting]) -> None:
     if wanted is not None and not any(setting.baseline for setting in settings):
         names = dict.fromkeys(variant.name for setting in settings for variant in setting.variants)
         raise ValueError(f"no variant is called {wanted!r}; there are {', '.join(sorted(names, key=in_order))}")
+
+
+def _check_paired(settings: Sequence[Setting]) -> None:
+    compared = [variant for setting in settings for variant in setting.variants if variant.comparison]
+    if compared and not any(variant.comparison and variant.comparison.difference.pairs for variant in compared):
+        raise ValueError(
+            "--paired: no variant has two or more seeds and the same ones as its baseline, so there are no pairs; "
+            "without --paired all runs are compared (Welch)"
+        )
 
 
 def _notes(runs: Sequence[Run], metric: Metric) -> list[str]:

@@ -20,7 +20,7 @@ def answer(summary: Summary) -> list[str]:
     compared = [variant for setting in summary.settings if setting.baseline for variant in _others(setting)]
     brief = len(compared) > MOST_SENTENCES
     sentences = [sentence for setting in summary.settings for sentence in _about(setting, brief)]
-    return sentences + ([_tally(compared, summary)] if brief else []) + _unfinished(summary)
+    return sentences + ([_tally(compared, summary)] if brief else []) + _not_paired(summary) + _unfinished(summary)
 
 
 def _about(setting: Setting, brief: bool) -> list[str]:
@@ -73,7 +73,7 @@ def _undecided(comparison: Comparison, metric: Metric) -> str:
 def _evidence(comparison: Comparison, metric: Metric) -> str:
     """The interval, the method, and the p-value where the interval alone does not decide."""
     difference = comparison.difference
-    method = f"paired over {difference.pairs} seeds" if difference.pairs else "not paired (Welch), for the seeds differ"
+    method = f"paired over {difference.pairs} seeds" if difference.pairs else "Welch"
     words = f"95 % confidence interval {metric.delta_interval(difference)}, {method}"
     if comparison.family < 2 or comparison.p_holm is None:
         return words
@@ -125,6 +125,16 @@ def _highest(setting: Setting, baseline: Variant) -> list[str]:
     caution = f"It is the best of {len(setting.variants)} variants, and owes something of that to chance."
     sentence = _alone(best) if best is baseline else _compared(best, baseline)
     return [f"{sentence} {caution}" if len(setting.variants) > 2 else sentence]
+
+
+def _not_paired(summary: Summary) -> list[str]:
+    """Which comparisons were not made seed by seed, where that was asked for."""
+    compared = [variant for variant in summary.variants if variant.comparison and summary.choice.paired]
+    without = [variant.name for variant in compared if variant.comparison and not variant.comparison.difference.pairs]
+    if not without:
+        return []
+    names = ", ".join(dict.fromkeys(without[:MOST_SENTENCES])) + (", ..." if len(without) > MOST_SENTENCES else "")
+    return [f"Not paired but compared over all runs (Welch), for not all seeds are shared: {names}."]
 
 
 def _unfinished(summary: Summary) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from lkca_exp.report.compare.aggregate import Comparison, Summary, Variant, summarise
+from lkca_exp.report.compare.answer import answer
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.compare.statistics import Estimate
 from lkca_exp.report.read.load import load
@@ -44,7 +45,7 @@ def test_two_variants_are_compared_with_attention(compared):
     assert (lkca.name, attention.name, setting.name) == ("lkca", "attention", "digits")
     assert setting.baseline is attention
     assert top1(lkca).mean == pytest.approx((0.98 + 0.98 + 0.99) / 3)
-    reference = stats.ttest_rel([0.98, 0.98, 0.99], [0.96, 0.95, 0.95])
+    reference = stats.ttest_ind([0.98, 0.98, 0.99], [0.96, 0.95, 0.95], equal_var=False)
     assert comparison(lkca).difference.value == pytest.approx(0.03)
     assert comparison(lkca).p_holm == pytest.approx(reference.pvalue)
     assert comparison(lkca).is_significant
@@ -94,6 +95,30 @@ def test_different_seeds_are_not_paired(make_run, runs):
     lkca, _ = summary_of(runs / "digits_compare").variants
     assert comparison(lkca).difference.method == "Welch t"
     assert lkca.num_missing == 2
+
+
+def paired_comparison(*studies) -> tuple[Variant, Summary]:
+    summary = summarise(*load(studies), Choice(paired=True))
+    return next(variant for variant in summary.variants if variant.name == "lkca"), summary
+
+
+def test_seeds_are_paired_on_request(compared):
+    lkca, _ = paired_comparison(compared)
+    reference = stats.ttest_rel([0.98, 0.98, 0.99], [0.96, 0.95, 0.95])
+    assert comparison(lkca).difference.method == "paired t"
+    assert comparison(lkca).p_holm == pytest.approx(reference.pvalue)
+
+
+def test_partly_shared_seeds_are_all_used_and_pairs_refused_where_there_are_none(make_run, compared):
+    make_run("lkca", 3, 0.5)
+    with pytest.raises(ValueError, match=r"--paired: no variant has .* the same ones as its baseline"):
+        paired_comparison(compared)
+    for seed in range(3):
+        make_run("pooling", seed, 0.9 + 0.01 * seed)
+    lkca, summary = paired_comparison(compared)
+    assert comparison(lkca).difference.method == "Welch t"
+    assert comparison(lkca).difference.value == pytest.approx((0.98 + 0.98 + 0.99 + 0.5) / 4 - (0.96 + 0.95 + 0.95) / 3)
+    assert any("for not all seeds are shared: lkca." in sentence for sentence in answer(summary))
 
 
 def test_one_seed_gives_no_interval(make_run, runs):
@@ -166,7 +191,7 @@ def test_two_studies_are_compared_with_one_another(make_run, runs):
     summary = summary_of(runs / "one", runs / "two")
     assert summary.studies == ("one", "two")
     assert names(summary) == ["lkca", "attention"]
-    assert comparison(summary.variants[0]).difference.pairs == 2
+    assert comparison(summary.variants[0]).difference.method == "Welch t"
 
 
 def test_the_baseline_can_be_chosen_by_variant_or_label(make_run, compared):
