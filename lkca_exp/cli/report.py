@@ -27,7 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--where and --wandb-workspace: the view in W&B has all runs of a study")
     if not options.watch and (options.host != LOOPBACK or options.port != PORT):
         parser.error("--host and --port go with --watch")
-    choice = Choice(options.baseline, options.metric, tuple(options.rows), tuple(options.columns), tuple(options.where))
+    choice = Choice(
+        options.baseline,
+        options.paired,
+        options.metric,
+        tuple(options.rows),
+        tuple(options.columns),
+        tuple(options.where),
+    )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe in an old encoding has no ± and must not end the report
@@ -50,7 +57,15 @@ def _parser() -> argparse.ArgumentParser:
         epilog="KEY is a configuration key, or its last part: kernel_size, data, model.mixer.name.",
     )
     parser.add_argument("studies", nargs="+", type=Path, metavar="runs/STUDY", help="folder of a study's runs")
-    parser.add_argument("--baseline", metavar="LABEL", help="variant to compare with (default: the best attention)")
+    parser.add_argument(
+        "--baseline",
+        metavar="VARIANT",
+        help="what to compare with: its name, label or keys (default: report.baseline of the experiment, else the only "
+        "variant with attention, else the first of the sweep)",
+    )
+    parser.add_argument(
+        "--paired", action="store_true", help="compare seed by seed where variants share all seeds (default: Welch's t)"
+    )
     parser.add_argument("--metric", default="test/top1", metavar="NAME", help="of the records (default: %(default)s)")
     parser.add_argument("--rows", action="append", default=[], metavar="KEY", help="of the table; may be given again")
     parser.add_argument("--columns", action="append", default=[], metavar="KEY", help="of the table, likewise")

@@ -8,7 +8,7 @@ from lkca_exp.config.schema.augment import AugmentConfig
 from lkca_exp.config.schema.data import DataConfig
 from lkca_exp.config.schema.key import LARGEST_SEED, key, part
 from lkca_exp.config.schema.model import ModelConfig
-from lkca_exp.config.schema.output import LoggerConfig, PathsConfig
+from lkca_exp.config.schema.output import LoggerConfig, PathsConfig, ReportConfig
 from lkca_exp.config.schema.training import OptimConfig, ProtocolConfig, TrainerConfig
 
 
@@ -53,3 +53,4 @@ class Config:
     trainer: TrainerConfig = part(TrainerConfig, "where and how to run")
     logger: LoggerConfig = part(LoggerConfig, "where curves go beside the local record", result=False)
     paths: PathsConfig = part(PathsConfig, "folders", result=False)
+    report: ReportConfig = part(ReportConfig, "how a sweep is compared", result=False)

@@ -6,11 +6,13 @@ Only finished runs with the metric enter a mean, each seed once. Variants are co
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lkca_exp.config.baseline import fits
 from lkca_exp.report.compare.choice import Choice, select
 from lkca_exp.report.compare.metric import Metric, metric_of
 from lkca_exp.report.compare.names import (
@@ -124,10 +126,11 @@ class Setting:
 @dataclass(frozen=True)
 class Summary:
     """All that the report shows. `shown` are the keys that tell variants apart, `apart` those that tell settings apart;
-    `recipes` are the other keys that differ from setting to setting."""
+    `recipes` are the other keys that differ from setting to setting. `choice` is what was asked for."""
 
     studies: tuple[str, ...]
     metric: Metric
+    choice: Choice
     settings: tuple[Setting, ...]
     shown: tuple[str, ...]
     apart: tuple[str, ...]
@@ -151,8 +154,9 @@ class Summary:
 def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice = Choice()) -> Summary:  # noqa: B008
     """Choose, group, name, average and compare.
 
-    The baseline is the variant of the name chosen, or the one with a run of that label; where none is chosen, the
-    attention variant with the highest mean, else the first by name. Raises ValueError for a choice that fits nothing.
+    The baseline is fixed before any result is looked at: the variant that the choice names, else the one that the
+    experiment names, else the only one with attention, else the first of the sweep. Raises ValueError for a choice that
+    fits nothing.
     """
     metric = metric_of(choice.metric, runs)
     runs = select(runs, choice.where)
@@ -166,15 +170,18 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
     tell_apart = list(dict.fromkeys(key for of_preset in shown.values() for key in of_preset))
     everywhere = shown_keys([[run for inside in first for run in inside]])
     settings = [
-        _setting(name, of, groups, shown, metric, choice.baseline)
+        _setting(name, of, groups, shown, metric, choice)
         for name, of, groups in zip(name_settings(keys), keys, by_group, strict=True)
     ]
     _check_baseline(choice.baseline, settings)
+    if choice.paired:
+        _check_paired(settings)
     folders = [run.folder for run in runs] + [damaged.folder for damaged in left_out]
     studies = dict.fromkeys(folder.parent.name for folder in folders)
     return Summary(
         studies=tuple(studies),
         metric=metric,
+        choice=choice,
         settings=tuple(sorted(_corrected(settings), key=lambda setting: in_order(setting.name))),
         shown=tuple(tell_apart),
         apart=tuple(varying(keys)),
@@ -207,7 +214,7 @@ def _setting(
     groups: Mapping[str, list[Run]],
     shown: Mapping[str, Sequence[str]],
     metric: Metric,
-    baseline: str | None,
+    choice: Choice,
 ) -> Setting:
     names = name_variants({group: members[0] for group, members in groups.items()}, shown)
     seeds = {run.seed for members in groups.values() for run in members}
@@ -225,16 +232,17 @@ def _setting(
         )
         for group, members in groups.items()
     ]
-    return Setting(name, keys, tuple(sorted(_compare(variants, baseline), key=_by_score)))
+    return Setting(name, keys, tuple(sorted(_compare(variants, choice), key=_by_score)))
 
 
-def _compare(variants: Sequence[Variant], wanted: str | None) -> list[Variant]:
+def _compare(variants: Sequence[Variant], choice: Choice) -> list[Variant]:
     """The variants with their difference from the baseline, if this setting has it; not corrected yet."""
-    baseline = _default_baseline(variants) if wanted is None else _find(variants, wanted)
+    named = choice.baseline or _named_by_experiment(variants)
+    baseline = _default_baseline(variants) if named is None else _find(variants, named)
     if baseline is None:
         return list(variants)
     comparisons = {
-        variant.group: Comparison(difference(variant.by_seed, baseline.by_seed), None, 0)
+        variant.group: Comparison(difference(variant.by_seed, baseline.by_seed, paired=choice.paired), None, 0)
         for variant in variants
         if variant is not baseline and variant.counted and baseline.counted
     }
@@ -267,21 +275,46 @@ def _corrected(settings: Sequence[Setting]) -> list[Setting]:
 
 
 def _default_baseline(variants: Sequence[Variant]) -> Variant:
-    """The strongest attention, so that nothing is called better for having been compared with a weak one."""
+    """Chosen by what was asked for, not by what came of it: the best of several by its test mean would be better by
+    chance, and what is compared with it worse."""
     attention = [variant for variant in variants if variant.mixer == "attention"]
-    return min(attention, key=_by_score) if attention else min(variants, key=lambda variant: in_order(variant.name))
+    return attention[0] if len(attention) == 1 else min(variants, key=_begun)
+
+
+def _named_by_experiment(variants: Sequence[Variant]) -> str | None:
+    """`report.baseline` of the latest run that has one."""
+    naming = [run for variant in variants for run in variant.runs if run.baseline]
+    return max(naming, key=lambda run: run.started).baseline if naming else None
 
 
 def _find(variants: Sequence[Variant], wanted: str) -> Variant | None:
-    named = [variant for variant in variants if variant.name == wanted]
+    """The variant of this name, else the first of the sweep that the words fit, else the one with a run of this
+    label."""
+    called = [variant for variant in variants if variant.name == wanted]
+    fitting = sorted((variant for variant in variants if fits(wanted, variant.keys)), key=_begun)
     labelled = [variant for variant in variants if any(run.label == wanted for run in variant.runs)]
-    return next(iter(named + labelled), None)
+    return next(iter(called + fitting + labelled), None)
+
+
+def _begun(variant: Variant) -> tuple[float, str, list[tuple[bool, float, str]]]:
+    """The first of the sweep first: by the place among its jobs, else by when its first run started."""
+    place = min((run.place for run in variant.runs if run.place is not None), default=math.inf)
+    return place, min(run.started for run in variant.runs), in_order(variant.name)
 
 
 def _check_baseline(wanted: str | None, settings: Sequence[Setting]) -> None:
     if wanted is not None and not any(setting.baseline for setting in settings):
         names = dict.fromkeys(variant.name for setting in settings for variant in setting.variants)
         raise ValueError(f"no variant is called {wanted!r}; there are {', '.join(sorted(names, key=in_order))}")
+
+
+def _check_paired(settings: Sequence[Setting]) -> None:
+    compared = [variant for setting in settings for variant in setting.variants if variant.comparison]
+    if compared and not any(variant.comparison and variant.comparison.difference.pairs for variant in compared):
+        raise ValueError(
+            "--paired: no variant has two or more seeds and the same ones as its baseline, so there are no pairs; "
+            "without --paired all runs are compared (Welch)"
+        )
 
 
 def _notes(runs: Sequence[Run], metric: Metric) -> list[str]:

@@ -20,7 +20,7 @@ def answer(summary: Summary) -> list[str]:
     compared = [variant for setting in summary.settings if setting.baseline for variant in _others(setting)]
     brief = len(compared) > MOST_SENTENCES
     sentences = [sentence for setting in summary.settings for sentence in _about(setting, brief)]
-    return sentences + ([_tally(compared, summary)] if brief else []) + _unfinished(summary)
+    return sentences + ([_tally(compared, summary)] if brief else []) + _not_paired(summary) + _unfinished(summary)
 
 
 def _about(setting: Setting, brief: bool) -> list[str]:
@@ -29,8 +29,7 @@ def _about(setting: Setting, brief: bool) -> list[str]:
         return [f"On {setting.name} there is no variant of the name asked for as baseline, so no comparison."]
     if not others:
         return [_alone(baseline)]
-    lines = _highest(setting, baseline) if brief else [_compared(variant, baseline) for variant in others]
-    return [*lines, *_strongest(setting)]
+    return _highest(setting, baseline) if brief else [_compared(variant, baseline) for variant in others]
 
 
 def _others(setting: Setting) -> list[Variant]:
@@ -74,7 +73,7 @@ def _undecided(comparison: Comparison, metric: Metric) -> str:
 def _evidence(comparison: Comparison, metric: Metric) -> str:
     """The interval, the method, and the p-value where the interval alone does not decide."""
     difference = comparison.difference
-    method = f"paired over {difference.pairs} seeds" if difference.pairs else "not paired (Welch), for the seeds differ"
+    method = f"paired over {difference.pairs} seeds" if difference.pairs else "Welch"
     words = f"95 % confidence interval {metric.delta_interval(difference)}, {method}"
     if comparison.family < 2 or comparison.p_holm is None:
         return words
@@ -128,13 +127,14 @@ def _highest(setting: Setting, baseline: Variant) -> list[str]:
     return [f"{sentence} {caution}" if len(setting.variants) > 2 else sentence]
 
 
-def _strongest(setting: Setting) -> list[str]:
-    """Says what the baseline is where several variants could have been it."""
-    baseline = setting.baseline
-    attention = [variant for variant in setting.variants if variant.mixer == "attention" and variant.score]
-    if baseline is None or baseline.mixer != "attention" or len(attention) < 2 or baseline is not attention[0]:
+def _not_paired(summary: Summary) -> list[str]:
+    """Which comparisons were not made seed by seed, where that was asked for."""
+    compared = [variant for variant in summary.variants if variant.comparison and summary.choice.paired]
+    without = [variant.name for variant in compared if variant.comparison and not variant.comparison.difference.pairs]
+    if not without:
         return []
-    return [f"The baseline on {setting.name} is the best of {len(attention)} attention variants."]
+    names = ", ".join(dict.fromkeys(without[:MOST_SENTENCES])) + (", ..." if len(without) > MOST_SENTENCES else "")
+    return [f"Not paired but compared over all runs (Welch), for not all seeds are shared: {names}."]
 
 
 def _unfinished(summary: Summary) -> list[str]:

@@ -33,7 +33,9 @@ class Estimate:
 @dataclass(frozen=True)
 class Difference:
     """Ours minus theirs. `method` is "paired t" or "Welch t", or "" with no interval and no p-value, in which case
-    `why_not` says why. `pairs` counts the shared seeds that a paired method used."""
+    `why_not` says why. `pairs` counts the shared seeds that a paired method used. `error` is the standard error of the
+    value and `freedom` its degrees of freedom; `sds` are the standard deviations behind it: of both sides, or of the
+    differences of pairs."""
 
     value: float
     low: float | None = None
@@ -42,6 +44,9 @@ class Difference:
     method: str = ""
     pairs: int = 0
     why_not: str = ""
+    error: float = 0.0
+    freedom: float = 0.0
+    sds: tuple[float, ...] = ()
 
 
 def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
@@ -61,16 +66,21 @@ def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
     return Estimate(n, mean, sd, mean - half, mean + half)
 
 
-def difference(ours: Mapping[int, float], theirs: Mapping[int, float], level: float = LEVEL) -> Difference:
-    """Difference of two variants, each given as seed -> value.
-
-    Paired over the shared seeds if there are two or more (one-sample t on the differences; the value is their mean);
-    else between all runs, with unequal variances (Welch). Raises ValueError if either has no values.
+def difference(
+    ours: Mapping[int, float], theirs: Mapping[int, float], level: float = LEVEL, paired: bool = False
+) -> Difference:
+    """Difference of two variants, each given as seed -> value: of the means over all runs, with unequal variances
+    (Welch). With `paired`, where both have the same seeds, two or more, by the one-sample t on their differences. No
+    run is left out. Raises ValueError if either has no values.
     """
-    shared = sorted(ours.keys() & theirs.keys())
-    if len(shared) >= 2:
-        return _paired([ours[seed] - theirs[seed] for seed in shared], level)
+    if paired and can_pair(ours, theirs):
+        return _paired([ours[seed] - theirs[seed] for seed in sorted(ours)], level)
     return _welch(list(ours.values()), list(theirs.values()), level)
+
+
+def can_pair(ours: Mapping[int, float], theirs: Mapping[int, float]) -> bool:
+    """Whether both have the same seeds, and two or more."""
+    return len(ours) >= 2 and ours.keys() == theirs.keys()
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -91,7 +101,17 @@ def _paired(differences: Sequence[float], level: float) -> Difference:
 
     test = stats.ttest_1samp(differences, 0.0)
     low, high = map(float, test.confidence_interval(level))
-    return Difference(estimated.mean, low, high, float(test.pvalue), "paired t", estimated.n)
+    return Difference(
+        estimated.mean,
+        low,
+        high,
+        float(test.pvalue),
+        "paired t",
+        pairs=estimated.n,
+        error=estimated.sd / math.sqrt(estimated.n),
+        freedom=estimated.n - 1,
+        sds=(estimated.sd,),
+    )
 
 
 def _welch(ours: Sequence[float], theirs: Sequence[float], level: float) -> Difference:
@@ -107,4 +127,13 @@ def _welch(ours: Sequence[float], theirs: Sequence[float], level: float) -> Diff
         warnings.simplefilter("ignore", RuntimeWarning)  # of the one without spread, which the other makes up for
         test = stats.ttest_ind(ours, theirs, equal_var=False)
         low, high = map(float, test.confidence_interval(level))
-    return Difference(value, low, high, float(test.pvalue), "Welch t")
+    return Difference(
+        value,
+        low,
+        high,
+        float(test.pvalue),
+        "Welch t",
+        error=math.sqrt(a.sd**2 / a.n + b.sd**2 / b.n),
+        freedom=float(test.df),
+        sds=(a.sd, b.sd),
+    )
