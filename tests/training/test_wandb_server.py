@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -166,6 +167,31 @@ def test_a_server_that_fails_during_a_run(here, run, monkeypatch, caplog, fault)
     here.fault = None
     command = [sys.executable, "-m", "wandb", "sync", "--no-skip-online", str(folder)]
     subprocess.run(command, cwd=run.directory, env=environment(**here.environment()), check=True, capture_output=True)
+    (arrived,) = here.runs.values()
+    assert arrived.history == ROWS
+    assert arrived.summary["test/top1"] == 0.5
+
+
+def test_an_attempt_online_with_rows_unsent_that_continues_offline(here, run, monkeypatch, caplog):
+    """Both folders are named, and both commands together bring every epoch once."""
+    monkeypatch.setattr(wandb_sink, "SECONDS_TO_UPLOAD", 1)
+    sink = open_sink(WandbConfig(), run)
+    here.fault = "hang"
+    sink.log(ROWS[:2])
+    sink.finish({}, succeeded=False)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        sink = open_sink(WandbConfig(mode="offline"), run)
+    sink.log(ROWS)
+    sink.finish({"test/top1": 0.5}, succeeded=True)
+    (told,) = (message for message in caplog.messages if "may have left rows unsent" in message)
+    commands = re.findall("`(.+?)`", told)
+    assert len(commands) == 2
+    here.fault = None
+    for command in commands:
+        words = [sys.executable, "-m", command]
+        env = environment(**here.environment())
+        subprocess.run(" ".join(words), shell=True, cwd=run.directory, env=env, check=True, capture_output=True)
     (arrived,) = here.runs.values()
     assert arrived.history == ROWS
     assert arrived.summary["test/top1"] == 0.5

@@ -3,7 +3,7 @@
 Its id is the run's identity, so that a continued run is the same one in W&B. What W&B has of it is not logged again:
 online the server says how far that is; offline it is what those files of earlier attempts hold that have been uploaded.
 The others are deleted, for the continued attempt's file holds the whole history: whatever is synced then, every epoch
-arrives once.
+arrives once. An attempt online that ended with rows unsent has to be synced as well; the log says so.
 
 Training does not wait for a server in trouble. The server has two seconds to answer before a run goes online; if it
 does not, a whole sweep stays offline. At the end of a run it has five seconds to take the rest.
@@ -48,6 +48,9 @@ class WandbSink:
         self.next_step = self.run.step
         if self.run.offline:
             self.next_step = max((_steps(attempt) for attempt in uploaded), default=0)
+            if any(_was_online(attempt) for attempt in uploaded):
+                first, then = f"`wandb sync --no-skip-online {folder}/run-*`", f"`wandb sync {folder}/offline-*`"
+                log.info("W&B: offline after an attempt online, which may have left rows unsent: %s, %s", first, then)
         for attempt in set(earlier) - set(uploaded):
             shutil.rmtree(attempt, ignore_errors=True)
 
@@ -136,9 +139,14 @@ def _init(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
     )
 
 
+def _was_online(folder: Path) -> bool:
+    """Whether the W&B files in a folder are those of an attempt online."""
+    return folder.name.startswith("run-")
+
+
 def _is_uploaded(folder: Path) -> bool:
     """Whether the W&B files in a folder have been sent to the server, on the way or by `wandb sync`."""
-    return folder.name.startswith("run-") or next(folder.glob("*.wandb.synced"), None) is not None
+    return _was_online(folder) or next(folder.glob("*.wandb.synced"), None) is not None
 
 
 def _steps(folder: Path) -> int:
