@@ -117,7 +117,7 @@ def tree(tmp_path) -> Path:
     ("name", "before"),
     [
         *((name, "") for name in FOLLOWED),
-        *((name, "python -m lkca_exp -m +experiment=digits_compare") for name in AFTER_MAKE_RUN),
+        *((name, "python -m lkca_exp -m +experiment=digits_scarce") for name in AFTER_MAKE_RUN),
     ],
 )
 def test_who_follows_a_page_arrives(name, before, tree):

@@ -58,6 +58,7 @@ def runs(results: str, planned: int) -> str:
     facts = {
         "Machine": _tally(row.get("device", "") for row in finished),
         "torch": _tally(row.get("torch", "") for row in finished),
+        "numerics": _tally(row.get("numerics", "") for row in finished),
         "Commit (+ with uncommitted changes)": _tally(commits),
     }
     lines = [f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all."]
