@@ -100,7 +100,7 @@ def _run(run: Run) -> float | None:
     except (ConfigError, RunFailedError) as error:
         if journal:
             log.error("%s", error)
-            journal.note(error.cause if isinstance(error, RunFailedError) else str(error))
+            journal.note(error.kind if isinstance(error, RunFailedError) else str(error))
         raise
     if journal and metric is not None:
         journal.note(None)

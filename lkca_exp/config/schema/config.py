@@ -25,7 +25,11 @@ class Config:
     )
     epochs: int = key("passes over the training images", 30, at_least=1, at_most=1_000_000)
     batch_size: int = key("images a step, over all devices", 64, at_least=1, at_most=2**20)
-    precision: str = key("fp32, or bf16 autocast", "fp32", choices=("fp32", "bf16"))
+    precision: str = key(
+        "fp32; on a GPU also tf32, for its matrix products and convolutions; or bf16 autocast",
+        "fp32",
+        choices=("fp32", "tf32", "bf16"),
+    )
     compile: bool | str = key(
         "train the model as torch.compile makes it; auto: where the run is long enough to earn the time back",
         "auto",

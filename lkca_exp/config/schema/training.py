@@ -95,6 +95,15 @@ class TrainerConfig:
         at_most=64,
         result=False,
     )
+    memory_share: float = key(
+        "the most of a GPU's memory that a process may take, as a share of 1", 1.0, above=0, at_most=1, result=False
+    )
+    deterministic: bool = key(
+        "on a GPU: compute in ways that give the same bits each time, or fail where there are none; "
+        "a CPU does so anyway",
+        False,
+        result=False,
+    )
     strategy: str = key("how several devices share a batch", "auto", choices=("auto", "ddp"), result=False)
     progress_bar: bool = key("show a bar on a terminal", True, result=False)
     fast_run: bool = key("one epoch of two batches, to see that everything works", False)
