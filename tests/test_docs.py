@@ -21,14 +21,19 @@ from tests.conftest import environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/**/*.md")]
-FOLLOWED = ("data_set", "launcher", "mixer", "own_images", "report", "reproduce", "study")
+FOLLOWED = ("data_set", "launcher", "logger", "mixer", "own_images", "report", "reproduce", "study")
 AFTER_MAKE_RUN = ("report", "reproduce")
 """Those that are followed twice: in a new folder, and where `make run` has been."""
 FILES = re.compile(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
 BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PRELUDE = f"""set -euo pipefail
+PATH={Path(sys.executable).parent}:$PATH
 python() {{
-    case "$*" in "-m lkca_exp "*--cfg*) ;; "-m lkca_exp "*) set -- "$@" trainer=debug logger=none ;; esac
+    case "$*" in
+        "-m lkca_exp "*--cfg*) ;;
+        "-m lkca_exp "*logger=*) set -- "$@" trainer=debug ;;
+        "-m lkca_exp "*) set -- "$@" trainer=debug logger=none ;;
+    esac
     {sys.executable} "$@"
 }}
 """
@@ -140,7 +145,7 @@ def test_who_follows_a_page_arrives(name, before, tree):
 
 def shell(commands: str, tree: Path) -> None:
     """Run commands of a page, with the package in `tree`."""
-    where = environment(PYTHONPATH=str(tree))
+    where = environment(PYTHONPATH=str(tree), TRACKIO_DIR=str(tree / "trackio"))
     done = subprocess.run(["bash", "-c", PRELUDE + commands], cwd=tree, env=where, capture_output=True, text=True)
     assert done.returncode == 0, f"{commands}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pkgutil import resolve_name
 from types import SimpleNamespace
 
 import pytest
 
-from lkca_exp.config.schema import NoLoggerConfig, TensorboardConfig
-from lkca_exp.training import sinks
-from lkca_exp.training.sinks import open_sink
+from lkca_exp.config.schema import GROUP_SCHEMAS, NoLoggerConfig, TensorboardConfig
+from lkca_exp.training.sinks import open_sink, tensorboard
 from lkca_exp.training.sinks.sink import NoSink, RunFacts, Safe
 from lkca_exp.training.sinks.tensorboard import hparams_of
 from tests.conftest import TINY
@@ -106,6 +106,13 @@ def test_the_hyperparameters_of_a_run():
     assert not {"optim.clip_norm", "paths.runs", "derived.epochs"} & everything.keys()
 
 
+@pytest.mark.parametrize("name", sorted({*GROUP_SCHEMAS["logger"]} - {"none"}))
+def test_every_logger_names_its_sink(name):
+    sink = resolve_name(GROUP_SCHEMAS["logger"][name].build)
+    assert callable(sink.log)
+    assert callable(sink.finish)
+
+
 def test_none(run):
     assert isinstance(open_sink(NoLoggerConfig(), run), NoSink)
 
@@ -126,6 +133,6 @@ def test_a_sink_that_cannot_be_opened_is_done_without(run, monkeypatch, caplog):
     def broken(*_):
         raise OSError("no room")
 
-    monkeypatch.setattr(sinks, "TensorboardSink", broken)
+    monkeypatch.setattr(tensorboard, "TensorboardSink", broken)
     assert isinstance(open_sink(TensorboardConfig(), run), NoSink)
     assert "no room" in caplog.text

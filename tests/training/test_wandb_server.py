@@ -89,6 +89,19 @@ def test_an_online_run_arrives_once(here, run):
     assert expected.items() <= arrived.upserted.items()
 
 
+def test_a_run_that_was_meant_to_be_offline_says_nothing_of_the_server(here, tmp_path, caplog):
+    """The next one of the process goes online all the same."""
+    for number, mode in enumerate(["offline", "online"]):
+        facts = RunFacts(f"{number}" * 64, "b" * 64, "study", "run", tmp_path / mode)
+        facts.directory.mkdir()
+        sink = open_sink(WandbConfig(mode=mode), facts)
+        sink.log(ROWS)
+        sink.finish({}, succeeded=True)
+    (arrived,) = here.runs.values()
+    assert arrived.name == "1" * 16
+    assert arrived.history == ROWS
+
+
 def test_what_the_machine_does_is_logged_too(here, run):
     """By W&B's client, every 15 seconds and at the start, as long as a run lasts."""
     sink = open_sink(WandbConfig(), run)

@@ -23,8 +23,9 @@ T = TypeVar("T", bound=type)
 @dataclass_transform()
 def option(group: str, name: str, build: str | None = None) -> Callable[[T], T]:
     """Declare an option, so that `<group>=<name>` chooses it: a dataclass of its keys, with what follows from them and
-    their rules as methods. What computes it is the class that `build` names, as "package.module:Class", which is
-    imported when a model is built and has `from_config(config, derived)`; None: the class of the parent option."""
+    their rules as methods. What does its work is the class that `build` names, as "package.module:Class", which is
+    imported when it is needed: a part of a model has `from_config(config, derived)`, a logger's sink is called with
+    (config, run). None: the class of the parent option."""
 
     def declare(cls: T) -> T:
         annotations = inspect.get_annotations(cls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from omegaconf import MISSING
 
@@ -12,11 +13,14 @@ from lkca_exp.config.schema.option import option
 
 @dataclass
 class LoggerConfig:
+    """What every logger has. `build` is its sink, as `option` takes it."""
+
+    build: ClassVar[str]
     name: str = MISSING
     gradient_norm: bool = key("log the gradient's L2 norm before clipping, the mean over an epoch's steps", False)
 
 
-@option("logger", "wandb")
+@option("logger", "wandb", build="lkca_exp.training.sinks.wandb:WandbSink")
 class WandbConfig(LoggerConfig):
     project: str = key("W&B project", "lkca_exp")
     entity: str | None = key("W&B user or team; null: the account's own", None)
@@ -25,7 +29,7 @@ class WandbConfig(LoggerConfig):
     )
 
 
-@option("logger", "tensorboard")
+@option("logger", "tensorboard", build="lkca_exp.training.sinks.tensorboard:TensorboardSink")
 class TensorboardConfig(LoggerConfig):
     pass
 

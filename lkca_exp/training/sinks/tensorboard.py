@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lkca_exp.config.schema import TensorboardConfig
 from lkca_exp.runs.format import flatten
 from lkca_exp.training.sinks.sink import Row, RunFacts
 
@@ -16,7 +17,7 @@ class TensorboardSink:
     """One event file a run; when a run is continued, the file is written anew from the rows. A finished run's has the
     results, and what the sweep varies as hyperparameters: TensorBoard's tab HPARAMS compares runs by them."""
 
-    def __init__(self, run: RunFacts) -> None:
+    def __init__(self, logger: TensorboardConfig, run: RunFacts) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         folder = run.directory / "tensorboard"

@@ -30,6 +30,8 @@ from lkca_exp.training.sinks.sink import Row, RunFacts, first_line
 
 log = logging.getLogger(__name__)
 
+OFFLINE = "offline; `wandb sync RUN/wandb/offline-*` uploads a run"
+UNREACHABLE = "unreachable"
 SECONDS_TO_CONNECT = 10  # of a server that has just answered
 SECONDS_TO_START = 90  # without a network; a busy machine starts W&B's own process slowly
 SECONDS_TO_UPLOAD = 5  # at the end; what is left then stays on disk for `wandb sync`
@@ -88,24 +90,24 @@ def sweep_stays_offline(loggers: Sequence[LoggerConfig]) -> bool:
 
 def _is_reachable() -> bool:
     """Whether W&B answers; once it did not, neither this process nor the sweep's other jobs ask again."""
-    if announced or Handover.received().wandb_offline:
+    if UNREACHABLE in announced or Handover.received().wandb_offline:
         return False
     problem = problem_of_server()
     if problem:
-        _announce_once(f"W&B does not answer ({problem}): offline; `wandb sync RUN/wandb/offline-*` uploads a run")
+        _announce_once(UNREACHABLE, f"W&B does not answer ({problem}): {OFFLINE}")
     return not problem
 
 
 def _init_or_go_offline(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
     if mode == "offline":
-        if not Handover.received().wandb_offline:
-            _announce_once("W&B: offline; `wandb sync RUN/wandb/offline-*` uploads a run")
+        if not (announced or Handover.received().wandb_offline):
+            _announce_once(OFFLINE, f"W&B: {OFFLINE}")
         return _init(logger, run, mode)
     before = set((run.directory / "wandb").glob("run-*"))
     try:
         return _init(logger, run, mode)
     except Exception as error:
-        _announce_once(f"W&B cannot be reached, so the run continues offline ({first_line(error)})")
+        _announce_once(UNREACHABLE, f"W&B cannot be reached, so the run continues offline ({first_line(error)})")
         client().teardown()  # or the run's id would count as taken
         for empty in set((run.directory / "wandb").glob("run-*")) - before:
             shutil.rmtree(empty, ignore_errors=True)
@@ -157,10 +159,10 @@ def _steps(folder: Path) -> int:
     return 0 if step is None else step + 1
 
 
-def _announce_once(message: str) -> None:
+def _announce_once(what: str, message: str) -> None:
     """One quiet line a process."""
-    if not announced:
-        announced.append(message)
+    if what not in announced:
+        announced.append(what)
         log.info(message)
 
 
