@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choice = Choice(
         options.baseline,
         options.paired,
+        options.margin,
         options.metric,
         tuple(options.rows),
         tuple(options.columns),
@@ -63,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--paired", action="store_true", help="compare seed by seed where variants share all seeds (default: Welch's t)"
     )
+    parser.add_argument(
+        "--margin",
+        type=_margin,
+        metavar="POINTS",
+        help="test too whether variants are equivalent, which is to differ by less than this (TOST)",
+    )
     parser.add_argument("--metric", default="test/top1", metavar="NAME", help="of the records (default: %(default)s)")
     parser.add_argument("--rows", action="append", default=[], metavar="KEY", help="of the table; may be given again")
     parser.add_argument("--columns", action="append", default=[], metavar="KEY", help="of the table, likewise")
@@ -78,3 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--host", default=LOOPBACK, help="address to serve on (default: %(default)s, this machine only)")
     live.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
     return parser
+
+
+def _margin(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError("a margin is above 0")
+    return value

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from lkca_exp.config.baseline import fits
@@ -26,7 +27,16 @@ from lkca_exp.report.compare.names import (
     variant_keys,
     varying,
 )
-from lkca_exp.report.compare.statistics import Difference, Estimate, difference, estimate, holm
+from lkca_exp.report.compare.statistics import (
+    Difference,
+    Estimate,
+    detectable,
+    difference,
+    equivalence_p,
+    estimate,
+    holm,
+    seeds_to_detect,
+)
 from lkca_exp.report.read.load import Run
 from lkca_exp.runs.record import Damaged
 
@@ -35,16 +45,41 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """A variant's metric minus that of the baseline. `p_holm` is adjusted for the `family` of all tests of the
-    report."""
+    """A variant's metric minus that of the baseline. `p_holm`, and `p_equivalent` where a margin was stated, are
+    adjusted for the `family` of all tests of the report."""
 
     difference: Difference
     p_holm: float | None
     family: int
+    p_equivalent: float | None = None
 
     @property
     def is_significant(self) -> bool:
         return self.p_holm is not None and self.p_holm < ALPHA
+
+    @property
+    def is_equivalent(self) -> bool:
+        return self.p_equivalent is not None and self.p_equivalent < ALPHA
+
+    @property
+    def is_open(self) -> bool:
+        """Tested, and neither told apart nor shown to be equivalent."""
+        return self.p_holm is not None and not self.is_significant and not self.is_equivalent
+
+    @property
+    def level(self) -> float:
+        """At which a test is sure to be significant after Holm's correction."""
+        return ALPHA / max(self.family, 1)
+
+    @cached_property
+    def detectable(self) -> float | None:
+        """The smallest difference that these runs could have shown."""
+        return detectable(self.difference, self.level)
+
+    @cached_property
+    def seeds(self) -> int | None:
+        """Of each variant, to show a difference of the size that was observed; None if that takes too many."""
+        return seeds_to_detect(self.difference, self.level)
 
 
 @dataclass(frozen=True)
@@ -182,7 +217,7 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
         studies=tuple(studies),
         metric=metric,
         choice=choice,
-        settings=tuple(sorted(_corrected(settings), key=lambda setting: in_order(setting.name))),
+        settings=tuple(sorted(_corrected(settings, choice.margin, metric), key=lambda setting: in_order(setting.name))),
         shown=tuple(tell_apart),
         apart=tuple(varying(keys)),
         recipes=tuple(
@@ -252,26 +287,39 @@ def _compare(variants: Sequence[Variant], choice: Choice) -> list[Variant]:
     ]
 
 
-def _corrected(settings: Sequence[Setting]) -> list[Setting]:
-    """All tests that the report makes are one family: the more of them, the more would be significant by chance."""
+def _corrected(settings: Sequence[Setting], margin: float | None, metric: Metric) -> list[Setting]:
+    """All tests that the report makes are one family: the more of them, the more would be significant by chance. So are
+    those for equivalence within the `margin`, which is in the unit of a difference."""
     tested = {
-        (setting.name, variant.group): variant.comparison.difference.p
+        (setting.name, variant.group): variant.comparison.difference
         for setting in settings
         for variant in setting.variants
-        if variant.comparison and variant.comparison.difference.p is not None
+        if variant.comparison and variant.comparison.difference.method
     }
-    adjusted = dict(zip(tested, holm([p for p in tested.values() if p is not None]), strict=True))
+    different = _holm({key: one.p for key, one in tested.items()})
+    equivalent = {}
+    if margin is not None:
+        equivalent = _holm({key: equivalence_p(one, margin / metric.scale) for key, one in tested.items()})
 
     def correct(variant: Variant, setting: Setting) -> Variant:
         if variant.comparison is None:
             return variant
-        p_holm = adjusted.get((setting.name, variant.group))
-        return replace(variant, comparison=replace(variant.comparison, p_holm=p_holm, family=len(tested)))
+        key = (setting.name, variant.group)
+        return replace(
+            variant,
+            comparison=replace(
+                variant.comparison, p_holm=different.get(key), p_equivalent=equivalent.get(key), family=len(tested)
+            ),
+        )
 
     return [
         replace(setting, variants=tuple(correct(variant, setting) for variant in setting.variants))
         for setting in settings
     ]
+
+
+def _holm(tested: Mapping[tuple[str, str], float | None]) -> dict[tuple[str, str], float]:
+    return dict(zip(tested, holm([p for p in tested.values() if p is not None]), strict=True))
 
 
 def _default_baseline(variants: Sequence[Variant]) -> Variant:

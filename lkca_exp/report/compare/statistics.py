@@ -11,9 +11,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
+import numpy as np
+from scipy.special import nctdtr, nctdtrinc, stdtr, stdtrit
 
 LEVEL = 0.95
+POWER = 0.8
+"""How likely a test is to find a difference that it is said to be able to find."""
+MOST_SEEDS = 100
+"""More than this is no number to plan with."""
 NO_SPREAD = 1e-12
 """A standard deviation below this is rounding error: it tells nothing of the spread, so no interval is made of it."""
 
@@ -81,6 +86,38 @@ def difference(
 def can_pair(ours: Mapping[int, float], theirs: Mapping[int, float]) -> bool:
     """Whether both have the same seeds, and two or more."""
     return len(ours) >= 2 and ours.keys() == theirs.keys()
+
+
+def detectable(difference: Difference, alpha: float, power: float = POWER) -> float | None:
+    """The smallest true difference that a test at level `alpha` finds with this power, given the spread and the number
+    of these runs: its noncentral t puts `power` above the critical value. None where there was no test."""
+    if not difference.method:
+        return None
+    critical = stdtrit(difference.freedom, 1 - alpha / 2)
+    return float(nctdtrinc(difference.freedom, 1 - power, critical)) * difference.error
+
+
+def seeds_to_detect(difference: Difference, alpha: float, power: float = POWER) -> int | None:
+    """The fewest seeds of each variant with which a test at level `alpha` finds a true difference of the size that was
+    observed with this power, if the spread stays what it is; None where there was no test or `MOST_SEEDS` are not
+    enough."""
+    if not difference.method:
+        return None
+    n = np.arange(2, MOST_SEEDS + 1)
+    squares = [sd**2 for sd in difference.sds]
+    freedom = (n - 1) * (sum(squares) ** 2 / sum(square**2 for square in squares))
+    away = abs(difference.value) / np.sqrt(sum(squares) / n)
+    enough = nctdtr(freedom, away, stdtrit(freedom, 1 - alpha / 2)) <= 1 - power
+    return int(n[enough][0]) if enough.any() else None
+
+
+def equivalence_p(difference: Difference, margin: float) -> float | None:
+    """The p-value of two one-sided tests for a true difference within +-`margin` (TOST; Schuirmann, Journal of
+    Pharmacokinetics and Biopharmaceutics 15, 1987). None where there was no test."""
+    if not difference.method:
+        return None
+    value, error = difference.value, difference.error
+    return float(stdtr(difference.freedom, max(value - margin, -value - margin) / error))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -167,12 +167,13 @@ def test_json_holds_what_csv_holds(compared):
 def test_latex_is_a_booktabs_table(compared):
     text = latex_table(variant_table(summary_of(compared)))
     lines = text.splitlines()
-    assert lines[:2] == [r"\begin{tabular}{lrrrrrlrrrrr}", r"\toprule"]
+    assert lines[:2] == [r"\begin{tabular}{lrrrrrlrrrrrr}", r"\toprule"]
     assert lines[2].startswith(r"Variant & n & Top-1 \% & 95 \% CI &")
     assert lines[4].startswith(r"lkca & 3 & \textbf{98.33 $\pm$ 0.58} & 96.90 to 99.77 &")
     assert lines[5].startswith(r"attention & 3 & 95.33 $\pm$ 0.58 &")
-    assert lines[-2:] == [r"\bottomrule", r"\end{tabular}"]
-    assert {line.count(" & ") for line in lines if line.endswith(r"\\")} == {11}
+    assert lines[6:8] == [r"\bottomrule", r"\end{tabular}"]
+    assert lines[8].startswith("% Detectable: the smallest true difference in points")
+    assert {line.count(" & ") for line in lines if line.endswith(r"\\")} == {12}
 
 
 def test_nothing_in_a_name_is_a_latex_command():
