@@ -171,7 +171,8 @@ def test_latex_is_a_booktabs_table(compared):
     assert lines[2].startswith(r"Variant & n & Top-1 \% & 95 \% CI &")
     assert lines[4].startswith(r"lkca & 3 & \textbf{98.33 $\pm$ 0.58} & 96.90 to 99.77 &")
     assert lines[5].startswith(r"attention & 3 & 95.33 $\pm$ 0.58 &")
-    assert lines[-2:] == [r"\bottomrule", r"\end{tabular}"]
+    assert lines[6:8] == [r"\bottomrule", r"\end{tabular}"]
+    assert lines[8].startswith("% Detectable: the smallest true difference in points")
     assert {line.count(" & ") for line in lines if line.endswith(r"\\")} == {12}
 
 
