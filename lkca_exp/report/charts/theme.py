@@ -35,7 +35,7 @@ def config(with_legend: bool) -> dict[str, Any]:
             "ticks": False,
             "labelPadding": 6,
             "gridColor": GRID,
-            "labelLimit": 300,
+            "labelLimit": 360,
             "labelOverlap": True,
         },
         "axisY": upright,
