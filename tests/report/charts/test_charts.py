@@ -6,6 +6,7 @@ import itertools
 import json
 from xml.etree import ElementTree
 
+import altair as alt
 import pytest
 
 from lkca_exp.report.charts.chart import Chart
@@ -264,6 +265,7 @@ def test_every_chart_is_drawn_on_the_page_and_as_files(make_run, compared):
         assert any(element.get("fill") == "white" or element.get("fill") == "#ffffff" for element in alone.iter())
         assert b"[0 0 252 " in pdf(chart)
         assert not {"width", "height"} & json.loads(specification(chart)).keys()
+        alt.LayerChart.from_dict(json.loads(specification(chart)))  # raises for what is no Vega-Lite
 
 
 def test_a_file_has_a_legend_where_no_axis_names_the_variants(compared):
