@@ -72,7 +72,7 @@ def compared(make_run: MakeRun, runs: Path) -> Path:
 def rows(chart: Chart | alt.Chart, mark: str = "", variant: str = "") -> list[dict[str, Any]]:
     """The data of a chart's layers with this mark, or of one layer; those of a `variant`. Rows of two layers once."""
     layers = chart.layers if isinstance(chart, Chart) else [chart]
-    data = [layer.data.values for layer in layers if not mark or layer.to_dict()["mark"]["type"] == mark]
+    data = [json.loads(layer.data.values) for layer in layers if not mark or layer.to_dict()["mark"]["type"] == mark]
     found = [row for of_layer in data for row in of_layer if not variant or row["variant"] == variant]
     return [row for index, row in enumerate(found) if row not in found[:index]]
 

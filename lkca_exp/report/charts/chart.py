@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import altair as alt
@@ -39,6 +41,22 @@ class Chart:
     x_axis: str = ""
     folded: bool = False
 
+    @cached_property
+    def still(self) -> dict[str, Any]:
+        """Vega-Lite of the layers, without size and theme. All parameters but the `names` are set by the reader."""
+        start = {"hidden": [], "x_zoom": None, "y_zoom": None, "names": [printable(name) for name in self.style]}
+        params = [{"name": name, "value": value} for name, value in start.items()]
+        return _layered(self.layers) | {"params": params, "autosize": {"type": "fit", "contains": "padding"}}
+
+    @cached_property
+    def lively(self) -> dict[str, Any]:
+        """The same with what answers the pointer."""
+        live = _layered([*self.layers, *self.live])
+        if self.zoom:
+            brush = {"name": "brush", "select": {"type": "interval", "encodings": [*self.zoom]}}
+            live["layer"][len(self.layers) - 1]["params"] = [brush]
+        return self.still | live
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -67,7 +85,7 @@ def mean_of(variant: Variant, x: float | None = None) -> Mean:
 def plot(rows: Iterable[object], x: str = "", y: str = "") -> alt.Chart:
     """Instances of a dataclass with the field `variant` as the data of a layer, without variants that the reader hides
     and what is beyond the zoom along the fields `x` and `y`."""
-    data = alt.Data(values=[_compact(row) for row in rows])
+    data = alt.InlineData(values=json.dumps([_compact(row) for row in rows]))  # text, as Altair copies lists often
     tests = [
         f"({axis}_zoom == null || inrange(datum.{name}, {axis}_zoom))" for axis, name in (("x", x), ("y", y)) if name
     ]
@@ -133,7 +151,6 @@ def read_out(rows: Iterable[Mean], title: str, style: Mapping[str, Style], decim
     nearest = alt.selection_point(
         name="near", fields=["x"], nearest=True, on="pointermove", clear="pointerout", empty=False
     )
-    names = alt.param(name="names", value=[printable(name) for name in style])
     values = [
         alt.Tooltip(field=f"of{index}", type="quantitative", title=name, format=decimals)
         for index, name in enumerate(map(printable, style))
@@ -148,12 +165,25 @@ def read_out(rows: Iterable[Mean], title: str, style: Mapping[str, Style], decim
             opacity=alt.condition(nearest, alt.value(0.5), alt.value(0)),
             tooltip=[alt.Tooltip("x:Q", title=title), *values],
         )
-        .add_params(nearest, names)
+        .add_params(nearest)
     )
 
 
 def axis_title(metric: Metric) -> str:
     return metric.full_name + (" (%)" if metric.is_fraction else "")
+
+
+def _layered(layers: Sequence[alt.Chart]) -> dict[str, Any]:
+    """Layers in one specification, with the rows of each once."""
+    drawn = [layer.to_dict(validate=False) for layer in layers]
+    datasets = {name: rows for layer in drawn for name, rows in layer.pop("datasets").items()}
+    for layer in drawn:
+        del layer["$schema"], layer["config"]
+    return {
+        "$schema": alt.SCHEMA_URL,
+        "datasets": {name: json.loads(rows) for name, rows in datasets.items()},
+        "layer": drawn,
+    }
 
 
 def titled(name: str, stamps: Iterable[str] = ()) -> str:

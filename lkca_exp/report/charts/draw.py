@@ -6,9 +6,6 @@ import html
 import json
 import re
 from functools import lru_cache
-from typing import Any
-
-import altair as alt
 
 from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.theme import config, on_page
@@ -17,14 +14,14 @@ from lkca_exp.report.formats import printable
 WIDTH = 378  # pixels
 POINTS_PER_PIXEL = 2 / 3
 """Of a file: a paper's column of 252 points, with letters of 8 points."""
-LEGEND_ROW = 17  # pixels
+LEGEND_ROW, LEGEND_GAP = 14, 16  # pixels
 LONGEST_IN_TWO_COLUMNS = 22  # characters
-SIZE = re.compile(r'width="([\d.]+)" height="([\d.]+)" viewBox')
+SIZE = re.compile(r'width="([\d.]+)" height="([\d.]+)" viewBox="0 0 [\d.]+ [\d.]+"')
 
 
 def svg(chart: Chart) -> str:
     """A file that stands alone: on white ground, with its title for those who cannot see it, and a legend."""
-    drawn = _sized(_drawn(_text(chart, chart.legend != "never")), "pt")
+    drawn = _sized(chart, "pt")
     label = html.escape(printable(chart.title))
     return drawn.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1).replace(
         ">", f"><title>{label}</title>", 1
@@ -35,21 +32,19 @@ def pdf(chart: Chart) -> bytes:
     """The same, one page as large as the chart."""
     import vl_convert
 
-    return vl_convert.svg_to_pdf(_sized(_drawn(_text(chart, chart.legend != "never")), ""))
+    return vl_convert.svg_to_pdf(_sized(chart, ""))
 
 
 def inline(chart: Chart) -> str:
-    """SVG for the page, in its colours, with the legend left to the page."""
-    return on_page(_drawn(_text(chart, chart.legend == "always")))
+    """The same drawing for the page, in its colours, and without the legend below it if the page has one."""
+    height = chart.height + (_legend_height(chart) if chart.legend == "always" else 0)
+    size = f'width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}"'
+    return on_page(SIZE.sub(size, _drawn(_still(chart)), count=1))
 
 
 def specification(chart: Chart) -> str:
     """JSON for the page's script: Vega-Lite with what the pointer does, but without a size."""
-    *others, last = chart.layers
-    if chart.zoom:
-        last = last.add_params(alt.selection_interval(name="brush", encodings=[*chart.zoom]))
-    spec = _spec(chart, [*others, last, *chart.live], chart.legend == "always")
-    del spec["width"], spec["height"]
+    spec = chart.lively | {"config": config(chart.legend == "always")}
     return on_page(json.dumps(spec, separators=(",", ":"))).replace("<", "\\u003c")
 
 
@@ -61,20 +56,21 @@ def script() -> str:
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
-def _text(chart: Chart, with_legend: bool) -> str:
-    return json.dumps(_spec(chart, chart.layers, with_legend))
+def _columns(chart: Chart) -> int:
+    return 1 if any(len(name) > LONGEST_IN_TWO_COLUMNS for name in chart.style) else 2
 
 
-def _spec(chart: Chart, layers: Any, with_legend: bool) -> dict[str, Any]:
-    spec = alt.layer(*layers).to_dict(validate=False)
-    columns = 1 if any(len(name) > LONGEST_IN_TWO_COLUMNS for name in chart.style) else 2
-    rows = -(-len(chart.style) // columns) if with_legend else 0
-    zoom = [{"name": name, "value": None} for name in ("x_zoom", "y_zoom")]
-    params = [{"name": "hidden", "value": []}, *zoom, *spec.get("params", [])]
-    theme = config(with_legend)
-    theme["legend"]["columns"] = columns
-    size = {"width": WIDTH, "height": chart.height + LEGEND_ROW * rows}
-    return spec | size | {"params": params, "autosize": {"type": "fit", "contains": "padding"}, "config": theme}
+def _legend_height(chart: Chart) -> int:
+    if chart.legend == "never" or not chart.style:
+        return 0
+    return LEGEND_ROW * -(-len(chart.style) // _columns(chart)) + LEGEND_GAP
+
+
+def _still(chart: Chart) -> str:
+    theme = config(chart.legend != "never")
+    theme["legend"]["columns"] = _columns(chart)
+    size = {"width": WIDTH, "height": chart.height + _legend_height(chart)}
+    return json.dumps(chart.still | size | {"config": theme})
 
 
 @lru_cache(maxsize=512)
@@ -85,11 +81,11 @@ def _drawn(spec: str) -> str:
     return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
 
 
-def _sized(drawn: str, unit: str) -> str:
-    """The size of a paper's column in place of that in pixels."""
+def _sized(chart: Chart, unit: str) -> str:
+    """A drawing as wide as a paper's column, in place of its pixels."""
 
     def points(found: re.Match[str]) -> str:
         width, height = (f"{float(pixels) * POINTS_PER_PIXEL:g}{unit}" for pixels in found.groups())
-        return f'width="{width}" height="{height}" viewBox'
+        return f'width="{width}" height="{height}" viewBox="0 0 {found[1]} {found[2]}"'
 
-    return SIZE.sub(points, drawn, count=1)
+    return SIZE.sub(points, _drawn(_still(chart)), count=1)

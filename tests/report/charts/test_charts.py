@@ -6,6 +6,7 @@ import itertools
 import json
 from xml.etree import ElementTree
 
+import altair as alt
 import pytest
 
 from lkca_exp.report.charts.chart import Chart
@@ -264,10 +265,18 @@ def test_every_chart_is_drawn_on_the_page_and_as_files(make_run, compared):
         assert any(element.get("fill") == "white" or element.get("fill") == "#ffffff" for element in alone.iter())
         assert b"[0 0 252 " in pdf(chart)
         assert not {"width", "height"} & json.loads(specification(chart)).keys()
+        alt.LayerChart.from_dict(json.loads(specification(chart)))  # raises for what is no Vega-Lite
 
 
 def test_a_file_has_a_legend_where_no_axis_names_the_variants(compared):
     charts = drawn(compared)
     for stem, times in (("seeds", 1), ("curve-train-loss", 1), ("cost-parameters", 1)):
         assert "".join(ElementTree.fromstring(svg(charts[stem])).itertext()).count("attention") == times
-    assert "attention" not in inline(charts["curve-train-loss"])
+
+
+def test_the_page_has_the_same_drawing_without_its_legend(compared):
+    """Which stands below, so that a lower picture leaves it out."""
+    chart = drawn(compared)["curve-train-loss"]
+    page, alone = (ElementTree.fromstring(text) for text in (inline(chart), svg(chart)))
+    lower = float(alone.get("height").removesuffix("pt")) * 1.5 - float(page.get("height"))
+    assert lower == pytest.approx(30, abs=0.1), "a row and the gap above it"
