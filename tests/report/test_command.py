@@ -25,21 +25,15 @@ def test_the_command_writes_the_files_and_prints_the_path_last(compared, capsys)
     assert "| lkca | 3 | **98.33 ± 0.58** |" in markdown
 
 
-def test_the_figures_are_svg_files_that_stand_alone(compared):
+def test_the_figures_are_files_that_stand_alone(compared):
     stale = compared / "report" / "figures" / "old.svg"
     stale.parent.mkdir(parents=True)
     stale.write_text("")
     report([compared], Console(quiet=True))
     drawn = sorted(path.name for path in stale.parent.iterdir())
-    assert drawn == [
-        "cost-flops.svg",
-        "cost-parameters.svg",
-        "cost-throughput.svg",
-        "curve-train-loss.svg",
-        "curve-train-top1.svg",
-        "seeds.svg",
-    ]
-    for name in drawn:
+    stems = ["cost-flops", "cost-parameters", "cost-throughput", "curve-train-loss", "curve-train-top1", "seeds"]
+    assert drawn == [f"{stem}.{suffix}" for stem in stems for suffix in ("pdf", "svg")]
+    for name in drawn[1::2]:
         root = ElementTree.parse(stale.parent / name).getroot()
         texts = "".join(root.itertext())
         assert root.tag == "{http://www.w3.org/2000/svg}svg"

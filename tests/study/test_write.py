@@ -147,7 +147,7 @@ def test_a_search_and_the_round_after_it(home):
         put(one)
     write("tuned", [])
     found = parts((tuned / "README.md").read_text())
-    assert f"{len(first.unique)} of 30 runs finished" in found["runs"]
+    assert f"{len(first.unique)} of 87 runs finished" in found["runs"]
     assert "Validation top-1 %" in found["search"]
     assert found["answer"] == found["table variants"] == ""
 
