@@ -18,8 +18,8 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@
 
-run: install  ## compare LKCA with attention on scikit-learn's digits, in two to five minutes
-	$(BIN)/python -m lkca_exp -m +experiment=digits_compare
+run: install  ## compare LKCA with attention on 500 of scikit-learn's digits, in two minutes
+	$(BIN)/python -m lkca_exp -m +experiment=digits_scarce
 
 study: install  ## run the study NAME=kernel_size, ARGS='data=digits' if wanted, and write experiments/kernel_size
 	$(BIN)/python -m lkca_exp -m +experiment=$(NAME) $(ARGS)

@@ -22,6 +22,8 @@ from tests.conftest import environment
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/**/*.md")]
 FOLLOWED = ("data_set", "launcher", "logger", "mixer", "own_images", "report", "reproduce", "study")
+AFTER_MAKE_RUN = ("report", "reproduce")
+"""Those that are followed twice: in a new folder, and where `make run` has been."""
 FILES = re.compile(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
 BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PRELUDE = f"""set -euo pipefail
@@ -116,8 +118,15 @@ def tree(tmp_path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FOLLOWED)
-def test_who_follows_a_page_arrives(name, tree):
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        *((name, "") for name in FOLLOWED),
+        *((name, "python -m lkca_exp -m +experiment=digits_scarce") for name in AFTER_MAKE_RUN),
+    ],
+)
+def test_who_follows_a_page_arrives(name, before, tree):
+    shell(before, tree)
     page = text(ROOT / "docs" / f"{name}.md")
     for file, content in FILES.findall(page):
         (tree / file).write_text(content)
@@ -127,9 +136,18 @@ def test_who_follows_a_page_arrives(name, tree):
                 for hunk in hunks.split("@@\n"):
                     (tree / file).write_text(changed((tree / file).read_text(), hunk))
         if kind == "sh":
-            where = environment(PYTHONPATH=str(tree), TRACKIO_DIR=str(tree / "trackio"))
-            done = subprocess.run(["bash", "-c", PRELUDE + block], cwd=tree, env=where, capture_output=True, text=True)
-            assert done.returncode == 0, f"{block}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            shell(block, tree)
+    if name == "data_set":  # and again, with a pack there
+        for kind, block in BLOCKS.findall(page):
+            if kind == "sh":
+                shell(block, tree)
+
+
+def shell(commands: str, tree: Path) -> None:
+    """Run commands of a page, with the package in `tree`."""
+    where = environment(PYTHONPATH=str(tree), TRACKIO_DIR=str(tree / "trackio"))
+    done = subprocess.run(["bash", "-c", PRELUDE + commands], cwd=tree, env=where, capture_output=True, text=True)
+    assert done.returncode == 0, f"{commands}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lkca_exp.config.job import Job
 from lkca_exp.models.build import build_model, count_parameters, flops_per_image, no_weight_decay
-from lkca_exp.training.device import uses_gpu
+from lkca_exp.training.device import set_up_device, uses_gpu
 from lkca_exp.training.optim import build_optimizer
 
 SECONDS_A_ROUND = 0.3
@@ -24,7 +24,8 @@ SECONDS_A_ROUND = 0.3
 class Efficiency:
     """`flops` are of one image's forward pass, as it is executed and with LKCA counted as a convolution; a
     multiplication with its addition counts as two. `activation_bytes` are what one image leaves for the backward pass;
-    the rates are images a second by batch size."""
+    the rates are images a second by batch size, of steps that follow each other as in training; the latencies are
+    milliseconds of a step that is waited for before the next begins. On a CPU these are two sides of one number."""
 
     parameters: int
     flops: int
@@ -32,27 +33,45 @@ class Efficiency:
     activation_bytes: int
     train_images_per_s: dict[int, float] = field(default_factory=dict)
     test_images_per_s: dict[int, float] = field(default_factory=dict)
+    train_latency_ms: dict[int, float] = field(default_factory=dict)
+    test_latency_ms: dict[int, float] = field(default_factory=dict)
 
 
 def measure(jobs: Sequence[Job], batch_sizes: Sequence[int], rounds: int) -> list[Efficiency]:
     """The costs of the models of these jobs, on this machine; those that are times are measured turn by turn, `rounds`
     times, and are medians."""
     benches = [(number, size, Bench(job, size)) for number, job in enumerate(jobs) for size in batch_sizes]
-    rates: dict[tuple[str, int, int], list[float]] = {}
+    rates: dict[tuple[str, int, int, int], list[float]] = {}
     for turn in range(rounds + 1):
         for number, size, bench in benches:
             for name, step in (("train", bench.train_step), ("test", bench.test_step)):
-                rate = size * steps_per_s(step, bench.wait)
-                if turn:  # the first one warms up
-                    rates.setdefault((name, number, size), []).append(rate)
-    return [
-        replace(
-            static(job),
-            train_images_per_s={size: median(rates["train", number, size]) for size in batch_sizes},
-            test_images_per_s={size: median(rates["test", number, size]) for size in batch_sizes},
+                for at_a_time in bench.steps_at_a_time:
+                    rate = steps_per_s(step, bench.wait, at_a_time)
+                    if turn:  # the first one warms up
+                        rates.setdefault((name, number, size, at_a_time), []).append(rate)
+
+    def by_size(name: str, number: int) -> tuple[dict[int, float], dict[int, float]]:
+        """Images a second, and milliseconds a step."""
+        images, latency = {}, {}
+        for _, size, bench in (each for each in benches if each[0] == number):
+            one, many = bench.steps_at_a_time[0], bench.steps_at_a_time[-1]
+            images[size] = size * median(rates[name, number, size, many])
+            latency[size] = 1000 / median(rates[name, number, size, one])
+        return images, latency
+
+    costs = []
+    for number, job in enumerate(jobs):
+        (train, train_ms), (test, test_ms) = by_size("train", number), by_size("test", number)
+        costs.append(
+            replace(
+                static(job),
+                train_images_per_s=train,
+                test_images_per_s=test,
+                train_latency_ms=train_ms,
+                test_latency_ms=test_ms,
+            )
         )
-        for number, job in enumerate(jobs)
-    ]
+    return costs
 
 
 def static(job: Job) -> Efficiency:
@@ -101,6 +120,7 @@ class Bench:
     def __init__(self, job: Job, batch_size: int) -> None:
         self.device = torch.device("cuda" if uses_gpu(job.config.trainer) else "cpu")
         self.dtype = torch.bfloat16 if job.config.precision == "bf16" else torch.float32
+        set_up_device(job.config)
         self.model = build_model(job.config.model, job.derived).to(self.device)
         self.optimizer = build_optimizer(self.model, job.config.optim, no_weight_decay(self.model))
         self.images = random_images(job, batch_size).to(self.device)
@@ -122,19 +142,25 @@ class Bench:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype is torch.bfloat16):
             return self.model(self.images).float()
 
+    @property
+    def steps_at_a_time(self) -> tuple[int, ...]:
+        """One, for the latency, and as many as hide the way from the host to a GPU; on a CPU there is no such way."""
+        return (1,) if self.device.type == "cpu" else (1, 16)
+
     def wait(self) -> None:
         """For what the device still has to do."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
 
-def steps_per_s(step: Callable[[], Any], wait: Callable[[], Any]) -> float:
-    """The rate of a step, over as many as fill a round."""
+def steps_per_s(step: Callable[[], Any], wait: Callable[[], Any], at_a_time: int = 1) -> float:
+    """The rate of a step, over as many as fill a round, of which so many at a time are waited for."""
     start, count = time.perf_counter(), 0
     while True:
-        step()
+        for _ in range(at_a_time):
+            step()
         wait()
-        count += 1
+        count += at_a_time
         seconds = time.perf_counter() - start
         if seconds > SECONDS_A_ROUND:
             return count / seconds

@@ -22,7 +22,8 @@ class Boxes(NamedTuple):
 
     def masks(self, height: int, width: int) -> Tensor:
         """True inside: (B, 1, H, W)."""
-        rows, columns = torch.arange(height).view(-1, 1), torch.arange(width)
+        device = self.top.device
+        rows, columns = torch.arange(height, device=device).view(-1, 1), torch.arange(width, device=device)
         top, bottom, left, right = (side.view(-1, 1, 1, 1) for side in self)
         return ((rows >= top) & (rows < bottom)) & ((columns >= left) & (columns < right))
 

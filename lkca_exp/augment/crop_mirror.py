@@ -47,10 +47,8 @@ def crop(images: Tensor, padding_px: tuple[int, int], corners: Crop, fill: int =
     return windows.index_select(0, first + corners.rows * padded_width + corners.columns)
 
 
-def mirror(images: Tensor, mirrored: Tensor) -> Tensor:
-    """Turn those of `images` (B, C, H, W), uint8, left to right that `mirrored` (B,), which lies on the CPU, is true
-    for. Writes into `images`."""
-    places = mirrored.nonzero()[:, 0].to(images.device)
+def mirror(images: Tensor, places: Tensor) -> Tensor:
+    """Turn those of `images` (B, C, H, W), uint8, left to right that are at `places` (M,). Writes into `images`."""
     turned = images.index_select(0, places).flip(-1)
     # index_copy_ moves value by value: eight pixels are one where they divide the image.
     dtype = torch.uint8 if images[0].numel() % 8 else torch.int64

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -78,25 +79,46 @@ def draw_fill(
             return torch.randn(int(erased.areas().count_nonzero()), *shape, generator=generator)
 
 
-def blank(images: Tensor, boxes: Boxes, values: Tensor) -> Tensor:
-    """Write `values`, broadcast over those N of `images` (B, C, H, W) whose box is not empty, inside their boxes.
-    Writes into `images`."""
-    return (blank_singly if images.device.type == "cpu" else blank_together)(images, boxes, values)
+class Blank(NamedTuple):
+    """What is written into a batch: `values`, broadcast over N images (N, C, H, W), into their `boxes`, which are not
+    empty. `places` (N,) are those images."""
+
+    places: Tensor
+    boxes: Boxes
+    values: Tensor
+
+    @classmethod
+    def into(cls, boxes: Boxes, values: Tensor) -> Blank:
+        """`values` for those images of a batch whose box is not empty."""
+        places = boxes.areas().nonzero()[:, 0]
+        return cls(places, Boxes(*(side[places] for side in boxes)), values)
+
+    def of(self, images: Tensor, count: int) -> Blank:
+        """The same of those `images` of a batch of `count`."""
+        number = torch.full((count,), -1).index_copy_(0, self.places, torch.arange(len(self.places)))[images]
+        places = (number >= 0).nonzero()[:, 0]
+        chosen = number[places]
+        values = self.values[chosen] if self.values.ndim == 4 else self.values
+        return Blank(places, Boxes(*(side[chosen] for side in self.boxes)), values)
 
 
-def blank_singly(images: Tensor, boxes: Boxes, values: Tensor) -> Tensor:
+def blank(images: Tensor, blanks: Blank) -> Tensor:
+    """Write into `images` (B, C, H, W)."""
+    return (blank_singly if images.device.type == "cpu" else blank_together)(images, blanks)
+
+
+def blank_singly(images: Tensor, blanks: Blank) -> Tensor:
     """Touches the pixels inside alone, with one call for each image: numpy's, which cost a fifth of torch's."""
-    places = boxes.areas().nonzero()[:, 0]
-    pixels, filling = images.numpy(), values.expand(len(places), *images.shape[1:]).numpy()
-    sides = torch.stack(boxes, 1)[places].tolist()
-    for place, value, (top, bottom, left, right) in zip(places.tolist(), filling, sides, strict=True):
+    places = blanks.places.tolist()
+    pixels, filling = images.numpy(), blanks.values.expand(len(places), *images.shape[1:]).numpy()
+    sides = torch.stack(blanks.boxes, 1).tolist()
+    for place, value, (top, bottom, left, right) in zip(places, filling, sides, strict=True):
         pixels[place, :, top:bottom, left:right] = value[:, top:bottom, left:right]
     return images
 
 
-def blank_together(images: Tensor, boxes: Boxes, values: Tensor) -> Tensor:
+def blank_together(images: Tensor, blanks: Blank) -> Tensor:
     """Copies whole images, with the same few calls for any number of them."""
-    places = boxes.areas().nonzero()[:, 0]
-    masks = Boxes(*(side[places] for side in boxes)).masks(*images.shape[-2:]).to(images.device)
-    here = places.to(images.device)
-    return images.index_copy_(0, here, torch.where(masks, values.to(images.device), images.index_select(0, here)))
+    masks = blanks.boxes.masks(*images.shape[-2:])
+    blanked = torch.where(masks, blanks.values, images.index_select(0, blanks.places))
+    return images.index_copy_(0, blanks.places, blanked)

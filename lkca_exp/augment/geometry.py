@@ -8,6 +8,7 @@ Translations by whole pixels copy windows. B images, C channels, H x W pixels.
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,40 +20,57 @@ from lkca_exp.augment.pieces import in_pieces
 from lkca_exp.augment.policies import ID
 
 
-def transform(images: Tensor, operations: Tensor, strengths: Tensor, fill: int) -> Tensor:
-    """Shear or rotate each of `images` (B, C, H, W), uint8, by its operation (B,); `fill` is the grey level that comes
-    in from outside. Writes into `images`."""
-    height, width = images.shape[-2:]
-    theta = inverse_matrices(operations, strengths, (height, width)).to(images.device, torch.float32)
+class Shifts(NamedTuple):
+    """Whole pixels (B,), of which none is more than `reach`."""
+
+    pixels: Tensor
+    reach: int
+
+
+def plan_transform(operations: Tensor, strengths: Tensor, size: tuple[int, int]) -> Tensor:
+    """From homogeneous coordinates (x, y, 1) of a pixel to its origin, from -1 to 1 over the image: (B, 3, 2)."""
+    theta = inverse_matrices(operations, strengths, size).float()
+    return theta.mT / torch.tensor([0.5 * size[1], 0.5 * size[0]])
+
+
+def transform(images: Tensor, theta: Tensor, fill: int) -> Tensor:
+    """Shear or rotate each of `images` (B, C, H, W), uint8, by its matrix of `plan_transform`; `fill` is the grey level
+    that comes in from outside. Writes into `images`."""
     return in_pieces(functools.partial(_transform, fill=fill), images, theta)
 
 
 def _transform(images: Tensor, theta: Tensor, fill: int) -> Tensor:
     height, width = images.shape[-2:]
-    half_sides = torch.tensor([0.5 * width, 0.5 * height], device=images.device)
-    grid = centred_grid(height, width, images.device).expand(len(images), -1, -1).bmm(theta.mT / half_sides)
-    return sample_nearest(images, grid.view(-1, height, width, 2), fill)
+    grid = centred_grid(height, width, images.device)
+    if images.device.type == "cpu":
+        origins = grid.expand(len(images), -1, -1).bmm(theta)
+    else:  # not a matrix product, which TF32 may round to other pixels
+        x, y, one = (theta[:, row].unsqueeze(1) for row in range(3))
+        origins = (grid[..., :1] * x).addcmul(grid[..., 1:2], y) + one
+    return sample_nearest(images, origins.view(-1, height, width, 2), fill)
 
 
-def translate(images: Tensor, strengths: Tensor, fill: int, axis: int) -> Tensor:
-    """Shift each of `images` (B, C, H, W), uint8, downwards (`axis` 2) or to the right (3) by its strength, in pixels,
-    fractions dropped. Writes into `images`."""
-    return shift(images, strengths.long(), fill, axis)
+def plan_translation(strengths: Tensor, size: tuple[int, int], axis: int) -> Shifts:
+    """Downwards (`axis` 2) or to the right (3) by strengths (B,), in pixels, fractions dropped."""
+    return plan_shift(strengths.long(), size, axis)
 
 
-def shift(images: Tensor, shifts: Tensor, fill: int, axis: int) -> Tensor:
-    """Shift each of `images` (B, C, H, W), uint8, downwards (`axis` 2) or to the right (3) by whole pixels (B,), which
-    lie on the CPU. Writes into `images`."""
-    side = images.shape[axis]
-    shifts = shifts.clamp(-side, side)
-    reach = int(shifts.abs().max())
+def plan_shift(pixels: Tensor, size: tuple[int, int], axis: int) -> Shifts:
+    """No further than out of images of `size` (H, W)."""
+    pixels = pixels.clamp(-size[axis - 2], size[axis - 2])
+    return Shifts(pixels, int(pixels.abs().max()))
+
+
+def shift(images: Tensor, shifts: Shifts, fill: int, axis: int) -> Tensor:
+    """Shift each of `images` (B, C, H, W), uint8, downwards (`axis` 2) or to the right (3). Writes into `images`."""
+    reach = shifts.reach
     padding = (reach, 0) if axis == 2 else (0, reach)
 
     def move(part: Tensor, by: Tensor) -> Tensor:
         still = torch.zeros_like(by)
         return crop(part, padding, Crop(reach - by, still) if axis == 2 else Crop(still, reach - by), fill)
 
-    return in_pieces(move, images, shifts.to(images.device))
+    return in_pieces(move, images, shifts.pixels)
 
 
 def inverse_matrices(operations: Tensor, strengths: Tensor, size: tuple[int, int]) -> Tensor:

@@ -27,6 +27,14 @@ class Mix(NamedTuple):
     weights: Tensor
     shares: Tensor
 
+    def of(self, images: Tensor) -> Mix:
+        """The same of those `images` of the batch, whose partners follow on them in their order."""
+        count = len(images)
+        weights, shares = (
+            part[images] if len(part) == len(self.partners) else part for part in (self.weights, self.shares)
+        )
+        return Mix(torch.arange(count, 2 * count), weights, shares)
+
 
 @dataclass(frozen=True)
 class Mixing:
@@ -73,11 +81,12 @@ def draw_beta(alpha: float, count: int, generator: torch.Generator) -> Tensor:
 
 
 def mix(images: Tensor, labels: Tensor, how: Mix | None, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Mixed images (B, C, H, W), and targets (B, classes) whose rows sum to 1."""
+    """Mixed images (B, C, H, W), and targets (B, classes) whose rows sum to 1. B are the first of `images`, all of them
+    unless there are further ones that are only partners."""
     targets = F.one_hot(labels, num_classes).float()
     if how is None:
         return images, targets
-    partners, weights, shares = (part.to(images.device) for part in how)
-    others = images.index_select(0, partners)
-    images = torch.lerp(others, images, weights, out=others)
-    return images, torch.lerp(targets.index_select(0, partners), targets, shares)
+    count = len(how.partners)
+    others = images.index_select(0, how.partners)
+    images = torch.lerp(others, images[:count], how.weights, out=others)
+    return images, torch.lerp(targets.index_select(0, how.partners), targets[:count], how.shares)

@@ -10,36 +10,48 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lkca_exp.augment.colour import to_uint8
-from lkca_exp.augment.geometry import shift
+from lkca_exp.augment.geometry import Shifts, plan_shift
 from lkca_exp.augment.pieces import in_pieces
 
 ONE = 1 << 16
 """1 in PIL's fixed-point numbers."""
 
 
-def translate(images: Tensor, strengths: Tensor, fill: int, axis: int) -> Tensor:
-    """Shift each of `images` (B, C, H, W) vertically (`axis` 2) or horizontally (3) by its strength (B,), in pixels, to
-    the nearest whole pixel, halves up. Writes into `images`."""
-    return shift(images, -(strengths + 0.5).floor().long(), fill, axis)
+class Slopes(NamedTuple):
+    """Tangents of the angle (B,); no row, or column, moves by more than `reach` pixels."""
+
+    tangents: Tensor
+    reach: int
 
 
-def shear(images: Tensor, strengths: Tensor, fill: int, axis: int) -> Tensor:
-    """Shear each of `images` (B, C, H, W) vertically (`axis` 2) or horizontally (3) with bicubic interpolation.
-    `strengths` (B,) are tangents of the angle. Writes into `images`."""
-    reach = int(strengths.abs().max() * images.shape[5 - axis]) + 1
+def plan_translation(strengths: Tensor, size: tuple[int, int], axis: int) -> Shifts:
+    """Vertically (`axis` 2) or horizontally (3) by strengths (B,), in pixels, to the nearest whole pixel, halves up."""
+    return plan_shift(-(strengths + 0.5).floor().long(), size, axis)
 
-    def change(part: Tensor, slopes: Tensor) -> Tensor:
+
+def plan_shear(strengths: Tensor, size: tuple[int, int], axis: int) -> Slopes:
+    """Vertically (`axis` 2) or horizontally (3) in images of `size` (H, W)."""
+    return Slopes(strengths, int(strengths.abs().max() * size[3 - axis]) + 1)
+
+
+def shear(images: Tensor, slopes: Slopes, fill: int, axis: int) -> Tensor:
+    """Shear each of `images` (B, C, H, W) vertically (`axis` 2) or horizontally (3) with bicubic interpolation. Writes
+    into `images`."""
+    reach = slopes.reach
+
+    def change(part: Tensor, tangents: Tensor) -> Tensor:
         if axis == 3:
-            return _shear_rows(part, slopes, min(reach, part.shape[3]), fill)
-        return _shear_rows(part.mT.contiguous(), slopes, min(reach, part.shape[2]), fill).mT
+            return _shear_rows(part, tangents, min(reach, part.shape[3]), fill)
+        return _shear_rows(part.mT.contiguous(), tangents, min(reach, part.shape[2]), fill).mT
 
-    return in_pieces(change, images, strengths.to(images.device))
+    return in_pieces(change, images, slopes.tangents)
 
 
 def _shear_rows(images: Tensor, slopes: Tensor, reach: int, fill: int) -> Tensor:
@@ -90,7 +102,7 @@ def _cubic(pixels: Tensor, distances: Tensor, count: int) -> Tensor:
 def rotate(images: Tensor, strengths: Tensor, fill: int) -> Tensor:
     """Turn each of `images` (B, C, H, W) about its centre by its strength (B,), in degrees, taking the nearest pixel.
     Writes into `images`."""
-    return in_pieces(functools.partial(_rotate, fill=fill), images, strengths.to(images.device))
+    return in_pieces(functools.partial(_rotate, fill=fill), images, strengths)
 
 
 def _rotate(images: Tensor, degrees: Tensor, fill: int) -> Tensor:

@@ -2,38 +2,68 @@
 
 On uint8 pixels: crop and mirror, then the operations of a policy. On normalised values: erasing, cutout, mixing. The
 parameters are drawn for one batch at a time, on the CPU, so that every device sees the same ones; the pixels of several
-batches are changed together, which is faster and changes nothing.
+batches are changed together, which is faster and changes nothing. What can be worked out without the pixels is planned
+on the CPU too, so that a plan goes to the device in one piece (`to_device`), and nothing comes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lkca_exp.augment.boxes import Boxes
 from lkca_exp.augment.crop_mirror import Crop, crop, draw_crop, draw_mirror, mirror
-from lkca_exp.augment.erasing import Erasing, blank, draw_cutout, draw_fill
+from lkca_exp.augment.erasing import Blank, Erasing, blank, draw_cutout, draw_fill
 from lkca_exp.augment.mixing import Mix, Mixing, mix
-from lkca_exp.augment.operations import apply_operations
+from lkca_exp.augment.operations import Plan, apply_plan, plan_operations
 
 Policy = Callable[[int, tuple[int, int], torch.Generator], tuple[Tensor, Tensor]]
 """Draws operations: numbers and strengths (B, K) for so many images of a size (H, W)."""
 
 
-@dataclass(frozen=True)
-class Draws:
+class Draws(NamedTuple):
     """What happens to one batch of B images; None for what is switched off."""
 
     corners: Crop | None
     mirrored: Tensor | None
     operations: tuple[Tensor, Tensor] | None
-    erased: tuple[Boxes, Tensor] | None
-    cut_out: Boxes | None
+    erased: Blank | None
+    cut_out: Blank | None
     mix: Mix | None
+
+    def of(self, images: Tensor, count: int) -> tuple[Tensor, Draws]:
+        """The same of those `images` of a batch of `count`. Where the batch is mixed, their partners follow on them:
+        which images these are, and what happens to them."""
+        mix = None
+        if self.mix is not None:
+            mix = self.mix.of(images)
+            images = torch.cat([images, self.mix.partners[images]])
+        return images, Draws(
+            Crop(*(side[images] for side in self.corners)) if self.corners else None,
+            None if self.mirrored is None else self.mirrored[images],
+            (self.operations[0][images], self.operations[1][images]) if self.operations else None,
+            self.erased.of(images, count) if self.erased else None,
+            self.cut_out.of(images, count) if self.cut_out else None,
+            mix,
+        )
+
+
+class Pixels(NamedTuple):
+    """What happens to the pixels of several batches; `mirrored` (M,) are the images that are."""
+
+    corners: Crop | None
+    mirrored: Tensor | None
+    operations: Plan | None
+
+
+class Plans(NamedTuple):
+    """For several batches together, and of each what happens to its values."""
+
+    pixels: Pixels
+    values: list[Draws]
 
 
 @dataclass(frozen=True)
@@ -66,34 +96,46 @@ class Augmentation:
         operations = self.policy(count, size, generator) if self.policy else None
         if self.erasing:
             boxes = self.erasing.draw(count, size, generator)
-            erased = boxes, draw_fill(self.erasing.fill, boxes, self.mean, shape, generator)
-        cut_out = draw_cutout(count, self.cutout_px, size, generator) if self.cutout_px else None
+            erased = Blank.into(boxes, draw_fill(self.erasing.fill, boxes, self.mean, shape, generator))
+        cut_out = None
+        if self.cutout_px:
+            cut_out = Blank.into(draw_cutout(count, self.cutout_px, size, generator), torch.zeros(1))
         mix = self.mixing.draw(count, size, generator) if self.mixing else None
         return Draws(corners, mirrored, operations, erased, cut_out, mix)
 
-    def on_pixels(self, images: Tensor, draws: Sequence[Draws]) -> Tensor:
-        """Change uint8 images (N B, C, H, W), which are N batches one after the other and may be overwritten."""
-        device = images.device
+    def plan(self, draws: Sequence[Draws], size: tuple[int, int]) -> Plans:
+        """What `draws` mean for batches of images of `size` (H, W), one after the other."""
+        corners = mirrored = operations = None
         if self.crop_padding_px:
-            rows, columns = (torch.cat(parts).to(device) for parts in zip(*of(draws, "corners"), strict=True))
-            images = crop(images, (self.crop_padding_px,) * 2, Crop(rows, columns))
+            corners = Crop(*_joined(draws, "corners"))
         if self.mirror:
-            images = mirror(images, torch.cat(of(draws, "mirrored")))
+            mirrored = torch.cat([each.mirrored for each in draws]).nonzero()[:, 0]  # type: ignore[misc]
         if self.policy:
-            numbers, strengths = (torch.cat(parts) for parts in zip(*of(draws, "operations"), strict=True))
-            images = apply_operations(images, numbers, strengths, self.policy_fill, self.policy_pixels)
+            numbers, strengths = _joined(draws, "operations")
+            operations = plan_operations(numbers, strengths, size, self.policy_pixels)
+        values = [each._replace(corners=None, mirrored=None, operations=None) for each in draws]
+        return Plans(Pixels(corners, mirrored, operations), values)
+
+    def on_pixels(self, images: Tensor, pixels: Pixels) -> Tensor:
+        """Change uint8 images (N B, C, H, W), which are N batches one after the other and may be overwritten."""
+        if pixels.corners:
+            images = crop(images, (self.crop_padding_px,) * 2, pixels.corners)
+        if pixels.mirrored is not None:
+            images = mirror(images, pixels.mirrored)
+        if pixels.operations:
+            images = apply_plan(images, pixels.operations, self.policy_fill, self.policy_pixels)
         return images
 
     def on_values(self, images: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Change one batch of normalised images (B, C, H, W), which is overwritten; targets are labels (B,) as they
         came or, where mixing is on, (B, classes)."""
         if draws.erased:
-            images = blank(images, *draws.erased)
+            images = blank(images, draws.erased)
         if draws.cut_out:
-            images = blank(images, draws.cut_out, torch.zeros(1))
+            images = blank(images, draws.cut_out)
         return mix(images, labels, draws.mix, self.num_classes) if self.mixing else (images, labels)
 
 
-def of(draws: Sequence[Draws], name: str) -> list[Any]:
-    """One kind of parameter of every batch."""
-    return [getattr(each, name) for each in draws]
+def _joined(draws: Sequence[Draws], name: str) -> Iterator[Tensor]:
+    """The parts of one kind of parameter, of all batches together."""
+    return (torch.cat(parts) for parts in zip(*(getattr(each, name) for each in draws), strict=True))

@@ -21,7 +21,7 @@ from rich.progress import track
 
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
 from lkca_exp.bench.machine import in_gflops, matmul_peak, table_of
-from lkca_exp.config.schema import OptimConfig
+from lkca_exp.config.schema import AdamwConfig
 from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import no_weight_decay
 from lkca_exp.models.compilation import compile_model, works
@@ -131,7 +131,7 @@ def training_step(contender: Contender, way: Way, batch: int) -> Callable[[], ob
     model = contender.make(batch, dtype).train()
     if way.compiled:
         compile_model(model)
-    optimizer = build_optimizer(model, OptimConfig(), no_weight_decay(model))
+    optimizer = build_optimizer(model, AdamwConfig(), no_weight_decay(model))
     images = torch.randn(batch, data.channels, data.image_size, data.image_size)
     labels = torch.randint(data.num_classes, (batch,))
 

@@ -90,6 +90,10 @@ def _table(names: Sequence[str], costs: Sequence[Efficiency], rounds: int) -> Ta
         rows.append((f"training, images/s, batch {size}", [f"{cost.train_images_per_s[size]:,.0f}" for cost in costs]))
     for size in costs[0].test_images_per_s:
         rows.append((f"inference, images/s, batch {size}", [f"{cost.test_images_per_s[size]:,.0f}" for cost in costs]))
+    for what, which in (("training", "train_latency_ms"), ("inference", "test_latency_ms")):
+        for size in getattr(costs[0], which):
+            cells = [f"{getattr(cost, which)[size]:,.2f}" for cost in costs]
+            rows.append((f"{what}, ms a step waited for, batch {size}", cells))
     for what, cells in rows:
         table.add_row(what, *cells)
     return table

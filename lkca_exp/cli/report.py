@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -27,7 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--where and --wandb-workspace: the view in W&B has all runs of a study")
     if not options.watch and (options.host != LOOPBACK or options.port != PORT):
         parser.error("--host and --port go with --watch")
-    choice = Choice(options.baseline, options.metric, tuple(options.rows), tuple(options.columns), tuple(options.where))
+    choice = Choice(
+        options.baseline,
+        options.paired,
+        options.margin,
+        options.metric,
+        tuple(options.rows),
+        tuple(options.columns),
+        tuple(options.where),
+    )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe in an old encoding has no ± and must not end the report
@@ -50,7 +59,21 @@ def _parser() -> argparse.ArgumentParser:
         epilog="KEY is a configuration key, or its last part: kernel_size, data, model.mixer.name.",
     )
     parser.add_argument("studies", nargs="+", type=Path, metavar="runs/STUDY", help="folder of a study's runs")
-    parser.add_argument("--baseline", metavar="LABEL", help="variant to compare with (default: the best attention)")
+    parser.add_argument(
+        "--baseline",
+        metavar="VARIANT",
+        help="what to compare with: its name, label or keys (default: report.baseline of the experiment, else the only "
+        "variant with attention, else the first of the sweep)",
+    )
+    parser.add_argument(
+        "--paired", action="store_true", help="compare seed by seed where variants share all seeds (default: Welch's t)"
+    )
+    parser.add_argument(
+        "--margin",
+        type=_margin,
+        metavar="POINTS",
+        help="test too whether variants are equivalent, which is to differ by less than this (TOST)",
+    )
     parser.add_argument("--metric", default="test/top1", metavar="NAME", help="of the records (default: %(default)s)")
     parser.add_argument("--rows", action="append", default=[], metavar="KEY", help="of the table; may be given again")
     parser.add_argument("--columns", action="append", default=[], metavar="KEY", help="of the table, likewise")
@@ -67,3 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--host", default=LOOPBACK, help="address to serve on (default: %(default)s, this machine only)")
     live.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
     return parser
+
+
+def _margin(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError("a margin is above 0")
+    return value

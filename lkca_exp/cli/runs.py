@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lkca_exp.config.errors import short_answers
+from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.job import compose
 from lkca_exp.config.schema import PathsConfig
 from lkca_exp.config.words import MULTIRUN, flags_first
@@ -96,10 +96,19 @@ def _name(text: str) -> str:
 
 def plan(words: Sequence[str]) -> None:
     """Every job of a sweep, and how it stands."""
-    if {"-h", "--help"} & {*words}:
-        print("usage: python -m lkca_exp.runs plan [-m] [OVERRIDE ...]\n\nThe overrides of `python -m lkca_exp -m`.")
-        return
-    print_plan([word for word in flags_first(words) if word not in MULTIRUN])
+    parser = argparse.ArgumentParser(
+        "python -m lkca_exp.runs plan",
+        usage="%(prog)s [-m] [--config-dir DIR] [OVERRIDE ...]",
+        description="The overrides of `python -m lkca_exp -m`.",
+    )
+    parser.add_argument(*MULTIRUN, action="store_true", help="may stand here, as there")
+    parser.add_argument("--config-dir", "-cd", type=Path, metavar="DIR", help="a folder with experiments of your own")
+    args, overrides = parser.parse_known_args(flags_first(words))
+    if args.config_dir:
+        if not args.config_dir.is_dir():
+            raise ConfigError("--config-dir", args.config_dir, "There is no such folder.")
+        overrides.append(f"hydra.searchpath=[file://{args.config_dir.absolute()}]")
+    print_plan(overrides)
 
 
 def status(studies: Sequence[str], root: Path) -> None:

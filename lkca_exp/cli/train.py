@@ -48,6 +48,8 @@ def main() -> None:
         sys.argv[1:] = flags_first(sys.argv[1:])
         try:
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()
+        except SystemExit as ended:  # Hydra's, which has said that there is no such --package
+            sys.exit(2 if ended.code == 1 else ended.code)
         except Exception as error:
             if not is_refusal(error):
                 raise
@@ -98,7 +100,7 @@ def _run(run: Run) -> float | None:
     except (ConfigError, RunFailedError) as error:
         if journal:
             log.error("%s", error)
-            journal.note(error.cause if isinstance(error, RunFailedError) else str(error))
+            journal.note(error.kind if isinstance(error, RunFailedError) else str(error))
         raise
     if journal and metric is not None:
         journal.note(None)

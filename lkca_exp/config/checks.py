@@ -42,6 +42,7 @@ def check(config: Config, facts: DataSpec) -> Derived:
     ):
         relation(config, derived, facts)
     config.model.check(derived, facts)
+    config.optim.check()
     return derived
 
 
@@ -110,7 +111,7 @@ def _choice(group: str, name: str) -> str:
     schemas = GROUP_SCHEMAS[group]
     if name in schemas:
         return f"{group}={name}"
-    return f"model=timm model.name={name}" if schema_of(group, name) else f"{group}={'|'.join(schemas)}"
+    return f"{group}=timm {group}.name={name}" if schema_of(group, name) else f"{group}={'|'.join(schemas)}"
 
 
 def _study(config: Config, derived: Derived, facts: DataSpec) -> None:

@@ -35,6 +35,9 @@ class ConfigError(Exception):
         return "\n".join(lines)
 
 
+LACK_OF_MEMORY = "out of memory"
+
+
 class RunFailedError(Exception):
     """A run that raised, whose traceback has been shown and stands in its record; or a sweep with such runs."""
 
@@ -44,6 +47,11 @@ class RunFailedError(Exception):
 
     def __str__(self) -> str:
         return f"{self.name} failed: {self.cause}"
+
+    @property
+    def kind(self) -> str:
+        """By which two failures are alike: the cause, but for how much memory was asked for and left."""
+        return LACK_OF_MEMORY if self.cause.startswith(LACK_OF_MEMORY) else self.cause
 
 
 def show(value: object) -> str:
@@ -70,7 +78,7 @@ def near_names(name: str, names: Iterable[str], first: Sequence[str] = ()) -> st
 TRACEBACK_WANTED = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
-OUT_OF_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory", "failed to map segment")
+OUT_OF_MEMORY = ("can't allocate memory", "Cannot allocate memory", LACK_OF_MEMORY, "failed to map segment")
 """What errors that are no MemoryError say."""
 
 
@@ -114,7 +122,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def out_of_memory(error: Exception) -> str:
     """Say so, with what was asked for."""
-    return f"out of memory ({(str(error).splitlines() or [type(error).__name__])[0]})"
+    return f"{LACK_OF_MEMORY} ({(str(error).splitlines() or [type(error).__name__])[0]})"
 
 
 def divisors(length: int) -> str:

@@ -16,7 +16,7 @@ GIB = 2**30
 def least_bytes(job: Job) -> tuple[int, int]:
     """The least that training takes of a model of our own: bytes for its parameters, and for what the backward pass
     keeps of a batch. Counted are only the matrices of the MLPs, and the tokens between the layers; both 0 for models
-    of other packages."""
+    of other packages, whose parameters are counted when they are tried (lkca_exp/models/baselines.py)."""
     config, derived = job.config, job.derived
     if not isinstance(derived, VitDerived):
         return 0, 0
@@ -36,16 +36,19 @@ def check_memory(job: Job) -> None:
     parameters, activations = least_bytes(job)
     if job.config.trainer.accelerator != "cpu" and gpus():
         parameters, activations = parameters // 4, 0
+    if isinstance(job.derived, VitDerived):
+        larger = (
+            ("batch_size", job.config.batch_size) if activations > parameters else ("model.width", job.derived.width)
+        )
+        refuse_too_large(*larger, parameters, activations)
+
+
+def refuse_too_large(key: str, value: object, parameters: int, activations: int = 0) -> None:
+    """Raises ConfigError for `key` and its value if the machine's memory has no room for so many bytes."""
     there = memory_bytes()
     if parameters + activations > there:
-        key, value = ("batch_size", job.config.batch_size) if activations > parameters else _size(job.derived)
         rule = (
             f"Training takes at least {(parameters + activations) / GIB:,.0f} GiB ({parameters / GIB:,.0f} for the "
             f"parameters, {activations / GIB:,.0f} for a batch), and this machine has {there / GIB:,.0f}."
         )
         raise ConfigError(key, value, rule, "Choose a smaller model or batch.")
-
-
-def _size(derived: object) -> tuple[str, int]:
-    assert isinstance(derived, VitDerived)
-    return "model.width", derived.width

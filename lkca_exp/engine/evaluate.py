@@ -141,5 +141,7 @@ def _measure(run: RunState, weights: Path, split: str, own: Job, other: Job) -> 
     images = {"test": data.test, "validation": data.validation, "train": data.train}[split]
     assert images is not None
     mean, std = normalised_by(run.record)
-    metrics, count = test(own, weights, dataclasses.replace(data, test=images, mean=mean, std=std))
+    backend = run.record.model.get("backend")
+    backend = None if backend == "direct" else backend  # the CPU's rule names that again, where it can be compiled
+    metrics, count = test(own, weights, dataclasses.replace(data, test=images, mean=mean, std=std), backend)
     return {"run": run.name, "data": other.config.data.name, "split": split, "images": count, **metrics}

@@ -44,7 +44,7 @@ from lkca_exp.runs.run import Run, selected_on
 from lkca_exp.runs.state import LAST
 from lkca_exp.training.callbacks import EpochEnd, ProgressBar
 from lkca_exp.training.checkpoints import CheckpointFiles
-from lkca_exp.training.device import peak_memory, reset_peak_memory, uses_gpu
+from lkca_exp.training.device import peak_memory, reset_peak_memory, set_up_device, uses_gpu
 from lkca_exp.training.module import Classifier
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks.sink import NoSink, RunFacts, Sink
@@ -67,7 +67,8 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
     Every process of a distributed run comes through here; the first one writes.
     """
     config, derived, directory = run.config, run.derived, run.directory
-    reset_peak_memory()
+    set_up_device(config)
+    reset_peak_memory(config.trainer)
     model = build_model(config.model, derived, config.seed)
     use_backend(model, record.model["backend"])
     if record.model.get("compiled"):  # a record from before there was a choice has no such entry
@@ -110,13 +111,17 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
     return outcome
 
 
-def test(job: Job, weights: Path, data: RunData) -> tuple[dict[str, float], int]:
-    """Test the weights that a run stored on `data.test`, in this process; returns the metrics and how many images.
+def test(job: Job, weights: Path, data: RunData, backend: str | None) -> tuple[dict[str, float], int]:
+    """Test the weights that a run stored on `data.test`, in this process, with the `backend` of a large kernel; returns
+    the metrics and how many images.
 
     Raises:
         ConfigError: if the file is damaged, or of another model than is built here.
     """
-    module = build_module(job, build_model(job.config.model, job.derived), data.validation_name)
+    set_up_device(job.config)
+    model = build_model(job.config.model, job.derived)
+    use_backend(model, backend)
+    module = build_module(job, model, data.validation_name)
     load_weights(module.evaluated, weights)
     trainer = build_trainer(job.config)
     trainer.test(module, build_datamodule(job, data), verbose=False)

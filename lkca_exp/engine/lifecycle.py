@@ -36,6 +36,7 @@ from lkca_exp.runs.run import Run, new_record
 from lkca_exp.runs.store import find_result, log_result
 from lkca_exp.training.checkpoints import recover
 from lkca_exp.training.device import check_device, choose_threads, describe_device, take_up_threads, uses_gpu
+from lkca_exp.training.optim import check_optimizer
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,9 @@ def train(run: Run) -> float | None:
             was to be replaced, that is back in its place.
     """
     config = run.config
-    check_device(config.trainer)
+    check_device(config)
     check_buildable(config.model, run.derived)
+    check_optimizer(config.optim)
     check_compiler(config.compile, _device(config))
     data = prepare(config)
     if data.content != run.derived.data_content:  # the files were replaced since
@@ -84,7 +86,13 @@ def begin(run: Run, record: Record | Damaged | None, data: RunData) -> Record:
     """Open a record, or `record` if an interrupted or failed attempt left it, and take up its way of computing. What
     else is in the folder is set aside."""
     if isinstance(record, Record) and record.id == run.id and record.status != "finished":
-        check_continues(run.name, record.model, _device(run.config))
+        here = describe_device(run.config.trainer)
+        if record.device and record.device["accelerator"] != here["accelerator"]:
+            moved = f"begun on a {record.device['accelerator']} and continued on a {here['accelerator']}"
+            log.warning("%s: %s, whose way of computing is chosen anew", run.name, moved)
+            record = replace(record, device=here, model={}, warnings=(*record.warnings, moved))
+        if record.model:
+            check_continues(run.name, record.model, _device(run.config))
         if record.device:
             take_up_threads(record.device)
         record = replace(record, model=record.model or _way_of_computing(run, data))
@@ -241,4 +249,9 @@ def _release(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
     gc.collect()
     if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+        try:
+            torch.cuda.synchronize()
+            torch.cuda.empty_cache()
+        except RuntimeError as lost:  # as after an illegal access to memory: no call of this process works any more
+            log.error("the GPU is lost to this process (%s): it ends here", str(lost).splitlines()[0])
+            raise SystemExit(1) from lost

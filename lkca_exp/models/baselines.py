@@ -10,17 +10,20 @@ from torch import nn
 
 from lkca_exp.config.derived import Derived
 from lkca_exp.config.errors import ConfigError
+from lkca_exp.config.memory import refuse_too_large
 
 
 def check_on_images(build: Callable[[], nn.Module], derived: Derived, key: str, value: str, remedy: str) -> None:
     """Build a model without memory for its weights and send two images without content through it.
 
     Raises:
-        ConfigError: for `key` and its value, if the model does not take such images to logits; and what `build` raises.
+        ConfigError: for `key` and its value, if the model does not take such images to logits, or if the machine has no
+            memory for its weights; and what `build` raises.
     """
     with torch.device("meta"):
         network = build()
         images = torch.empty(2, derived.channels, derived.image_size, derived.image_size)
+    refuse_too_large(key, value, 4 * sum(parameter.numel() for parameter in network.parameters()))
     try:
         logits = network(images)
     except Exception as error:

@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from lkca_exp.report.charts.draw import pdf, svg
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import Content, gather
-from lkca_exp.report.figures.svg import svg
 from lkca_exp.report.formats import printable
 from lkca_exp.report.page.page import linked_from, page
 from lkca_exp.report.read.published import read_published
@@ -60,10 +60,11 @@ def write(content: Content, folder: Path) -> Path:
         for suffix, text_of in WRITERS.items():
             _write(folder / f"{stem}.{suffix}", text_of(table))
     _write(folder / "answer.md", markdown(content))
-    for old in drawings.glob("*.svg"):
+    for old in [*drawings.glob("*.svg"), *drawings.glob("*.pdf")]:
         old.unlink()
-    for stem, figure in content.figures().items():
-        (drawings / f"{stem}.svg").write_text(svg(figure, alone=True), encoding="utf-8", errors="replace")
+    for stem, chart in content.figures().items():
+        (drawings / f"{stem}.svg").write_text(svg(chart), encoding="utf-8", errors="replace")
+        (drawings / f"{stem}.pdf").write_bytes(pdf(chart))
     index = folder / "index.html"
     _write(index, page(content, linked_from(folder.resolve()), time.time()))
     return index

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lkca_exp.report.charts.chart import Chart
+from lkca_exp.report.charts.style import Style, styles
 from lkca_exp.report.compare.aggregate import Summary, Variant, summarise
 from lkca_exp.report.compare.answer import answer
 from lkca_exp.report.compare.choice import Choice
-from lkca_exp.report.figures.model import Figure, Style
-from lkca_exp.report.figures.styles import styles
 from lkca_exp.report.read.load import Run, load
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.section import Block, Material, grouped
@@ -49,23 +49,23 @@ class Content:
         """By the stem of their file."""
         return {"table": self.matrix, "variants": variant_table(self.summary), "runs": self.runs, **self.files}
 
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, Chart]:
         """By the stem of their file, which names the setting where there are several."""
-        by_stem: dict[str, Figure] = {}
+        by_stem: dict[str, Chart] = {}
         several = len(self.summary.settings) > 1
         named = [
-            (f"{block.setting.name}-" if several and block.setting else "", figure)
+            (f"{block.setting.name}-" if several and block.setting else "", chart)
             for block in self.blocks
-            for figure in block.figures
+            for chart in block.charts
         ]
         of_runs = [
-            (f"{run.folder.name}-", figure) for block in self.blocks for run in block.runs for figure in run.figures
+            (f"{run.folder.name}-", chart) for block in self.blocks for run in block.runs for chart in run.charts
         ]
-        for prefix, figure in [*named, *of_runs]:
-            stem = re.sub(r"[^\w.]+", "-", f"{prefix}{figure.slug}").strip("-.")[:100]
+        for prefix, chart in [*named, *of_runs]:
+            stem = re.sub(r"[^\w.]+", "-", f"{prefix}{chart.slug}").strip("-.")[:100]
             while stem in by_stem:
                 stem += "_"
-            by_stem[stem] = figure
+            by_stem[stem] = chart
         return by_stem
 
 

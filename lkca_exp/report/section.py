@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lkca_exp.report.charts.chart import Chart
+from lkca_exp.report.charts.style import Style
 from lkca_exp.report.compare.aggregate import Setting, Summary
-from lkca_exp.report.figures.model import Figure, Style
-from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.read.analysis import Picture
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.tables.column import Table
@@ -42,28 +42,31 @@ class TableBlock:
 
 
 @dataclass(frozen=True)
-class RunFigures:
+class RunCharts:
     """What is shown of a single run."""
 
     name: str
     folder: Path
     pictures: Sequence[Picture]
-    figures: Sequence[Figure]
+    charts: Sequence[Chart]
 
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the page. Blocks of one heading and setting are shown together: their sentences, one legend (names of
-    variants), their figures, their tables, and figures of single runs. `setting` is None for what speaks of all
-    settings."""
+    """A part of the page. Blocks of one heading and setting are shown together: their sentences, one legend, their
+    charts, their tables, and charts of single runs. `setting` is None for what speaks of all settings."""
 
     heading: str
     setting: Setting | None = None
     sentences: Sequence[str] = ()
-    legend: Sequence[str] = ()
-    figures: Sequence[Figure] = ()
+    charts: Sequence[Chart] = ()
     tables: Sequence[TableBlock] = ()
-    runs: Sequence[RunFigures] = ()
+    runs: Sequence[RunCharts] = ()
+
+    @property
+    def legend(self) -> dict[str, Style]:
+        """The names in the charts and how they are drawn."""
+        return {name: look for chart in self.charts for name, look in chart.style.items()}
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,7 @@ def grouped(blocks: Iterable[Block]) -> list[Block]:
             group[0].heading,
             group[0].setting,
             [sentence for block in group for sentence in block.sentences],
-            list(dict.fromkeys(name for block in group for name in block.legend)),
-            [figure for block in group for figure in block.figures],
+            [chart for block in group for chart in block.charts],
             [table for block in group for table in block.tables],
             [run for block in group for run in block.runs],
         )
@@ -94,12 +96,7 @@ def grouped(blocks: Iterable[Block]) -> list[Block]:
     ]
 
 
-def figures_of_settings(
-    material: Material, draw: Callable[[Setting, Mapping[str, Style]], Sequence[Figure]]
-) -> Section:
-    """Figures of every setting, under one legend of the variants that figures show."""
-    blocks = []
-    for setting in material.summary.settings:
-        if figures := draw(setting, material.style):
-            blocks.append(Block(FIGURES, setting, (), [variant.name for variant in in_figures(setting)], figures))
-    return Section(blocks)
+def charts_of_settings(material: Material, draw: Callable[[Setting, Mapping[str, Style]], Sequence[Chart]]) -> Section:
+    """Charts of every setting."""
+    drawn = [(setting, draw(setting, material.style)) for setting in material.summary.settings]
+    return Section([Block(FIGURES, setting, charts=charts) for setting, charts in drawn if charts])

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from lkca_exp.report.charts.draw import svg
 from lkca_exp.report.content import Content
-from lkca_exp.report.figures.svg import svg
 from lkca_exp.report.tables.column import Table
 from lkca_exp.runs.wandb_client import client, problem_of_server, wanted_mode
 
@@ -60,7 +60,7 @@ def _log(content: Content, folder: Path, page: str, mode: str) -> str:
             finish_timeout_raises=True,
         ),
     )
-    drawings = {f"figures/{stem}": svg(figure, alone=True) for stem, figure in content.figures().items()}
+    drawings = {f"figures/{stem}": svg(figure) for stem, figure in content.figures().items()}
     media: dict[str, Any] = {f"tables/{stem}": _table(table) for stem, table in content.tables().items()}
     for name, text in [*drawings.items(), ("page", page)]:
         media[name] = wandb.Html(text, inject=False, data_is_not_path=True)

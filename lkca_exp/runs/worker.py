@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lkca_exp.config.machine import gpus
 from lkca_exp.config.schema import TrainerConfig
 from lkca_exp.runs.handover import Handover
 
@@ -27,12 +28,22 @@ _watched: set[int] = set()
 
 
 def take_gpus(trainer: TrainerConfig) -> None:
-    """Wait for a place on as many GPUs as the job has processes, and hide the others; before CUDA is initialised.
+    """Take a place on as many GPUs as the job has processes, and hide the others; before CUDA is initialised.
 
-    Does nothing where the sweep shares out no GPUs, where the job trains on CPUs, or if this process has its place.
+    A job of a sweep waits for it. Without one (a run by itself, an agent of W&B) it does not: it takes the emptiest GPU
+    if it has a choice, and shares one if all are taken. Does nothing where the job trains on CPUs, or if this process
+    has its place.
     """
-    offered = Handover.received().gpus
-    if _places or not offered or trainer.accelerator == "cpu":
+    handover = Handover.received()
+    if _places or trainer.accelerator == "cpu":
+        return
+    if handover == Handover() and len(gpus()) > trainer.devices:
+        taken = _try_to_take(gpus(), trainer)
+        if taken:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+        return
+    offered = handover.gpus
+    if not offered:
         return
     if not (taken := _try_to_take(offered, trainer)):
         log.info("waiting for a place on one of %d GPUs", len(offered))

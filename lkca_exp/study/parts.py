@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from lkca_exp.report.charts.draw import svg
 from lkca_exp.report.content import Content
-from lkca_exp.report.figures.svg import svg
 from lkca_exp.report.formats import count, duration
 from lkca_exp.report.tables.column import Table
 from lkca_exp.report.tables.files import csv_table, escape_markdown, markdown_table
@@ -58,6 +58,7 @@ def runs(results: str, planned: int) -> str:
     facts = {
         "Machine": _tally(row.get("device", "") for row in finished),
         "torch": _tally(row.get("torch", "") for row in finished),
+        "numerics": _tally(row.get("numerics", "") for row in finished),
         "Commit (+ with uncommitted changes)": _tally(commits),
     }
     lines = [f"{len(finished)} of {count(planned, 'run')} finished, {duration(seconds)} in all."]
@@ -81,7 +82,7 @@ def table(content: Content, name: str) -> str:
 def drawings(content: Content, names: Sequence[str]) -> list[Drawing]:
     """The figures and pictures of these names. Raises ValueError for a name that fits none of them."""
     available = [
-        (stem, Drawing(f"{stem}.svg", svg(figure, alone=True).encode(), figure.title, figure.note))
+        (stem, Drawing(f"{stem}.svg", svg(figure).encode(), figure.title, figure.note))
         for stem, figure in content.figures().items()
     ]
     for run in (run for block in content.blocks for run in block.runs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,13 +11,13 @@ from lkca_exp.config.errors import ConfigError
 from lkca_exp.report.build import markdown
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import Content, work_out
-from lkca_exp.report.read.load import load
+from lkca_exp.report.read.load import Run, load
 from lkca_exp.report.read.published import read_published
 from lkca_exp.runs.files import write_atomically
 from lkca_exp.study import document, parts
 from lkca_exp.study.cost import cells, cost
 from lkca_exp.study.parts import RESULTS, Drawing
-from lkca_exp.sweep.jobs import Jobs, multirun, resolve
+from lkca_exp.sweep.jobs import Jobs, SweepJob, multirun, resolve
 from lkca_exp.sweep.second_round import expected_second_round, second_round
 
 ROOT = Path("experiments")
@@ -113,13 +114,18 @@ def _content(
     finished: bool = False,
 ) -> Content | None:
     """What the report says of exactly the runs of these rounds; None if there are none yet, or none `finished`."""
-    folders = [job.directory for jobs in rounds for job in jobs.unique]
-    wanted = {folder.resolve() for folder in folders if folder.is_dir()}
+    jobs = enumerate(job for jobs in rounds for job in jobs.unique)
+    wanted = {job.directory.resolve(): (place, job) for place, job in jobs if job.directory.is_dir()}
     runs, left_out = load(sorted({folder.parent for folder in wanted}))
-    mine = [run for run in runs if run.folder in wanted]
+    mine = [_of_job(run, *wanted[run.folder]) for run in runs if run.folder in wanted]
     damaged = [run for run in left_out if run.folder in wanted]
     enough = any(run.status == "finished" for run in mine) if finished else bool(mine)
     return work_out(mine, damaged, choice, read_published(None)) if enough else None
+
+
+def _of_job(run: Run, place: int, job: SweepJob) -> Run:
+    """The run with what its study's experiment says today: its place among the jobs, and the baseline."""
+    return replace(run, place=place, baseline=job.config.report.baseline or "")
 
 
 def _drawings(content: Content, part: str) -> list[Drawing]:

@@ -23,6 +23,7 @@ from lkca_exp.config.refusals import explain, is_refusal, known_keys, unknown_ke
 from lkca_exp.config.schema import Config, register
 from lkca_exp.data.content import run_of
 from lkca_exp.runs.run import Run, check_writable
+from lkca_exp.sweep.baseline import check_baseline
 from lkca_exp.sweep.grid import check_number, expand, points, split_line
 from lkca_exp.sweep.loader import SweepLoader
 
@@ -101,6 +102,7 @@ def resolve(master: DictConfig, loader: SweepLoader) -> Jobs:
     jobs = resolve_lists(lists, master, loader, excluded)
     if not jobs.unique:
         raise ConfigError("hydra.sweeper.exclude", list(sweeper.exclude), "It leaves no job of the sweep.")
+    check_baseline(jobs.unique)
     return jobs
 
 

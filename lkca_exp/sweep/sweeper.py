@@ -28,6 +28,7 @@ from lkca_exp.runs.record import end_attempt, now, objective
 from lkca_exp.runs.run import try_to_write
 from lkca_exp.runs.state import RunState, State, run_state
 from lkca_exp.runs.store import find
+from lkca_exp.runs.sweeps import Sweep, note_sweep
 from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
 from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.second_round import expected_second_round, second_round
@@ -79,11 +80,15 @@ def _run_round(
     """Launch those of the jobs that have no result; `settings` are `hydra.launcher`. Returns the state of all runs, and
     why the sweep stopped early if it did."""
     begun = now()
+    are_new = not all(job.directory.exists() for job in jobs.unique)
     to_do = [job for job in jobs.unique if find(job) is None]
     show_start(jobs, to_do)
     reason = ""
     if to_do:
         try_to_write(to_do[0].config)
+    if to_do or are_new:
+        note_jobs(jobs)
+    if to_do:
         with open_journal(jobs.studies[0]) as journal:
             handover = replace(
                 Handover.received(),
@@ -176,6 +181,14 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], boo
             log.info("Waiting for %d runs locked by other processes; Ctrl-C leaves them to it", len(left))
             waited = True
         time.sleep(SECONDS_BETWEEN_CHECKS)
+
+
+def note_jobs(jobs: Jobs) -> None:
+    """Note in each study which of its runs the sweep is of, and with which they are to be compared."""
+    for study in jobs.studies:
+        here = [job for job in jobs.unique if job.directory.parent == study]
+        baseline = next((job.config.report.baseline for job in here if job.config.report.baseline), "")
+        note_sweep(study, Sweep(tuple(job.directory.name for job in here), baseline))
 
 
 @contextmanager

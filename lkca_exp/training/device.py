@@ -4,31 +4,55 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lkca_exp.config.errors import ConfigError
-from lkca_exp.config.machine import idle_cpus
-from lkca_exp.config.schema import TrainerConfig
+from lkca_exp.config.machine import gpus, idle_cpus
+from lkca_exp.config.schema import Config, TrainerConfig
 
 
-def check_device(trainer: TrainerConfig) -> None:
-    """Make sure that the devices asked for are here.
+def check_device(config: Config) -> None:
+    """Make sure that the devices asked for are here, and compute in what is asked for.
 
     Raises:
-        ConfigError: if they are not.
+        ConfigError: if they are not, or do not.
     """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if trainer.accelerator == "gpu" and gpus == 0:
+    trainer = config.trainer
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if trainer.accelerator == "gpu" and count == 0:
         raise ConfigError(
             "trainer.accelerator", "gpu", "torch sees no GPU on this machine.", "Choose trainer=auto or trainer=cpu."
         )
-    if uses_gpu(trainer) and trainer.devices > gpus:
+    if config.precision == "tf32" and not uses_gpu(trainer):
         raise ConfigError(
-            "trainer.devices", trainer.devices, f"torch sees {gpus} GPUs on this machine.", f"Give at most {gpus}."
+            "precision", "tf32", "It is a precision of GPUs, and this run would train on a CPU.", "Choose fp32 or bf16."
         )
+    if uses_gpu(trainer) and trainer.devices > count:
+        raise ConfigError(
+            "trainer.devices", trainer.devices, f"torch sees {count} GPUs on this machine.", f"Give at most {count}."
+        )
+
+
+def set_up_device(config: Config) -> None:
+    """Have this process compute as configured, on the GPU of its own if there are several: with TF32 or without, in
+    deterministic ways or the fastest, and with no more than its share of the GPU's memory.
+
+    Without TF32 both convolutions and matrix products are of fp32; torch's own default is TF32 for convolutions alone.
+    """
+    tf32, on_gpu = config.precision == "tf32", uses_gpu(config.trainer)
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+    deterministic = on_gpu and config.trainer.deterministic  # on a CPU training is so anyway
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else torch refuses matrix products
+    torch.use_deterministic_algorithms(deterministic)
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_per_process_memory_fraction(config.trainer.memory_share)
 
 
 def uses_gpu(trainer: TrainerConfig) -> bool:
@@ -41,7 +65,7 @@ def describe_device(trainer: TrainerConfig) -> dict[str, Any]:
     gpu = uses_gpu(trainer)
     return {
         "accelerator": "gpu" if gpu else "cpu",
-        "name": torch.cuda.get_device_name() if gpu else _cpu_name(),
+        "name": _gpu_name(trainer) if gpu else _cpu_name(),
         "count": trainer.devices,
         "threads": torch.get_num_threads(),
     }
@@ -61,9 +85,9 @@ def take_up_threads(device: dict[str, Any]) -> None:
         torch.set_num_threads(device["threads"])
 
 
-def reset_peak_memory() -> None:
+def reset_peak_memory(trainer: TrainerConfig) -> None:
     """Start measuring the peak anew, as far as the system lets us."""
-    if torch.cuda.is_available():
+    if uses_gpu(trainer):
         torch.cuda.reset_peak_memory_stats()
     try:
         Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak of the resident set
@@ -82,6 +106,15 @@ def peak_memory(trainer: TrainerConfig) -> dict[str, Any]:
         return {"peak_bytes": int(kilobytes) * 1024, "of": "process"}
     except (OSError, StopIteration):
         return {}
+
+
+def _gpu_name(trainer: TrainerConfig) -> str:
+    """Of the first one. Where other processes are to compute, the driver's tool is asked: torch would take up memory
+    of the GPU in this process, until it ends."""
+    if trainer.devices == 1:
+        return torch.cuda.get_device_name()
+    query = ["nvidia-smi", f"--id={gpus()[0]}", "--query-gpu=name", "--format=csv,noheader"]
+    return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _cpu_name() -> str:

@@ -10,13 +10,13 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
 from lkca_exp.batches.loader import Batch
 from lkca_exp.config.schema import OptimConfig
 from lkca_exp.data.randomness import generator
+from lkca_exp.training.moving_average import MovingAverage
 from lkca_exp.training.optim import build_optimizer
 from lkca_exp.training.schedule import build_schedule
 
@@ -62,8 +62,7 @@ class Classifier(pl.LightningModule):
         self.seed, self.warmup_epochs = seed, warmup_epochs
         self.ema = None
         if optim.ema_decay is not None:
-            self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay), use_buffers=True)
-            self.ema.requires_grad_(False)
+            self.ema = MovingAverage(model, optim.ema_decay)
         self.validation_name, self.gradient_norm = validation_name, gradient_norm
         self.metrics = build_metrics(num_classes)
         self.eval_loss = MeanMetric()
@@ -109,7 +108,7 @@ class Classifier(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.ema is not None:
-            self.ema.update_parameters(self.model)
+            self.ema.update(self.model, first=self.global_step == 1)
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
         if self.optim_config.clip_norm is not None:
@@ -131,7 +130,8 @@ class Classifier(pl.LightningModule):
             first = self.global_step - len(losses) + step
             raise FloatingPointError(f"the loss is {losses[step].item()} at step {first} (epoch {self.current_epoch})")
         share = self.num_correct.double() / (len(losses) * self.images_in_step)
-        mean = self.trainer.strategy.reduce(torch.stack([losses.double().mean(), share.cpu()]), reduce_op="mean")
+        numbers = torch.stack([losses.double().mean(), share.cpu()]).to(self.device)  # NCCL joins tensors of GPUs only
+        mean = self.trainer.strategy.reduce(numbers, reduce_op="mean").cpu()
         self.row |= {
             "epoch": self.current_epoch,
             "step": self.global_step,

@@ -31,7 +31,16 @@ def test_rates_at_every_batch_size(job, monkeypatch):
     for cost in (first, second):
         assert cost.train_images_per_s.keys() == cost.test_images_per_s.keys() == {1, 4}
         assert min(*cost.train_images_per_s.values(), *cost.test_images_per_s.values()) > 0
+        assert cost.train_latency_ms[4] == pytest.approx(4000 / cost.train_images_per_s[4]), "one number on a CPU"
     assert first.parameters != second.parameters
+
+
+def test_steps_are_waited_for_one_by_one_or_many_at_a_time(monkeypatch):
+    monkeypatch.setattr(efficiency, "SECONDS_A_ROUND", 0.0)
+    done = []
+    for at_a_time in (1, 3):
+        efficiency.steps_per_s(lambda: done.append("step"), lambda: done.append("wait"), at_a_time)
+    assert done == ["step", "wait", *["step"] * 3, "wait"]
 
 
 def test_the_command(tmp_path, capsys):

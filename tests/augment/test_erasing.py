@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lkca_exp.augment.boxes import Boxes
-from lkca_exp.augment.erasing import Erasing, blank, blank_singly, blank_together, draw_cutout, draw_fill
+from lkca_exp.augment.erasing import Blank, Erasing, blank, blank_singly, blank_together, draw_cutout, draw_fill
 from lkca_exp.data.randomness import generator
 
 SIZE = (64, 64)
@@ -46,7 +46,8 @@ def test_boxes_keep_to_their_share_area_and_aspect(aspect):
 def test_what_is_inside_a_box_is_written_and_nothing_else(blank):
     boxes = Erasing(0.5).draw(100, (20, 24), generator("erase"))
     images = torch.randn(100, 3, 20, 24)
-    blanked = blank(images.clone(), boxes, torch.tensor([7.0, 8.0, 9.0]).view(3, 1, 1))
+    blanks = Blank.into(boxes, torch.tensor([7.0, 8.0, 9.0]).view(3, 1, 1))
+    blanked = blank(images.clone(), blanks)
     for image, after, top, bottom, left, right in zip(images, blanked, *boxes, strict=True):
         expected = image.clone()
         for channel, value in enumerate((7.0, 8.0, 9.0)):
@@ -62,7 +63,7 @@ def test_fills():
         draw_fill("mean", boxes, (0.4, 0.5, 0.6), shape, generator("fill")).flatten(), torch.tensor([0.4, 0.5, 0.6])
     )
     noise = draw_fill("noise", boxes, (), shape, generator("fill"))
-    images = blank(torch.full((100, *shape), 100.0), boxes, noise)
+    images = blank(torch.full((100, *shape), 100.0), Blank.into(boxes, noise))
     written = images[images != 100]
     assert len(written) == 3 * boxes.areas().sum()
     assert abs(written.mean()) < 0.05

@@ -20,7 +20,11 @@ GROUPS = ("none", "light", "lee2021", "li2024", "cct", "trivial")
 
 def augmented(augment, images, labels, seed=0):
     drawn = augment.draw(len(images), images.shape[1:], generator("augment", seed))
-    return augment.on_values(normalise(augment.on_pixels(images, [drawn]), (0.5,), (0.2,)), labels, drawn)
+    return augment.on_values(normalise(on_pixels(augment, images, [drawn]), (0.5,), (0.2,)), labels, drawn)
+
+
+def on_pixels(augment, images, draws):
+    return augment.on_pixels(images, augment.plan(draws, images.shape[2:]).pixels)
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -37,15 +41,15 @@ def test_identical_images_come_out_different(group, job):
 
 def test_what_is_off_changes_nothing(images):
     drawn = Augmentation().draw(300, (3, 5, 7), generator("none"))
-    assert torch.equal(Augmentation().on_pixels(images, [drawn]), images)
+    assert torch.equal(on_pixels(Augmentation(), images, [drawn]), images)
 
 
 def test_batches_changed_together_are_batches_changed_alone(images, job):
     made = job("data=fashion_mnist", "augment=lee2021", "augment.crop_padding_px=2")
     augment = build_augmentation(made.config.augment, made.derived, (0.5, 0.5, 0.5))
     drawn = [augment.draw(100, (3, 5, 7), generator("augment", step)) for step in range(3)]
-    together = augment.on_pixels(images, drawn)
-    alone = [augment.on_pixels(part, [each]) for part, each in zip(images.split(100), drawn, strict=True)]
+    together = on_pixels(augment, images, drawn)
+    alone = [on_pixels(augment, part, [each]) for part, each in zip(images.split(100), drawn, strict=True)]
     assert torch.equal(together, torch.cat(alone))
 
 
@@ -60,7 +64,7 @@ def test_the_pixels_of_a_policy_are_chosen(policy, job):
     assert strengths[numbers == ID["Solarize"]].max() > 1  # a grey level
     unmoved = dataclasses.replace(augment, crop_padding_px=0, mirror=False)
     assert torch.equal(
-        unmoved.on_pixels(pictures, [drawn]), apply_operations(pictures, numbers, strengths, fill=128, pixels="pil")
+        on_pixels(unmoved, pictures, [drawn]), apply_operations(pictures, numbers, strengths, fill=128, pixels="pil")
     )
 
 

@@ -84,6 +84,18 @@ def test_evaluation_reads_every_image_once_in_order(world_size):
         assert len(list(part)) == len(part)
 
 
+@pytest.mark.parametrize(("count", "batch_size"), [(33, 16), (33, 8), (50, 16), (7, 2), (64, 16)])
+def test_processes_evaluate_in_equally_many_batches(count, batch_size):
+    """Models with buffers wait for each other in each."""
+    parts = [EvalLoader(split(count), batch_size, lambda x: x.float(), share=Share(rank, 2)) for rank in range(2)]
+    assert len(parts[0]) == len(parts[1])
+    for rank, part in enumerate(parts):
+        batches = list(part)
+        assert seen(batches) == list(range(rank, count, 2))
+        assert all(0 < len(images) <= batch_size for images, _ in batches)
+        assert len(batches) == len(part)
+
+
 EVERYTHING = Augmentation(
     crop_padding_px=2,
     mirror=True,

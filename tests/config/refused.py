@@ -33,7 +33,7 @@ RULES: Table = {
     "wrong type": (["epochs=abc"], ["epochs=abc", "whole number"]),
     "fraction of an integer": (["epochs=1.5"], ["epochs=1.5", "whole number"]),
     "null where none may be": (["data.fraction=null"], ["data.fraction=null", "number"]),
-    "unknown choice": (["precision=fp61"], ["precision=fp61", "fp32, bf16", "bf16"]),
+    "unknown choice": (["precision=fp61"], ["precision=fp61", "fp32, tf32, bf16", "bf16"]),
     "unresolved": (["optim.lr=${nothing}"], ["optim.lr=${nothing}", "nothing"]),
     "sweep without -m": (["seed=range(3)"], ["seed=range(3)", "Add -m"]),
     "not an override": (["model.mixer.kernel_size=[3"], ["model.mixer.kernel_size=[3", "key=value"]),

@@ -85,6 +85,7 @@ def test_a_folder_that_cannot_be_written(in_process, tmp_path, runs, sweep):
         (["--resolve"], "--cfg or --help"),
         (["hydra.job_logging.root.level=FOO"], "root logger"),
         (["--config-dir", "nope"], "nope"),
+        (["--cfg", "job", "--package", "nope"], "not found in config"),
         (["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
     ],
 )

@@ -169,6 +169,7 @@ def test_weight_decay_spares_what_timm_names() -> None:
         (["model=swin_lee2021", "model.stem=small"], ["model.stem=small", "swin"]),
         (["model=timm", "model.name=inception_v3"], ["model.name=inception_v3", "images of 32 x 32 pixels"]),
         (["model=timm", "model.name=convmixer"], ["model.name=convmixer", "dim"]),
+        (["model=convmixer", "model.options.dim=1000000"], ["model.name=convmixer", "GiB", "this machine has"]),
     ],
 )
 def test_what_timm_cannot_do_is_refused(overrides: list[str], message: list[str]) -> None:

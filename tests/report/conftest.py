@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pytest
 
 from lkca_exp.config.job import compose
+from lkca_exp.report.charts.chart import Chart
 from lkca_exp.runs.lock import hold
 from lkca_exp.runs.record import Attempt, Record, Timings, read, write
 from lkca_exp.runs.rows import write_rows
@@ -65,6 +67,14 @@ def compared(make_run: MakeRun, runs: Path) -> Path:
         make_run("attention", seed, attention, model={"parameters": 100_000, "flops_per_image": 2_000_000})
         make_run("lkca", seed, lkca, speed={"train_images_per_s": 4000.0})
     return runs / "digits_compare"
+
+
+def rows(chart: Chart | alt.Chart, mark: str = "", variant: str = "") -> list[dict[str, Any]]:
+    """The data of a chart's layers with this mark, or of one layer; those of a `variant`. Rows of two layers once."""
+    layers = chart.layers if isinstance(chart, Chart) else [chart]
+    data = [layer.data.values for layer in layers if not mark or layer.to_dict()["mark"]["type"] == mark]
+    found = [row for of_layer in data for row in of_layer if not variant or row["variant"] == variant]
+    return [row for index, row in enumerate(found) if row not in found[:index]]
 
 
 def write_predictions(folder: Path, top1: float, num_images: int = 200, num_classes: int = 5) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from lkca_exp.report.build import markdown
+from lkca_exp.report.charts.draw import svg
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import Content, gather
-from lkca_exp.report.figures.svg import svg
 from lkca_exp.report.page.page import page
 from lkca_exp.report.tables.files import WRITERS
 from tests.report.conftest import write_predictions, write_reach
@@ -54,7 +54,7 @@ def write_all(content: Content) -> None:
         for text_of in WRITERS.values():
             text_of(table)
     for figure in content.figures().values():
-        svg(figure, alone=True)
+        svg(figure)
     markdown(content)
     page(content, lambda folder: folder.name, 0.0)
 

@@ -61,7 +61,7 @@ def test_tables_figures_and_page_go_to_the_project_of_the_runs(make_run, compare
     assert [line[0] for line in found["data"]] == ["lkca", "attention"]
     entries = summary(records)
     assert (entries["digits/best"], entries["digits/baseline"]) == ("lkca", "attention")
-    assert entries["answer"].startswith("lkca reaches")
+    assert entries["answer"].startswith("lkca is 3.00 points above attention")
 
 
 def test_without_w_and_b_the_report_is_there_all_the_same(compared, monkeypatch, capsys):

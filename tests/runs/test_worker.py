@@ -34,9 +34,12 @@ def start(tmp_path: Path):
     """Starts a process that takes its GPUs and keeps them until it has to end."""
     processes = []
 
-    def begin(jobs_per_gpu: int = 1, devices: int = 1, accelerator: str = "auto", offered: str = "4,7"):
+    def begin(jobs_per_gpu=1, devices=1, accelerator="auto", offered: str | None = "4,7", visible: str | None = None):
+        """`offered` by a sweep, None where there is none."""
         gpus = tuple(offered.split(",")) if offered else ()
-        env = environment(**Handover(gpus).environment, TMPDIR=str(tmp_path))
+        env = environment(**({} if offered is None else Handover(gpus).environment), TMPDIR=str(tmp_path))
+        if visible:
+            env["CUDA_VISIBLE_DEVICES"] = visible
         command = [sys.executable, "-c", JOB, str(jobs_per_gpu), str(devices), accelerator]
         process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         processes.append(process)
@@ -74,6 +77,12 @@ def test_a_job_of_two_processes_has_two_gpus_or_none(start):
     with pytest.raises(subprocess.TimeoutExpired):
         both.wait(timeout=1.5)
     assert seen(start()) == "7"
+
+
+def test_a_job_by_itself_takes_the_emptiest_gpu_and_shares_one_if_all_are_taken(start):
+    alone = {"offered": None, "visible": "4,7"}
+    assert [seen(start(**alone)) for _ in range(3)] == ["4", "7", "4,7"]
+    assert seen(start(offered=None, visible="4")) == "4", "there is no choice"
 
 
 def test_where_there_is_nothing_to_share_nothing_is_hidden(start):

@@ -52,6 +52,15 @@ def test_an_exclusion_that_cannot_be_meant_is_refused(exclude, expected, multiru
         resolve(multirun(f"hydra.sweeper.exclude=['{exclude}']"), loader)
 
 
+def test_a_baseline_is_one_of_the_jobs(multirun, loader):
+    sweep = ["model/mixer=attention,lkca", "model.width=16,32"]
+    for named in ("attention", "'lkca width=32 kernel_size=7'"):
+        assert len(resolve(multirun(*sweep, f"report.baseline={named}"), loader).unique) == 4
+    for named in ("latin", "'lkca width=48'", "''"):
+        with pytest.raises(ConfigError, match=r"(?s)report.baseline.*No job of the sweep"):
+            resolve(multirun(*sweep, f"report.baseline={named}"), loader)
+
+
 def test_all_experiments_are_a_sweep(multirun, loader):
     """One YAML can say "all runs of the table"."""
     cases = ["+experiment=cifar10_lkca,cifar10_attention", "+experiment=svhn_lkca epochs=70"]

@@ -112,3 +112,14 @@ def test_images_trained(job):
 )
 def test_durations(seconds, expected):
     assert duration(seconds) == expected
+
+
+def test_experiments_of_a_folder_of_ones_own_are_planned(in_process, tmp_path):
+    file = tmp_path / "mine" / "experiment" / "wide.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "# @package _global_\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      model.width: 16,32\n"
+    )
+    assert "2 jobs: 2 missing" in plan(in_process, "--config-dir", str(file.parents[1]), "-m", "+experiment=wide")
+    refused = in_process("plan", "--config-dir=nope", module="lkca_exp.runs")
+    assert (refused.returncode, "--config-dir=nope" in refused.stderr) == (2, True)

@@ -19,6 +19,7 @@ import pytest
 
 from lkca_exp.runs.record import read, write
 from lkca_exp.runs.state import State, run_state
+from lkca_exp.runs.sweeps import read_sweeps
 from lkca_exp.sweep.sweeper import open_journal
 from tests.conftest import TINY, environment
 
@@ -140,8 +141,11 @@ def test_a_waiting_process_takes_over_from_one_that_is_killed(tmp_path):
 
 
 def test_results_of_other_code_and_other_rules_are_reported(in_process, tmp_path):
-    args = ["-m", *TINY, "seed=0,1"]
+    args = ["-m", *TINY, "seed=0,1", "report.baseline=lkca"]
     assert in_process(*args).returncode == 0
+    (noted,) = read_sweeps(tmp_path / "runs" / "default")
+    assert [name[:-9] for name in noted.jobs] == ["digits-lkca-k7-s0", "digits-lkca-k7-s1"]
+    assert noted.baseline == "lkca"
     first, second = sorted(path.parent for path in tmp_path.glob("runs/default/*/run.json"))
     write(first, replace(read(first), git={"commit": "f" * 40, "dirty": True}))
     copied = second.with_name("digits-lkca-k7-s1-00000000")

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from lkca_exp.config.errors import ConfigError, RunFailedError
-from lkca_exp.config.schema import OptimConfig
+from lkca_exp.config.schema import AdamwConfig
 from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
 from lkca_exp.engine.fit import build_datamodule, build_module, build_trainer
@@ -270,7 +270,7 @@ class Fixed(torch.nn.Module):
 def test_a_step_takes_labels_or_shares(smoothing):
     logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 3.0, 0.5], [1.0, 0.0, 4.0]])
     shares = torch.tensor([[0.6, 0.4, 0.0], [0.0, 0.3, 0.7], [0.0, 0.0, 1.0]])
-    module = Classifier(Fixed(logits), OptimConfig(label_smoothing=smoothing), set(), 3, 0, 0.0, "val")
+    module = Classifier(Fixed(logits), AdamwConfig(label_smoothing=smoothing), set(), 3, 0, 0.0, "val")
     for targets, correct in ((shares, 2), (shares.argmax(1), 2)):
         module.losses, module.num_correct = torch.zeros(1), torch.zeros((), dtype=torch.long)
         loss = module.training_step((torch.empty(3), targets), 0)

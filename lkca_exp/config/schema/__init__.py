@@ -26,14 +26,23 @@ from lkca_exp.config.schema.mixer import (
 )
 from lkca_exp.config.schema.model import ModelConfig, VitConfig
 from lkca_exp.config.schema.option import GROUP_SCHEMAS, schema_of
-from lkca_exp.config.schema.output import LoggerConfig, NoLoggerConfig, PathsConfig, TensorboardConfig, WandbConfig
+from lkca_exp.config.schema.output import (
+    LoggerConfig,
+    NoLoggerConfig,
+    PathsConfig,
+    ReportConfig,
+    TensorboardConfig,
+    WandbConfig,
+)
 from lkca_exp.config.schema.packages import TimmConfig, VitPytorchConfig
 from lkca_exp.config.schema.store import register
 from lkca_exp.config.schema.training import (
+    AdamwConfig,
     BestOnTestConfig,
     FinalConfig,
     HoldoutConfig,
     OptimConfig,
     ProtocolConfig,
+    TimmOptimConfig,
     TrainerConfig,
 )

@@ -8,7 +8,7 @@ from lkca_exp.config.schema.augment import AugmentConfig
 from lkca_exp.config.schema.data import DataConfig
 from lkca_exp.config.schema.key import LARGEST_SEED, key, part
 from lkca_exp.config.schema.model import ModelConfig
-from lkca_exp.config.schema.output import LoggerConfig, PathsConfig
+from lkca_exp.config.schema.output import LoggerConfig, PathsConfig, ReportConfig
 from lkca_exp.config.schema.training import OptimConfig, ProtocolConfig, TrainerConfig
 
 
@@ -25,7 +25,11 @@ class Config:
     )
     epochs: int = key("passes over the training images", 30, at_least=1, at_most=1_000_000)
     batch_size: int = key("images a step, over all devices", 64, at_least=1, at_most=2**20)
-    precision: str = key("fp32, or bf16 autocast", "fp32", choices=("fp32", "bf16"))
+    precision: str = key(
+        "fp32; on a GPU also tf32, for its matrix products and convolutions; or bf16 autocast",
+        "fp32",
+        choices=("fp32", "tf32", "bf16"),
+    )
     compile: bool | str = key(
         "train the model as torch.compile makes it; auto: where the run is long enough to earn the time back",
         "auto",
@@ -53,3 +57,4 @@ class Config:
     trainer: TrainerConfig = part(TrainerConfig, "where and how to run")
     logger: LoggerConfig = part(LoggerConfig, "where curves go beside the local record", result=False)
     paths: PathsConfig = part(PathsConfig, "folders", result=False)
+    report: ReportConfig = part(ReportConfig, "how a sweep is compared", result=False)

@@ -11,6 +11,7 @@ GROUP_SCHEMAS: dict[str, dict[str, type]] = {
     "model": {},
     "model/mixer": {},
     "model/embedding": {},
+    "optim": {},
     "protocol": {},
     "logger": {},
 }
@@ -40,5 +41,5 @@ def option(group: str, name: str, build: str | None = None) -> Callable[[T], T]:
 
 
 def schema_of(group: str, name: str) -> type | None:
-    """The schema behind `<group>.name`, None if there is none. A model whose name is not ours is timm's."""
-    return GROUP_SCHEMAS[group].get(name) or (GROUP_SCHEMAS["model"]["timm"] if group == "model" else None)
+    """The schema behind `<group>.name`, None if there is none. What is not ours is timm's, where the group has it."""
+    return GROUP_SCHEMAS[group].get(name) or GROUP_SCHEMAS[group].get("timm")

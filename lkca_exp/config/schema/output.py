@@ -1,4 +1,4 @@
-"""Keys of `logger`, by option, and of `paths`."""
+"""Keys of `logger`, by option, of `paths` and of `report`."""
 
 from __future__ import annotations
 
@@ -42,3 +42,12 @@ class NoLoggerConfig(LoggerConfig):
 @dataclass
 class PathsConfig:
     runs: str = key("folder of the run records", "runs")
+
+
+@dataclass
+class ReportConfig:
+    baseline: str | None = key(
+        "variant that the others are compared with, such as attention, or lkca kernel_size=7; null: the only one with "
+        "attention, else the first of the sweep",
+        None,
+    )

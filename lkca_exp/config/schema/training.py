@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
+from lkca_exp.config.errors import ConfigError, did_you_mean
 from lkca_exp.config.schema.key import LARGEST_SEED, key
 from lkca_exp.config.schema.option import option
+from lkca_exp.config.timm_names import timm_optimizers
 
 
 @dataclass
 class OptimConfig:
-    name: str = key("optimiser", "adamw", choices=("adamw",))
+    """What training with any optimiser has."""
+
+    name: str = MISSING
     lr: float = key("peak learning rate", 1e-3, above=0)
     weight_decay: float = key("weight decay", 0.05, at_least=0)
     weight_decay_on: str = key(
@@ -20,8 +25,6 @@ class OptimConfig:
         "weights",
         choices=("weights", "all"),
     )
-    beta1: float = key("decay of the gradient's mean", 0.9, at_least=0, below=1)
-    beta2: float = key("decay of the squared gradient's mean", 0.999, at_least=0, below=1)
     warmup_epochs: float | None = key("linear warm-up; null: a tenth of epochs", None, at_least=0)
     initial_lr_ratio: float | None = key(
         "learning rate of the first step over lr; null: 1/(W+1) for W steps of warm-up", None, at_least=0, at_most=1
@@ -32,6 +35,30 @@ class OptimConfig:
     ema_decay: float | None = key(
         "evaluate the moving average of the weights, with this decay a step; null: off", None, above=0, below=1
     )
+
+    def check(self) -> None:
+        """Raises ConfigError where its keys break a rule."""
+
+
+@option("optim", "adamw")
+class AdamwConfig(OptimConfig):
+    beta1: float = key("decay of the gradient's mean", 0.9, at_least=0, below=1)
+    beta2: float = key("decay of the squared gradient's mean", 0.999, at_least=0, below=1)
+
+
+@option("optim", "timm")
+class TimmOptimConfig(OptimConfig):
+    """An optimiser of the timm package."""
+
+    name: str = key("what timm calls it", MISSING)
+    options: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "further arguments for timm's optimiser, such as momentum=0.9"}
+    )
+
+    def check(self) -> None:
+        if self.name not in timm_optimizers():
+            hint = did_you_mean(self.name, timm_optimizers())
+            raise ConfigError("optim.name", self.name, "timm has no such optimiser that works on any machine.", hint)
 
 
 @dataclass
@@ -66,6 +93,15 @@ class TrainerConfig:
         1,
         at_least=1,
         at_most=64,
+        result=False,
+    )
+    memory_share: float = key(
+        "the most of a GPU's memory that a process may take, as a share of 1", 1.0, above=0, at_most=1, result=False
+    )
+    deterministic: bool = key(
+        "on a GPU: compute in ways that give the same bits each time, or fail where there are none; "
+        "a CPU does so anyway",
+        False,
         result=False,
     )
     strategy: str = key("how several devices share a batch", "auto", choices=("auto", "ddp"), result=False)

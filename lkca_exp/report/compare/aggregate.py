@@ -6,11 +6,14 @@ Only finished runs with the metric enter a mean, each seed once. Variants are co
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from lkca_exp.config.baseline import fits
 from lkca_exp.report.compare.choice import Choice, select
 from lkca_exp.report.compare.metric import Metric, metric_of
 from lkca_exp.report.compare.names import (
@@ -24,7 +27,16 @@ from lkca_exp.report.compare.names import (
     variant_keys,
     varying,
 )
-from lkca_exp.report.compare.statistics import Difference, Estimate, difference, estimate, holm
+from lkca_exp.report.compare.statistics import (
+    Difference,
+    Estimate,
+    detectable,
+    difference,
+    equivalence_p,
+    estimate,
+    holm,
+    seeds_to_detect,
+)
 from lkca_exp.report.read.load import Run
 from lkca_exp.runs.record import Damaged
 
@@ -33,16 +45,41 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """A variant's metric minus that of the baseline. `p_holm` is adjusted for the `family` of all tests of the
-    report."""
+    """A variant's metric minus that of the baseline. `p_holm`, and `p_equivalent` where a margin was stated, are
+    adjusted for the `family` of all tests of the report."""
 
     difference: Difference
     p_holm: float | None
     family: int
+    p_equivalent: float | None = None
 
     @property
     def is_significant(self) -> bool:
         return self.p_holm is not None and self.p_holm < ALPHA
+
+    @property
+    def is_equivalent(self) -> bool:
+        return self.p_equivalent is not None and self.p_equivalent < ALPHA
+
+    @property
+    def is_open(self) -> bool:
+        """Tested, and neither told apart nor shown to be equivalent."""
+        return self.p_holm is not None and not self.is_significant and not self.is_equivalent
+
+    @property
+    def level(self) -> float:
+        """At which a test is sure to be significant after Holm's correction."""
+        return ALPHA / max(self.family, 1)
+
+    @cached_property
+    def detectable(self) -> float | None:
+        """The smallest difference that these runs could have shown."""
+        return detectable(self.difference, self.level)
+
+    @cached_property
+    def seeds(self) -> int | None:
+        """Of each variant, to show a difference of the size that was observed; None if that takes too many."""
+        return seeds_to_detect(self.difference, self.level)
 
 
 @dataclass(frozen=True)
@@ -124,10 +161,11 @@ class Setting:
 @dataclass(frozen=True)
 class Summary:
     """All that the report shows. `shown` are the keys that tell variants apart, `apart` those that tell settings apart;
-    `recipes` are the other keys that differ from setting to setting."""
+    `recipes` are the other keys that differ from setting to setting. `choice` is what was asked for."""
 
     studies: tuple[str, ...]
     metric: Metric
+    choice: Choice
     settings: tuple[Setting, ...]
     shown: tuple[str, ...]
     apart: tuple[str, ...]
@@ -151,8 +189,9 @@ class Summary:
 def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice = Choice()) -> Summary:  # noqa: B008
     """Choose, group, name, average and compare.
 
-    The baseline is the variant of the name chosen, or the one with a run of that label; where none is chosen, the
-    attention variant with the highest mean, else the first by name. Raises ValueError for a choice that fits nothing.
+    The baseline is fixed before any result is looked at: the variant that the choice names, else the one that the
+    experiment names, else the only one with attention, else the first of the sweep. Raises ValueError for a choice that
+    fits nothing.
     """
     metric = metric_of(choice.metric, runs)
     runs = select(runs, choice.where)
@@ -166,16 +205,19 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
     tell_apart = list(dict.fromkeys(key for of_preset in shown.values() for key in of_preset))
     everywhere = shown_keys([[run for inside in first for run in inside]])
     settings = [
-        _setting(name, of, groups, shown, metric, choice.baseline)
+        _setting(name, of, groups, shown, metric, choice)
         for name, of, groups in zip(name_settings(keys), keys, by_group, strict=True)
     ]
     _check_baseline(choice.baseline, settings)
+    if choice.paired:
+        _check_paired(settings)
     folders = [run.folder for run in runs] + [damaged.folder for damaged in left_out]
     studies = dict.fromkeys(folder.parent.name for folder in folders)
     return Summary(
         studies=tuple(studies),
         metric=metric,
-        settings=tuple(sorted(_corrected(settings), key=lambda setting: in_order(setting.name))),
+        choice=choice,
+        settings=tuple(sorted(_corrected(settings, choice.margin, metric), key=lambda setting: in_order(setting.name))),
         shown=tuple(tell_apart),
         apart=tuple(varying(keys)),
         recipes=tuple(
@@ -207,7 +249,7 @@ def _setting(
     groups: Mapping[str, list[Run]],
     shown: Mapping[str, Sequence[str]],
     metric: Metric,
-    baseline: str | None,
+    choice: Choice,
 ) -> Setting:
     names = name_variants({group: members[0] for group, members in groups.items()}, shown)
     seeds = {run.seed for members in groups.values() for run in members}
@@ -225,16 +267,17 @@ def _setting(
         )
         for group, members in groups.items()
     ]
-    return Setting(name, keys, tuple(sorted(_compare(variants, baseline), key=_by_score)))
+    return Setting(name, keys, tuple(sorted(_compare(variants, choice), key=_by_score)))
 
 
-def _compare(variants: Sequence[Variant], wanted: str | None) -> list[Variant]:
+def _compare(variants: Sequence[Variant], choice: Choice) -> list[Variant]:
     """The variants with their difference from the baseline, if this setting has it; not corrected yet."""
-    baseline = _default_baseline(variants) if wanted is None else _find(variants, wanted)
+    named = choice.baseline or _named_by_experiment(variants)
+    baseline = _default_baseline(variants) if named is None else _find(variants, named)
     if baseline is None:
         return list(variants)
     comparisons = {
-        variant.group: Comparison(difference(variant.by_seed, baseline.by_seed), None, 0)
+        variant.group: Comparison(difference(variant.by_seed, baseline.by_seed, paired=choice.paired), None, 0)
         for variant in variants
         if variant is not baseline and variant.counted and baseline.counted
     }
@@ -244,21 +287,30 @@ def _compare(variants: Sequence[Variant], wanted: str | None) -> list[Variant]:
     ]
 
 
-def _corrected(settings: Sequence[Setting]) -> list[Setting]:
-    """All tests that the report makes are one family: the more of them, the more would be significant by chance."""
+def _corrected(settings: Sequence[Setting], margin: float | None, metric: Metric) -> list[Setting]:
+    """All tests that the report makes are one family: the more of them, the more would be significant by chance. So are
+    those for equivalence within the `margin`, which is in the unit of a difference."""
     tested = {
-        (setting.name, variant.group): variant.comparison.difference.p
+        (setting.name, variant.group): variant.comparison.difference
         for setting in settings
         for variant in setting.variants
-        if variant.comparison and variant.comparison.difference.p is not None
+        if variant.comparison and variant.comparison.difference.method
     }
-    adjusted = dict(zip(tested, holm([p for p in tested.values() if p is not None]), strict=True))
+    different = _holm({key: one.p for key, one in tested.items()})
+    equivalent = {}
+    if margin is not None:
+        equivalent = _holm({key: equivalence_p(one, margin / metric.scale) for key, one in tested.items()})
 
     def correct(variant: Variant, setting: Setting) -> Variant:
         if variant.comparison is None:
             return variant
-        p_holm = adjusted.get((setting.name, variant.group))
-        return replace(variant, comparison=replace(variant.comparison, p_holm=p_holm, family=len(tested)))
+        key = (setting.name, variant.group)
+        return replace(
+            variant,
+            comparison=replace(
+                variant.comparison, p_holm=different.get(key), p_equivalent=equivalent.get(key), family=len(tested)
+            ),
+        )
 
     return [
         replace(setting, variants=tuple(correct(variant, setting) for variant in setting.variants))
@@ -266,22 +318,51 @@ def _corrected(settings: Sequence[Setting]) -> list[Setting]:
     ]
 
 
+def _holm(tested: Mapping[tuple[str, str], float | None]) -> dict[tuple[str, str], float]:
+    return dict(zip(tested, holm([p for p in tested.values() if p is not None]), strict=True))
+
+
 def _default_baseline(variants: Sequence[Variant]) -> Variant:
-    """The strongest attention, so that nothing is called better for having been compared with a weak one."""
+    """Chosen by what was asked for, not by what came of it: the best of several by its test mean would be better by
+    chance, and what is compared with it worse."""
     attention = [variant for variant in variants if variant.mixer == "attention"]
-    return min(attention, key=_by_score) if attention else min(variants, key=lambda variant: in_order(variant.name))
+    return attention[0] if len(attention) == 1 else min(variants, key=_begun)
+
+
+def _named_by_experiment(variants: Sequence[Variant]) -> str | None:
+    """`report.baseline` of the latest run that has one."""
+    naming = [run for variant in variants for run in variant.runs if run.baseline]
+    return max(naming, key=lambda run: run.started).baseline if naming else None
 
 
 def _find(variants: Sequence[Variant], wanted: str) -> Variant | None:
-    named = [variant for variant in variants if variant.name == wanted]
+    """The variant of this name, else the first of the sweep that the words fit, else the one with a run of this
+    label."""
+    called = [variant for variant in variants if variant.name == wanted]
+    fitting = sorted((variant for variant in variants if fits(wanted, variant.keys)), key=_begun)
     labelled = [variant for variant in variants if any(run.label == wanted for run in variant.runs)]
-    return next(iter(named + labelled), None)
+    return next(iter(called + fitting + labelled), None)
+
+
+def _begun(variant: Variant) -> tuple[float, str, list[tuple[bool, float, str]]]:
+    """The first of the sweep first: by the place among its jobs, else by when its first run started."""
+    place = min((run.place for run in variant.runs if run.place is not None), default=math.inf)
+    return place, min(run.started for run in variant.runs), in_order(variant.name)
 
 
 def _check_baseline(wanted: str | None, settings: Sequence[Setting]) -> None:
     if wanted is not None and not any(setting.baseline for setting in settings):
         names = dict.fromkeys(variant.name for setting in settings for variant in setting.variants)
         raise ValueError(f"no variant is called {wanted!r}; there are {', '.join(sorted(names, key=in_order))}")
+
+
+def _check_paired(settings: Sequence[Setting]) -> None:
+    compared = [variant for setting in settings for variant in setting.variants if variant.comparison]
+    if compared and not any(variant.comparison and variant.comparison.difference.pairs for variant in compared):
+        raise ValueError(
+            "--paired: no variant has two or more seeds and the same ones as its baseline, so there are no pairs; "
+            "without --paired all runs are compared (Welch)"
+        )
 
 
 def _notes(runs: Sequence[Run], metric: Metric) -> list[str]:

@@ -1,36 +1,46 @@
-"""The answer in sentences: what the runs show, and no more than they show."""
+"""The answer in sentences: what the runs show, and no more than they show. Numbers of single variants are in the
+tables."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lkca_exp.report.compare.aggregate import Comparison, Setting, Summary, Variant
-from lkca_exp.report.compare.metric import Metric
-from lkca_exp.report.compare.statistics import Estimate
-from lkca_exp.report.formats import count, device, p_value, ratio
+from lkca_exp.report.compare.statistics import MOST_SEEDS, Estimate
+from lkca_exp.report.formats import count, device, joined, p_value, ratio
 
-MOST_SENTENCES = 6
-"""More variants than this are counted instead of listed: the table has them."""
+MOST_NAMES = 3
+"""More variants than this are counted instead of named."""
 
 
 def answer(summary: Summary) -> list[str]:
-    """Setting by setting one sentence a variant, or where they are many one for the best and a count of the rest; then
-    what is not finished."""
-    compared = [variant for setting in summary.settings if setting.baseline for variant in _others(setting)]
-    brief = len(compared) > MOST_SENTENCES
-    sentences = [sentence for setting in summary.settings for sentence in _about(setting, brief)]
-    return sentences + ([_tally(compared, summary)] if brief else []) + _unfinished(summary)
+    """Setting by setting a headline and what has to be known beside it; then how it was tested, and what is not
+    finished."""
+    sentences = [sentence for setting in summary.settings for sentence in [headline(setting), *_beside(setting)]]
+    return [*sentences, *_tests(summary), *_unfinished(summary)]
 
 
-def _about(setting: Setting, brief: bool) -> list[str]:
+def headline(setting: Setting) -> str:
+    """One sentence: which variants are told from the baseline, by how much, and at what cost."""
     baseline, others = setting.baseline, _others(setting)
     if baseline is None:
-        return [f"On {setting.name} there is no variant of the name asked for as baseline, so no comparison."]
+        return f"On {setting.name} there is no variant of the name asked for as baseline, so no comparison."
     if not others:
-        return [_alone(baseline)]
-    lines = _highest(setting, baseline) if brief else [_compared(variant, baseline) for variant in others]
-    return [*lines, *_strongest(setting)]
+        return _alone(baseline)
+    return _compared(others[0], baseline) if len(others) == 1 else _counted(setting, others, baseline)
+
+
+def verdict(variant: Variant) -> str:
+    """The outcome of a variant's comparison with the baseline, in a word or two."""
+    comparison = variant.comparison
+    if comparison is None:
+        return "baseline" if variant.is_baseline else ""
+    if comparison.is_significant:
+        return "above" if comparison.difference.value > 0 else "below"
+    if comparison.is_equivalent:
+        return "equivalent"
+    return "not told apart" if comparison.is_open else "not tested"
 
 
 def _others(setting: Setting) -> list[Variant]:
@@ -42,43 +52,43 @@ def _alone(variant: Variant) -> str:
     if score is None:
         states = _states(run.status for run in variant.runs)
         return f"{variant.name} on {variant.setting} has no finished run with a {variant.metric.full_name} ({states})."
-    interval = f", 95 % confidence interval {variant.metric.interval(score)}" if score.low is not None else ""
-    return f"{variant.name} reaches {_reached(variant, score)} on {variant.setting} ({_n(score)}{interval})."
+    interval = f", 95 % CI {variant.metric.interval(score)}" if score.low is not None else ""
+    return f"{variant.name} reaches {_reached(variant, score)} on {variant.setting} (n = {score.n}{interval})."
 
 
 def _compared(variant: Variant, baseline: Variant) -> str:
-    score, reference, comparison = variant.score, baseline.score, variant.comparison
-    if score is None or reference is None or comparison is None:
-        missing = [_alone(model) for model in (variant, baseline) if model.score is None]
-        present = [_alone(model) for model in (variant, baseline) if model.score is not None]
-        return " ".join(present + missing)
-    metric = variant.metric
-    start = f"{variant.name} reaches {_reached(variant, score)} on {variant.setting} ({_n(score)})"
-    if comparison.is_significant:
-        difference = comparison.difference
-        way = "above" if difference.value > 0 else "below"
-        verdict = f", {metric.size(difference.value)} {way} {baseline.name}, {_evidence(comparison, metric)}"
-        return f"{start}{verdict}{_cost(variant, baseline)}."
-    against = f"{baseline.name} {_reached(baseline, reference)} ({_n(reference)})"
-    return f"{start}, {against}. {_undecided(comparison, metric)}{_cost(variant, baseline)}."
+    comparison, metric = variant.comparison, variant.metric
+    if comparison is None:
+        return " ".join(_alone(model) for model in sorted((variant, baseline), key=lambda model: model.score is None))
+    size, where = metric.size(comparison.difference.value), f"in {metric.name} on {variant.setting}"
+    signed = f"{metric.delta(comparison.difference.value)} {metric.points}".rstrip()
+    end = f"({_evidence(variant, baseline)}){_cost(variant, baseline)}."
+    match verdict(variant):
+        case "above" | "below" as way:
+            return f"{variant.name} is {size} {way} {baseline.name} {where} {end}"
+        case "equivalent":
+            return f"{variant.name} and {baseline.name} are equivalent {where}: {signed} {end}"
+        case "not told apart":
+            return f"The runs do not tell {variant.name} from {baseline.name} {where}: {signed} {end}"
+    return f"{variant.name} differs from {baseline.name} by {signed} {where}, without an interval {end}"
 
 
-def _undecided(comparison: Comparison, metric: Metric) -> str:
-    difference = comparison.difference
-    size = f"{metric.delta(difference.value)} {metric.points}".rstrip()
-    if not difference.method:
-        return f"The difference of {size} has no interval ({difference.why_not})"
-    return f"The runs do not tell them apart: a difference of {size}, {_evidence(comparison, metric)}"
+def _evidence(variant: Variant, baseline: Variant) -> str:
+    """The interval, or why there is none, and the number of seeds; the p-value where the interval does not decide."""
+    comparison, metric = variant.comparison, variant.metric
+    assert comparison is not None
+    words = [comparison.difference.why_not or f"95 % CI {metric.delta_interval(comparison.difference)}"]
+    if comparison.p_holm is not None and comparison.is_significant != _is_clear_of_zero(comparison):
+        words.append(f"p {_relation(comparison.p_holm)} after Holm's correction")
+    numbers = dict.fromkeys(len(model.counted) for model in (variant, baseline))
+    words.append(f"n = {' and '.join(map(str, numbers))}")
+    words += filter(None, dict.fromkeys(metric.stamp(model.selected_on) for model in (variant, baseline)))
+    return ", ".join(words)
 
 
-def _evidence(comparison: Comparison, metric: Metric) -> str:
-    """The interval, the method, and the p-value where the interval alone does not decide."""
-    difference = comparison.difference
-    method = f"paired over {difference.pairs} seeds" if difference.pairs else "not paired (Welch), for the seeds differ"
-    words = f"95 % confidence interval {metric.delta_interval(difference)}, {method}"
-    if comparison.family < 2 or comparison.p_holm is None:
-        return words
-    return f"{words}, p {_relation(comparison.p_holm)} after Holm's correction for {comparison.family} comparisons"
+def _is_clear_of_zero(comparison: Comparison) -> bool:
+    low, high = comparison.difference.low, comparison.difference.high
+    return low is not None and high is not None and (low > 0 or high < 0)
 
 
 def _relation(p: float) -> str:
@@ -86,55 +96,93 @@ def _relation(p: float) -> str:
 
 
 def _cost(variant: Variant, baseline: Variant) -> str:
-    """What the variant costs beside the baseline; what was measured only where one machine measured both."""
+    """What the variant costs beside the baseline; the throughput only where one machine measured both."""
     words = []
-    for key, name in (("parameters", "parameters"), ("flops_per_image", "FLOPs")):
-        ours, theirs = variant.constant(key), baseline.constant(key)
-        if ours and theirs:
-            words.append(f"{ratio(ours / theirs)} the {name}")
+    ours, theirs = variant.constant("parameters"), baseline.constant("parameters")
+    if ours and theirs:
+        words.append(f"{ratio(ours / theirs)} the parameters")
     speed, reference = variant.speed("train_images_per_s"), baseline.speed("train_images_per_s")
-    if len({device(run) for model in (variant, baseline) for run in model.counted}) > 1:
-        words.append("training throughput and memory not compared, for the devices differ")
-        return f"; {', '.join(words)}"
-    if speed and reference and reference.mean:
+    if speed and reference and reference.mean and not _on_several_devices([variant, baseline]):
         words.append(f"{ratio(speed.mean / reference.mean)} the training throughput")
-    if variant.peak_bytes and baseline.peak_bytes:
-        words.append(f"{ratio(variant.peak_bytes / baseline.peak_bytes)} the peak memory")
-    return f"; {', '.join(words)}" if words else ""
+    return f", at {' and '.join(words)}" if words else ""
 
 
-def _tally(others: list[Variant], summary: Summary) -> str:
-    """Counts by verdict, in place of a sentence for each."""
-    compared = [variant.comparison for variant in others if variant.comparison]
-    above = sum(comparison.is_significant and comparison.difference.value > 0 for comparison in compared)
-    below = sum(comparison.is_significant and comparison.difference.value < 0 for comparison in compared)
-    names = {setting.baseline.name for setting in summary.settings if setting.baseline}
-    baseline = names.pop() if len(names) == 1 else "their baseline"
-    family = max((comparison.family for comparison in compared), default=0)
-    correction = f"95 %, Holm's correction for {count(family, 'comparison')}"
-    return (
-        f"Of {len(others)} other variants {above} are above {baseline} and {below} below; the runs do not tell "
-        f"the remaining {len(others) - above - below} from it ({correction}). The table has each of them."
-    )
+def _counted(setting: Setting, others: Sequence[Variant], baseline: Variant) -> str:
+    """Counts by verdict, and the best."""
+    verdicts = Counter(map(verdict, others))
+    best, metric = setting.best, baseline.metric
+    counts = f"{verdicts['above']} of {len(others)} variants are above {baseline.name} and {verdicts['below']} below"
+    start = f"On {setting.name} {counts} in {metric.name}"
+    if best is None or best.score is None:
+        return f"{start}; none has finished."
+    if best is baseline or best.comparison is None:
+        return f"{start}; best: {best.name} with {metric.with_unit(best.score.mean)}."
+    change = f"{metric.delta(best.comparison.difference.value)} {metric.points}".rstrip()
+    return f"{start}; best: {best.name}, {change} ({_evidence(best, baseline)})."
 
 
-def _highest(setting: Setting, baseline: Variant) -> list[str]:
-    """The best of many: beside the baseline if it is another one, with a caution."""
-    best = setting.best
-    if best is None:
-        return [_alone(baseline)]
-    caution = f"It is the best of {len(setting.variants)} variants, and owes something of that to chance."
-    sentence = _alone(best) if best is baseline else _compared(best, baseline)
-    return [f"{sentence} {caution}" if len(setting.variants) > 2 else sentence]
-
-
-def _strongest(setting: Setting) -> list[str]:
-    """Says what the baseline is where several variants could have been it."""
-    baseline = setting.baseline
-    attention = [variant for variant in setting.variants if variant.mixer == "attention" and variant.score]
-    if baseline is None or baseline.mixer != "attention" or len(attention) < 2 or baseline is not attention[0]:
+def _beside(setting: Setting) -> list[str]:
+    """What the headline of a setting leaves open."""
+    baseline, others = setting.baseline, _others(setting)
+    if baseline is None or not others:
         return []
-    return [f"The baseline on {setting.name} is the best of {len(attention)} attention variants."]
+    lines = []
+    if len(others) > 1 and setting.best not in (None, baseline):
+        lines.append(f"The best of {len(setting.variants)} variants owes something of its lead to chance.")
+    undecided = [variant for variant in others if variant.comparison and variant.comparison.is_open]
+    if undecided:
+        lines += _open(undecided, baseline, of_one=len(others) == 1)
+    if equivalent := [variant for variant in others if verdict(variant) == "equivalent" and len(others) > 1]:
+        lines.append(f"Equivalent to {baseline.name}: {_names(equivalent)}.")
+    if _on_several_devices(setting.variants):
+        lines.append(f"Training throughput is not compared on {setting.name}, for the devices differ.")
+    return lines
+
+
+def _open(variants: Sequence[Variant], baseline: Variant, of_one: bool) -> list[str]:
+    """What runs that do not tell variants from the baseline could have shown, and what would settle it."""
+    metric, comparison = baseline.metric, variants[0].comparison
+    assert comparison is not None
+    sizes = [variant.comparison.detectable for variant in variants if variant.comparison]
+    known = sorted(size for size in sizes if size is not None)
+    several = "" if metric.text(known[0]) == metric.text(known[-1]) else f"{metric.text(known[0])} to "
+    level = "0.05" if comparison.family == 1 else f"0.05/{comparison.family}"
+    shown = f"could have shown a difference of {several}{metric.size(known[-1])} (80 % power at level {level})"
+    if not of_one:
+        return [f"The runs do not tell {_names(variants)} from {baseline.name}; they {shown}."]
+    observed, seeds = metric.size(comparison.difference.value), comparison.seeds
+    fewest = min(len(variants[0].counted), len(baseline.counted))
+    needed = f"more than {MOST_SEEDS} seeds" if seeds is None else f"{count(max(seeds - fewest, 1), 'more seed')}"
+    return [f"They {shown}; to show one of {observed} takes {needed} of each."]
+
+
+def _names(variants: Sequence[Variant]) -> str:
+    if len(variants) > MOST_NAMES:
+        return f"{len(variants)} variants"
+    return joined([variant.name for variant in variants])
+
+
+def _on_several_devices(variants: Sequence[Variant]) -> bool:
+    return len({device(run) for variant in variants for run in variant.counted}) > 1
+
+
+def _tests(summary: Summary) -> list[str]:
+    """What above, below and equivalent mean, where the headlines do not say it; and which seeds were not paired."""
+    compared = [(variant, variant.comparison) for variant in summary.variants if variant.comparison]
+    family = max((comparison.family for _, comparison in compared), default=0)
+    lines = []
+    if family > 1:
+        lines.append(f"Above and below: p < 0.05 after Holm's correction for {family} comparisons.")
+    if summary.choice.margin is not None and family:
+        unit = f" {summary.metric.points}".rstrip()
+        lines.append(
+            f"Equivalent: within ±{summary.choice.margin:g}{unit} by two one-sided tests (TOST), p < 0.05"
+            + (" after Holm's correction." if family > 1 else ".")
+        )
+    unpaired = [variant for variant, comparison in compared if not comparison.difference.pairs]
+    if unpaired and summary.choice.paired:
+        lines.append(f"Not paired but Welch's t over all runs, for not all seeds are shared: {_names(unpaired)}.")
+    return lines
 
 
 def _unfinished(summary: Summary) -> list[str]:
@@ -151,7 +199,3 @@ def _states(statuses: Iterable[str]) -> str:
 def _reached(variant: Variant, score: Estimate) -> str:
     stamp = variant.metric.stamp(variant.selected_on)
     return variant.metric.with_unit(score.mean) + (f" ({stamp})" if stamp else "")
-
-
-def _n(score: Estimate) -> str:
-    return f"n = {count(score.n, 'seed')}"

@@ -11,10 +11,13 @@ from lkca_exp.report.read.load import Run
 
 @dataclass(frozen=True)
 class Choice:
-    """`rows` and `columns` are keys as the user wrote them, empty for what suits the runs; `where` holds `key=value`
-    and `key=value,value`."""
+    """`paired` compares seed by seed, where variants share all of them. Differences within `margin`, in the unit of a
+    difference, are tested for equivalence. `rows` and `columns` are keys as the user wrote
+    them, empty for what suits the runs; `where` holds `key=value` and `key=value,value`."""
 
     baseline: str | None = None
+    paired: bool = False
+    margin: float | None = None
     metric: str = "test/top1"
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()

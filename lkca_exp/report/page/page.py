@@ -14,12 +14,14 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from lkca_exp.report.charts import draw
+from lkca_exp.report.charts.chart import Chart
+from lkca_exp.report.charts.style import Style, swatch
+from lkca_exp.report.charts.theme import on_page
 from lkca_exp.report.compare import provenance
 from lkca_exp.report.compare.progress import Progress, progress
 from lkca_exp.report.content import Content
-from lkca_exp.report.figures.model import Figure, Style
-from lkca_exp.report.figures.svg import svg, swatch
-from lkca_exp.report.formats import MINUS, duration
+from lkca_exp.report.formats import MINUS, duration, printable
 from lkca_exp.report.tables.column import Cell, Column, Table
 
 STAMP = re.compile(r"\((selected on (?:test|validation))\)")
@@ -38,7 +40,8 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"marked": marked, "drawn": _drawn, "swatch": _swatch, "duration": duration}
+    environment.filters |= {"marked": marked, "drawn": _drawn, "specification": _specification}
+    environment.filters |= {"swatch": _swatch, "duration": duration, "printable": printable}
     environment.globals |= {"grid": _grid, "link": link}
     summary = content.summary
     return environment.get_template("page.html").render(
@@ -54,7 +57,7 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         commands=provenance.commands(summary),
         settings=[(setting, *provenance.describe_setting(setting)) for setting in summary.settings],
         css=_ours("page.css"),
-        scripts=[_ours("page.js")] + ([_ours("live.js")] if version else []),
+        scripts=[Markup(draw.script()), _ours("page.js")] + ([_ours("live.js")] if version else []),
     )
 
 
@@ -101,13 +104,17 @@ def _share(state: Progress) -> float | None:
     return min(state.epochs_done / state.epochs, 1.0) if state.epochs else None
 
 
-def _drawn(figure: Figure) -> Markup:
+def _drawn(chart: Chart) -> Markup:
     """`Markup` is for our drawings and files, in which all that comes from runs is escaped."""
-    return Markup(svg(figure))
+    return Markup(draw.inline(chart))
+
+
+def _specification(chart: Chart) -> Markup:
+    return Markup(draw.specification(chart))
 
 
 def _swatch(style: Style) -> Markup:
-    return Markup(swatch(style))
+    return Markup(on_page(swatch(style)))
 
 
 def _ours(name: str) -> Markup:

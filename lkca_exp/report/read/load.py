@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from lkca_exp.runs.format import RUN_FOLDER, flatten
 from lkca_exp.runs.record import Damaged, Record
 from lkca_exp.runs.rows import is_number, read_rows
 from lkca_exp.runs.state import snapshot
+from lkca_exp.runs.sweeps import places, read_sweeps
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Run:
     `status` is the record's, but for a run whose process ended without a word: that is "killed".
     `config` has dotted keys (`model.mixer.name`). `metrics` and `curve` (epoch -> its row of metrics.jsonl) hold finite
     numbers only; accuracies are fractions. `seconds` is wall-clock time. `attempt` is the latest attempt, `heard` when
-    the newest row was written, in seconds since 1970. `notes` says what was odd about the files.
+    the newest row was written, in seconds since 1970. `notes` says what was odd about the files. `place` is that
+    among the jobs of its study's sweeps, None where no sweep named it; `baseline` is the experiment's
+    `report.baseline`.
     """
 
     folder: Path
@@ -57,6 +60,8 @@ class Run:
     curve: dict[int, dict[str, float]]
     heard: float | None
     notes: tuple[str, ...]
+    place: int | None = None
+    baseline: str = ""
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -76,12 +81,15 @@ def load(studies: Sequence[Path]) -> tuple[list[Run], list[Damaged]]:
     runs: list[Run] = []
     damaged: list[Damaged] = []
     for study in dict.fromkeys(os.path.realpath(study) for study in studies):
+        sweeps = read_sweeps(Path(study))
+        place = places(sweeps)
+        named = next((sweep.baseline for sweep in reversed(sweeps) if sweep.baseline), "")
         for folder in run_folders(Path(study)):
             run = read_run(folder)
             if isinstance(run, Damaged):
                 damaged.append(run)
             else:
-                runs.append(run)
+                runs.append(replace(run, place=place.get(folder.name), baseline=named or run.baseline))
     return runs, damaged
 
 
@@ -104,6 +112,7 @@ def read_run(folder: Path) -> Run | Damaged:
     rows = folder / "metrics.jsonl"
     try:
         curve, notes = read_curve(rows)
+        config = flatten(record.config)
         return Run(
             folder=folder,
             study=folder.parent.name,
@@ -114,7 +123,7 @@ def read_run(folder: Path) -> Run | Damaged:
             status=record.status,
             numerics=record.numerics,
             command=record.command,
-            config=flatten(record.config),
+            config=config,
             derived=record.derived,
             selected_on=str(record.selected_on or ""),
             metrics=numbers(record.metrics),
@@ -135,6 +144,7 @@ def read_run(folder: Path) -> Run | Damaged:
             curve=curve,
             heard=rows.stat().st_mtime if curve else None,
             notes=notes,
+            baseline=str(config.get("report.baseline") or ""),
         )
     except (OSError, RecursionError) as error:
         return Damaged(folder, str(error) or type(error).__name__)

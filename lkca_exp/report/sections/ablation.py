@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+import altair as alt
+
+from lkca_exp.report.charts.chart import (
+    WIDE,
+    Chart,
+    Mean,
+    axis_title,
+    coloured,
+    mean_of,
+    plot,
+    points_with_bars,
+    titled,
+    zoomable,
+)
+from lkca_exp.report.charts.style import MOST_DRAWN, Style, styles
 from lkca_exp.report.compare.aggregate import Summary, Variant
 from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.names import MIXER, PRESET, describe
-from lkca_exp.report.figures import model
-from lkca_exp.report.figures.model import Axis, Level, Mark, Plot, Style
-from lkca_exp.report.figures.styles import MOST_DRAWN, WIDE, describe_point, interval, styles
 from lkca_exp.report.read.load import is_number
 from lkca_exp.report.section import Block, Material, Section
 
 NO_AMOUNT = ("data.subset_seed", "numerics")
 """Numbers that are names."""
+
+
+WORDS = {"data.fraction": "fraction of the training images", "optim.lr": "learning rate"}
+FRACTIONS = ("data.fraction",)
+"""Numbers that are read in percent."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +61,8 @@ def section(material: Material) -> Section:
     summary = material.summary
     drawn = ablations(summary)
     style = styles(summary, [line.name for ablation in drawn for line in ablation.lines])
-    figures = [_figure(ablation, summary.metric, style) for ablation in drawn]
-    return Section([Block("What a number does", figures=figures)] if figures else [])
+    charts = [_chart(ablation, summary.metric, style) for ablation in drawn]
+    return Section([Block("What a number does", charts=charts)] if charts else [])
 
 
 def ablations(summary: Summary) -> list[Ablation]:
@@ -103,41 +121,53 @@ def _value(point: tuple[float, Variant]) -> float:
     return point[0]
 
 
-def _figure(ablation: Ablation, metric: Metric, style: Mapping[str, Style]) -> Plot:
+def _chart(ablation: Ablation, metric: Metric, style: Mapping[str, Style]) -> Chart:
     """A key's, with the lines that reach highest where they are many."""
     lines = sorted(ablation.lines, key=lambda line: max(map(_height, line.points)), reverse=True)[:MOST_DRAWN]
-    marks: list[Mark] = [_line(line, metric, style[line.name]) for line in lines]
-    marks += [
-        Level(variant.name, style[variant.name], interval(variant)[0], describe_point(variant))
-        for variant in ablation.references
-    ]
-    values = sorted({value for line in lines for value, _ in line.points})
+    points = [replace(mean_of(variant, value), variant=line.name) for line in lines for value, variant in line.points]
+    levels = [mean_of(variant) for variant in ablation.references]
     variants = [*(variant for line in lines for _, variant in line.points), *ablation.references]
-    stamps = {metric.stamp(variant.selected_on) for variant in variants} - {""}
-    last = ablation.key.rpartition(".")[2]
+    called = called_in_words(ablation.key)
     where = f" on {ablation.place}" if ablation.place else ""
-    title = ", ".join([f"{metric.full_name[0].upper()}{metric.full_name[1:]} by {last}{where}", *stamps])
+    title = titled(
+        f"{metric.full_name} by {called}{where}", (metric.stamp(variant.selected_on) for variant in variants)
+    )
     note = "Mean over seeds; the bars are 95 % confidence intervals."
-    if ablation.references:
-        note += f" The level is a baseline that has no {last}."
+    if levels:
+        note += f" The level and its band are a baseline that has no {called}, with its interval."
     if len(lines) < len(ablation.lines):
         note += f" Of {len(ablation.lines)} lines those that reach highest are drawn."
-    wide = values[0] > 0 and values[-1] > WIDE * values[0]
-    axis = Axis(ablation.key, log=wide, ticks=tuple(values))
-    unit = " %" if metric.is_fraction else ""
-    slug = f"ablation-{ablation.key}-{ablation.place}"
-    return Plot(slug, title, note, axis, Axis("", unit), marks, legend=True)
+    shown = {
+        name: style[name] for name in [*dict.fromkeys(row.variant for row in points), *(row.variant for row in levels)]
+    }
+    layers = _layers(ablation.key, points, levels, axis_title(metric), shown)
+    return Chart(f"ablation-{ablation.key}-{ablation.place}", title, note, layers, style=shown, zoom=("x", "y"))
 
 
-def _line(line: Line, metric: Metric, style: Style) -> model.Line:
-    x = [value for value, _ in line.points]
-    means = [interval(variant) for _, variant in line.points]
-    y = [mean for mean, _, _ in means]
-    low = [mean if end is None else end for mean, end, _ in means]
-    high = [mean if end is None else end for mean, _, end in means]
-    return model.Line(line.name, style, x, y, low, high, bars=True)
+def _layers(
+    key: str, points: Sequence[Mean], levels: Sequence[Mean], title: str, style: Mapping[str, Style]
+) -> list[alt.Chart]:
+    values = sorted({row.x for row in points if row.x is not None})
+    log = values[0] > 0 and values[-1] > WIDE * values[0]
+    called, form = called_in_words(key), "~%" if key in FRACTIONS else "~g"
+    x = alt.X("x:Q", title=called, scale=zoomable("x", log=log), axis=alt.Axis(values=values, format=form, grid=False))
+    y = partial(alt.Y, type="quantitative", title=title, scale=zoomable("y"))
+    band = plot([row for row in levels if row.low is not None], "", "mean").mark_rect(opacity=0.15, clip=True)
+    level = plot(levels, "", "mean").mark_rule(strokeWidth=2)
+    line = plot(points).mark_line(clip=True)
+    return [
+        band.encode(y("low"), y2="high:Q", **coloured(style)),
+        level.encode(y("mean"), tooltip=["variant:N", "text:N"], **coloured(style, "strokeDash")),
+        line.encode(x, y("mean"), **coloured(style, "strokeDash")),
+        *points_with_bars(points, x, y, style, [alt.Tooltip("x:Q", title=called, format=form)]),
+    ]
+
+
+def called_in_words(key: str) -> str:
+    """kernel size, for model.mixer.kernel_size."""
+    return WORDS.get(key, key.rpartition(".")[2].replace("_", " "))
 
 
 def _height(point: tuple[float, Variant]) -> float:
     variant = point[1]
-    return variant.metric.better(interval(variant)[0])
+    return variant.metric.better(variant.score.mean) if variant.score else 0.0

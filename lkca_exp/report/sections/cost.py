@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import altair as alt
+
+from lkca_exp.report.charts.chart import (
+    WIDE,
+    Chart,
+    Mean,
+    axis_title,
+    mean_of,
+    plot,
+    points_with_bars,
+    titled,
+    zoomable,
+)
+from lkca_exp.report.charts.style import Style, in_charts
+from lkca_exp.report.charts.theme import QUIET
 from lkca_exp.report.compare.aggregate import Setting, Variant
-from lkca_exp.report.figures.model import Axis, Figure, Front, Mark, Mean, Plot, Style
-from lkca_exp.report.figures.styles import WIDE, describe_point, in_figures, interval
 from lkca_exp.report.formats import count, device
-from lkca_exp.report.section import Material, Section, figures_of_settings
+from lkca_exp.report.section import Material, Section, charts_of_settings
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,7 @@ class Cost:
     measured: bool = False
 
 
+FRONT = "Pareto front"
 COSTS = (
     Cost("parameters", "parameters", lambda variant: variant.constant("parameters")),
     Cost("flops", "FLOPs an image", lambda variant: variant.constant("flops_per_image")),
@@ -31,14 +46,14 @@ COSTS = (
 
 
 def section(material: Material) -> Section:
-    return figures_of_settings(material, costs)
+    return charts_of_settings(material, costs)
 
 
-def costs(setting: Setting, style: Mapping[str, Style]) -> list[Figure]:
-    """A figure for each cost in which two variants differ."""
-    variants = [variant for variant in in_figures(setting) if variant.score]
-    figures = [_figure(cost, variants, style) for cost in COSTS]
-    return [figure for figure in figures if figure is not None]
+def costs(setting: Setting, style: Mapping[str, Style]) -> list[Chart]:
+    """A chart for each cost in which two variants differ."""
+    variants = [variant for variant in in_charts(setting) if variant.score]
+    charts = [_chart(cost, variants, style) for cost in COSTS]
+    return [chart for chart in charts if chart is not None]
 
 
 def pareto(points: Sequence[tuple[float, float]], less_is_better: bool, higher_is_better: bool) -> list[int]:
@@ -53,39 +68,36 @@ def pareto(points: Sequence[tuple[float, float]], less_is_better: bool, higher_i
     return sorted((index for index in range(len(points)) if not beaten(index)), key=lambda index: points[index])
 
 
-def _figure(cost: Cost, variants: Sequence[Variant], style: Mapping[str, Style]) -> Plot | None:
+def _chart(cost: Cost, variants: Sequence[Variant], style: Mapping[str, Style]) -> Chart | None:
     devices = {device(run) for variant in variants for run in variant.counted}
-    if cost.measured and len(devices) > 1:
-        return None
-    points = [(variant, value) for variant in variants if (value := cost.of(variant))]
-    values = [value for _, value in points]
-    if len(set(values)) < 2:
+    rows = [mean_of(variant, value) for variant in variants if (value := cost.of(variant))]
+    values = [row.x for row in rows if row.x]
+    if len(set(values)) < 2 or (cost.measured and len(devices) > 1):
         return None
     metric = variants[0].metric
-    marks: list[Mark] = [_point(variant, value, style[variant.name]) for variant, value in points]
-    places = [(value, interval(variant)[0]) for variant, value in points]
+    places = [(value, row.mean) for value, row in zip(values, rows, strict=True)]
     front = pareto(places, cost.less_is_better, metric.higher_is_better)
-    rising = cost.less_is_better != metric.higher_is_better
-    x, y = zip(*(places[index] for index in front), strict=True)
-    marks.insert(0, Front(x, y, up_first=rising))
-    name = metric.full_name
-    unit = " %" if metric.is_fraction else ""
     on = f", on {devices.pop()}" if cost.measured else ""
     note = (
         f"Mean and 95 % confidence interval over seeds{on}. The broken line is the Pareto front: "
         f"{count(len(front), 'variant')} that no other one beats in both."
     )
-    stamps = {metric.stamp(variant.selected_on) for variant, _ in points} - {""}
-    title = ", ".join([f"{name[0].upper()}{name[1:]} against {cost.title}", *stamps])
-    axis = Axis(cost.title, log=max(values) > WIDE * min(values) > 0)
-    return Plot(f"cost-{cost.slug}", title, note, axis, Axis("", unit), marks)
-
-
-def _point(variant: Variant, value: float, style: Style) -> Mean:
-    mean, low, high = interval(variant)
-    return Mean(
-        variant.name, style, value, mean, low, high, "y", f"{describe_point(variant)}; {value:,.0f}", labelled=True
+    stamps = (metric.stamp(variant.selected_on) for variant in variants)
+    shown = {row.variant: style[row.variant] for row in rows}
+    line = plot(Mean(FRONT, rows[index].mean, x=values[index]) for index in front).mark_line(
+        interpolate="step-before" if cost.less_is_better != metric.higher_is_better else "step-after",
+        color=QUIET,
+        strokeWidth=1.5,
+        strokeDash=[4, 3],
+        clip=True,
     )
+    log = max(values) > WIDE * min(values)
+    x = alt.X("x:Q", title=cost.title, scale=zoomable("x", log=log), axis=alt.Axis(format="~s"))
+    y = partial(alt.Y, type="quantitative", title=axis_title(metric), scale=zoomable("y"))
+    tip = alt.Tooltip("x:Q", title=cost.title, format=",.0f")
+    layers = [line.encode(x, y("mean")), *points_with_bars(rows, x, y, shown, [tip])]
+    title = titled(f"{metric.full_name} against {cost.title}", stamps)
+    return Chart(f"cost-{cost.slug}", title, note, layers, style=shown, zoom=("x", "y"))
 
 
 def _throughput(variant: Variant) -> float | None:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lkca_exp.report.charts.style import in_charts
 from lkca_exp.report.compare.aggregate import Setting
-from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.read.predictions import FILE, Predictions, read_predictions
 from lkca_exp.report.section import FIGURES, Block, Material, Section
 from lkca_exp.report.sections.agreement import agreement_block, agreement_table, agreements
-from lkca_exp.report.sections.classes import class_figures
+from lkca_exp.report.sections.classes import class_charts
 
 
 def section(material: Material) -> Section:
-    """Of the variants in the figures. The predictions of one setting are in memory at a time."""
+    """Of the variants in the charts. The predictions of one setting are in memory at a time."""
     blocks, pairs, notes = [], [], []
     for setting in material.summary.settings:
         predictions, problems = _read(setting)
         notes += problems
-        names = [variant.name for variant in in_figures(setting)]
-        if figures := class_figures(setting, predictions, material.style):
-            blocks.append(Block(FIGURES, setting, (), names, figures))
+        names = [variant.name for variant in in_charts(setting)]
+        if charts := class_charts(setting, predictions, material.style):
+            blocks.append(Block(FIGURES, setting, charts=charts))
         if compared := [pair for pair in agreements(setting, predictions) if pair.variant.name in names]:
             blocks.append(Block(FIGURES, setting, tables=[agreement_block(compared)]))
             pairs += compared

@@ -1,4 +1,4 @@
-"""How far the tokens of each variant look, over its seeds: the mass of the mixers by distance, and receptive fields.
+"""Mean attention distance and effective receptive field of each variant, over its seeds.
 
 Distances are in tokens, rows or columns, whichever is more; radii in pixels.
 """
@@ -10,27 +10,30 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+import altair as alt
 import numpy as np
 
+from lkca_exp.report.charts.chart import Chart, Mean, line_with_band, plot, read_out, rows_of, zoomable
+from lkca_exp.report.charts.picture import address
+from lkca_exp.report.charts.style import Style, in_charts
+from lkca_exp.report.charts.theme import QUIET
 from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.statistics import Estimate, estimate
-from lkca_exp.report.figures.model import Axis, Figure, Line, Mark, Plot, Style, TileRow, Tiles
-from lkca_exp.report.figures.styles import in_figures
 from lkca_exp.report.formats import count, joined
 from lkca_exp.report.read.analysis import FIELD, LOCALITY, UNREADABLE, Field, Mass, mean_distance, read_field, read_mass
 from lkca_exp.report.read.load import Run
 from lkca_exp.report.section import Block, Material, Section, TableBlock
 from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 
-HEADING = "How far tokens look"
+HEADING = "Mean attention distance and effective receptive field"
 MOST_BY_DEPTH = 2
 """Of more variants the sentence does not say how they differ by depth: the figures do."""
 MOST_MENTIONED = 5
 """Of more variants the sentence names the first, the baseline and the last."""
 MOST_LAYERS = 6
 """Of more layers as many are drawn, the first and the last among them; the tables have all."""
-ALIKE = Style("#8a929c", "2 3")
-ALL_ALIKE = "all alike"
+ALIKE = Style(QUIET, (2, 3))
+ALL_ALIKE = "all tokens alike"
 DOTTED = " Dotted: if all counted alike."
 SPREAD = "Mean over seeds; the band is one standard deviation to either side."
 DECIMALS = 6
@@ -40,6 +43,16 @@ DEFINITION = (
     "weights; rows or columns, whichever is more. Radius: mean "
     "distance of the gradient from the centre after the last layer."
 )
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """The receptive field of a layer; `row` is what is written above those of a variant."""
+
+    variant: str
+    row: str
+    layer: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -97,13 +110,12 @@ def section(material: Material) -> Section:
         reaches, unreadable = read_reaches(setting)
         problems += unreadable
         if reaches:
-            shown = {variant.name for variant in in_figures(setting)}
+            shown = {variant.name for variant in in_charts(setting)}
             drawn = [reach for reach in reaches if reach.variant.name in shown]
             names = [reach.variant.name for reach in reaches]
             table = TableBlock(reach_table(reaches), f"{HEADING} on {setting.name}", names=names)
-            legend = [reach.variant.name for reach in drawn]
-            figures = reach_figures(drawn, material.style)
-            blocks.append(Block(HEADING, setting, sentences(reaches), legend, figures, [table]))
+            charts = reach_charts(drawn, material.style)
+            blocks.append(Block(HEADING, setting, sentences(reaches), charts, [table]))
             everywhere += reaches
     files: dict[str, Table] = {}
     if everywhere:
@@ -142,7 +154,7 @@ def _estimates(seeds: Sequence[np.ndarray]) -> list[Estimate]:
 
 
 def sentences(reaches: Sequence[Reach]) -> list[str]:
-    """The answer: who looks how far, and what the centre depends on."""
+    """The answer: mean attention distances, and what the centre depends on."""
     mentioned = list(reaches)
     if len(reaches) > MOST_MENTIONED:
         mentioned = [reaches[0], *(reach for reach in reaches[1:-1] if reach.variant.is_baseline), reaches[-1]]
@@ -151,14 +163,14 @@ def sentences(reaches: Sequence[Reach]) -> list[str]:
         f"{mean_and_sd(reach.overall)} with {reach.variant.name} ({_details(reach.distance, by_depth)})"
         for reach in mentioned
     ]
-    alike = _if_even([reach.even_distance for reach in reaches], "if it looked at all tokens alike")
-    tokens = f"How many tokens far a token looks: {joined(distances)}{alike}."
+    alike = _if_even([reach.even_distance for reach in reaches], "if all tokens were read alike")
+    tokens = f"Mean attention distance, in tokens: {joined(distances)}{alike}."
     with_fields = [reach for reach in mentioned if reach.fields]
     if not with_fields:
         return [tokens]
     radii = [f"{mean_and_sd(reach.radius[-1])} pixels with {reach.variant.name}" for reach in with_fields]
     alike = _if_even([reach.even_radius for reach in with_fields], "if it depended on all pixels alike")
-    return [tokens, f"After the last layer the centre's receptive field has a radius of {joined(radii)}{alike}."]
+    return [tokens, f"Radius of the effective receptive field after the last layer: {joined(radii)}{alike}."]
 
 
 def _details(distance: Sequence[Estimate], by_depth: bool) -> str:
@@ -179,34 +191,40 @@ def mean_and_sd(point: Estimate, scale: float = 1) -> str:
     return f"{scale * point.mean:.2f}" + (f" ± {scale * point.sd:.2f}" if point.sd is not None else "")
 
 
-def reach_figures(reaches: Sequence[Reach], style: Mapping[str, Style]) -> list[Figure]:
-    """Distance and radius by layer, the share of the mass within r tokens, layer by layer, and receptive fields."""
+def reach_charts(reaches: Sequence[Reach], style: Mapping[str, Style]) -> list[Chart]:
+    """Distance by layer; folded radius by layer, the share of the mass within r tokens, and receptive fields."""
     if not reaches:
         return []
     deepest = max(len(reach.distance) for reach in reaches)
     with_fields = [reach for reach in reaches if reach.fields]
-    distance = _by_layer(
-        "reach-distance",
-        "Mean distance looked at, tokens",
-        f"How far a token looks: the mean distance of the tokens that it reads, by the size of the weights. {SPREAD}",
-        [_line(reach, reach.distance, style) for reach in reaches],
-        _shared(reach.even_distance for reach in reaches),
-        deepest,
-    )
-    figures: list[Figure] = [distance]
-    if with_fields:
-        radius = _by_layer(
-            "reach-radius",
-            "Radius of the effective receptive field, pixels",
-            "How far from the centre the pixels are that the central token depends on: the mean distance of its "
-            f"gradient (Luo et al. 2016). {SPREAD}",
-            [_line(reach, reach.radius, style) for reach in with_fields],
-            _shared(reach.even_radius for reach in with_fields),
-            deepest,
+    charts = [
+        _by_layer(
+            "reach-distance",
+            "Mean attention distance by layer",
+            "Mean distance of the tokens that a token reads, weighted by the size of the weights: for attention as "
+            f"Dosovitskiy et al. (2021) define it, for other mixers of their matrix. {SPREAD}",
+            "mean attention distance (tokens)",
+            [row for reach in reaches for row in layer_rows(reach.variant.name, reach.distance)],
+            _shared(reach.even_distance for reach in reaches),
+            style,
         )
-        figures.append(radius)
-    figures += [_within(reaches, index, style) for index in spread(deepest)]
-    return [*figures, _pictures(with_fields)] if with_fields else figures
+    ]
+    if with_fields:
+        charts.append(
+            _by_layer(
+                "reach-radius",
+                "Radius of the effective receptive field by layer",
+                "Mean distance of the central token's gradient from the centre (Luo et al. 2016): how far the "
+                f"pixels are that it depends on. {SPREAD}",
+                "radius of the effective receptive field (pixels)",
+                [row for reach in with_fields for row in layer_rows(reach.variant.name, reach.radius)],
+                _shared(reach.even_radius for reach in with_fields),
+                style,
+                folded=True,
+            )
+        )
+    charts += [_within(reaches, index, style) for index in spread(deepest)]
+    return [*charts, _pictures(with_fields)] if with_fields else charts
 
 
 def spread(many: int) -> list[int]:
@@ -214,55 +232,91 @@ def spread(many: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, many - 1, min(many, MOST_LAYERS))})
 
 
-def _by_layer(slug: str, title: str, note: str, lines: list[Mark], level: float | None, deepest: int) -> Plot:
-    places = list(range(1, deepest + 1))
+def layer_rows(name: str, estimates: Sequence[Estimate], start: int = 1, scale: float = 1) -> list[Mean]:
+    """A row for each estimate, from `start` on; the band is a standard deviation to either side."""
+    rows = []
+    for place, point in enumerate(estimates, start):
+        low, high = (None, None) if point.sd is None else (point.mean - point.sd, point.mean + point.sd)
+        low, high = (None if end is None else scale * end for end in (low, high))
+        rows.append(Mean(name, scale * point.mean, low, high, x=place))
+    return rows
+
+
+def _by_layer(
+    slug: str,
+    title: str,
+    note: str,
+    y_title: str,
+    rows: list[Mean],
+    level: float | None,
+    style: Mapping[str, Style],
+    folded: bool = False,
+) -> Chart:
     if level is not None:
-        lines = [*lines, Line(ALL_ALIKE, ALIKE, places, [level] * deepest)]
+        rows = [*rows, *(Mean(ALL_ALIKE, level, x=place) for place in dict.fromkeys(row.x for row in rows))]
         note += DOTTED
-    return Plot(slug, title, note, Axis("layer", ticks=tuple(places)), Axis(""), lines)
+    return _lines(slug, title, note, ("layer", y_title), rows, style, folded)
 
 
-def _within(reaches: Sequence[Reach], index: int, style: Mapping[str, Style]) -> Plot:
+def _within(reaches: Sequence[Reach], index: int, style: Mapping[str, Style]) -> Chart:
     deep = [reach for reach in reaches if index < len(reach.within)]
-    marks = [_line(reach, reach.within[index], style, start=0, scale=100) for reach in deep]
+    rows = [row for reach in deep for row in layer_rows(reach.variant.name, reach.within[index], start=0, scale=100)]
     even = _shared(tuple(reach.even) for reach in deep)
     if even is not None:
-        marks.append(Line(ALL_ALIKE, ALIKE, list(range(len(even))), [100 * share for share in even]))
-    places = tuple(range(max(len(reach.even) for reach in deep)))
-    title = f"Share of the mass within r tokens, layer {index + 1}"
+        rows += [Mean(ALL_ALIKE, 100 * share, x=r) for r, share in enumerate(even)]
     images = " to ".join(map(str, sorted({min(mass.num_images for mass in reach.masses) for reach in deep})))
     note = (
         "Of the weights' size, within r rows and r columns: what a kernel of side 2r+1 covers. Attention's is a mean "
         f"over heads and {images} test images. {SPREAD}{DOTTED * (even is not None)}"
     )
-    slug = f"reach-within-layer-{index + 1}"
-    return Plot(slug, title, note if index == 0 else "", Axis("r", ticks=places), Axis("", " %"), marks, 240)
+    title = f"Share of the weights within r tokens, layer {index + 1}"
+    axes = ("r (tokens)", "share of the weights (%)")
+    return _lines(f"reach-within-layer-{index + 1}", title, note if index == 0 else "", axes, rows, style, folded=True)
 
 
-def _line(
-    reach: Reach, estimates: Sequence[Estimate], style: Mapping[str, Style], start: int = 1, scale: float = 1
-) -> Mark:
-    """A point for each estimate, from `start` on."""
-    x = list(range(start, start + len(estimates)))
-    mean = scale * np.array([point.mean for point in estimates])
-    name = reach.variant.name
-    if estimates[0].sd is None:
-        return Line(name, style[name], x, mean.tolist())
-    sd = scale * np.array([point.sd for point in estimates], dtype=float)
-    return Line(name, style[name], x, mean.tolist(), (mean - sd).tolist(), (mean + sd).tolist())
+def _lines(
+    slug: str,
+    title: str,
+    note: str,
+    axes: tuple[str, str],
+    rows: Sequence[Mean],
+    style: Mapping[str, Style],
+    folded: bool,
+) -> Chart:
+    looks = {**style, ALL_ALIKE: ALIKE}
+    shown = {name: looks[name] for name in dict.fromkeys(row.variant for row in rows)}
+    x = alt.X("x:Q", title=axes[0], scale=zoomable("x"), axis=alt.Axis(tickMinStep=1, grid=False, format="d"))
+    y = partial(alt.Y, type="quantitative", title=axes[1], scale=zoomable("y"))
+    layers = line_with_band(rows, x, y, shown)
+    live = [read_out(rows, axes[0], shown, ".2f")]
+    return Chart(slug, title, note, layers, 220, shown, zoom=("x",), live=live, folded=folded)
 
 
-def _pictures(reaches: Sequence[Reach]) -> Tiles:
+def _pictures(reaches: Sequence[Reach]) -> Chart:
     note = (
         "What the central token depends on: the gradient's size at every pixel, mean over seeds and images; the square "
         "root, each picture on its own scale. The radius is that of the last layer."
     )
-    rows = []
+    rows, names, columns = [], [], max(len(reach.pictures) for reach in reaches)
     for reach in reaches:
         last, pictures = reach.radius[-1], np.sqrt(reach.pictures)
-        layers = [(f"layer {index + 1}", pictures[index]) for index in spread(len(pictures))]
-        rows.append(TileRow(reach.variant.name, f"radius {mean_and_sd(last)} px, {count(last.n, 'seed')}", layers))
-    return Tiles("reach-fields", "Effective receptive field, layer by layer", note, rows)
+        names.append(f"{reach.variant.name}: radius {mean_and_sd(last)} px, {count(last.n, 'seed')}")
+        rows += [
+            PictureRow(reach.variant.name, names[-1], f"layer {index + 1}", address(pictures[index]))
+            for index in spread(len(pictures))
+        ]
+    side = min(360 / min(columns, MOST_LAYERS), 120)
+    layers = [f"layer {index + 1}" for index in range(columns)]
+    axis = alt.Axis(orient="top", grid=False, labelAngle=0)
+    drawn = plot(rows).mark_image(width=side - 6, height=side - 6, yOffset=10)
+    encoded = drawn.encode(
+        alt.X("layer:N", sort=layers, title=None, axis=axis, scale=alt.Scale(type="band")),
+        rows_of(names, "row", above=side / 2 - 8),
+        url="address:N",
+        tooltip=["variant:N", "layer:N"],
+    )
+    height = 34 + (side + 22) * len(reaches)
+    return Chart("reach-fields", "Effective receptive field by layer", note, [encoded], height, folded=True)
 
 
 def _shared(values: Iterable[Any]) -> Any:

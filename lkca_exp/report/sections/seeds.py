@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
+import altair as alt
+
+from lkca_exp.report.charts.chart import Chart, Mean, axis_title, coloured, mean_of, plot, rows_of, titled, zoomable
+from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.compare.aggregate import Setting, Variant
-from lkca_exp.report.figures.model import Axis, Dots, Figure, Mark, Mean, Plot, Style
-from lkca_exp.report.figures.styles import describe_point, in_figures, interval
-from lkca_exp.report.section import Material, Section, figures_of_settings
+from lkca_exp.report.section import Material, Section, charts_of_settings
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """A run; `value` in the unit of the axis."""
+
+    variant: str
+    seed: int
+    value: float
+    text: str
 
 
 def section(material: Material) -> Section:
-    return figures_of_settings(material, seeds)
+    return charts_of_settings(material, seeds)
 
 
-def seeds(setting: Setting, style: Mapping[str, Style]) -> list[Figure]:
-    """One figure, if a run has finished: a row a variant, best first."""
-    variants = [variant for variant in in_figures(setting) if variant.counted]
+def seeds(setting: Setting, style: Mapping[str, Style]) -> list[Chart]:
+    """One chart, if a run has finished: a row a variant, best first."""
+    variants = [variant for variant in in_charts(setting) if variant.counted]
     if not variants:
         return []
+    runs = [row for variant in variants for row in seed_rows(variant)]
+    means = [mean_of(variant) for variant in variants]
     metric = variants[0].metric
-    marks = [mark for row, variant in enumerate(variants) for mark in _row(variant, row, style[variant.name])]
-    stamps = {metric.stamp(variant.selected_on) for variant in variants} - {""}
-    title = f"{metric.full_name[0].upper()}{metric.full_name[1:]}, seed by seed"
-    note = "A dot is a run; the larger point and its bar are mean and 95 % confidence interval over seeds."
+    note = "A small dot is a run; the larger point and its bar are mean and 95 % confidence interval over seeds."
     if len(variants) < len([variant for variant in setting.variants if variant.counted]):
         note += f" Of {len(setting.variants)} variants the best are drawn, and the baseline."
-    axis = Axis(metric.full_name + (", %" if metric.is_fraction else ""))
-    height = 60 + 46 * len(variants)
-    names = Axis("", names=tuple(variant.name for variant in variants))
-    return [Plot("seeds", ", ".join([title, *stamps]), note, axis, names, marks, height)]
+    title = titled(f"{metric.full_name}, seed by seed", (metric.stamp(variant.selected_on) for variant in variants))
+    shown = {variant.name: style[variant.name] for variant in variants}
+    layers = seeds_layers(runs, means, axis_title(metric), shown)
+    return [Chart("seeds", title, note, layers, 56 + 46 * len(variants), shown, "never", ("x",))]
 
 
-def _row(variant: Variant, row: int, style: Style) -> list[Mark]:
-    metric, by_seed = variant.metric, variant.by_seed
-    values = [metric.scale * value for value in by_seed.values()]
-    tips = [f"{variant.name}, seed {seed}: {metric.text(value)}" for seed, value in by_seed.items()]
-    mean, low, high = interval(variant)
+def seed_rows(variant: Variant) -> list[SeedRow]:
+    metric = variant.metric
     return [
-        Dots(variant.name, style, values, [row - 0.2] * len(values), tips),
-        Mean(variant.name, style, mean, row + 0.15, low, high, "x", describe_point(variant)),
+        SeedRow(variant.name, seed, metric.scale * value, metric.text(value)) for seed, value in variant.by_seed.items()
+    ]
+
+
+def seeds_layers(
+    runs: Sequence[SeedRow], means: Sequence[Mean], title: str, style: Mapping[str, Style]
+) -> list[alt.Chart]:
+    y = rows_of([*style])
+    x = partial(alt.X, type="quantitative", title=title, scale=zoomable("x"))
+    dots = plot(runs, x="value").mark_point(size=22, opacity=0.75)
+    bars = plot(means, x="mean").mark_rule(yOffset=11)
+    points = plot(means, x="mean").mark_point(size=90, yOffset=11)
+    return [
+        dots.encode(x("value"), y, tooltip=["variant:N", "seed:N", "text:N"], **coloured(style, "shape")),
+        bars.encode(x("low"), y, x2="high:Q", **coloured(style)),
+        points.encode(x("mean"), y, tooltip=["variant:N", "text:N"], **coloured(style, "shape")),
     ]

@@ -58,6 +58,7 @@ def run_table(summary: Summary) -> Table[RunRow]:
             numeric=False,
         ),
         raw_only("torch", lambda r: r.run.versions.get("torch")),
+        raw_only("numerics", lambda r: r.run.numerics),
         raw_only("folder", lambda r: f"{r.run.study}/{r.run.folder.name}"),
         raw_only("id", lambda r: r.run.id),
         raw_only("group", lambda r: r.run.group),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from lkca_exp.report import formats
 from lkca_exp.report.compare.aggregate import Summary, Variant
 from lkca_exp.report.compare.metric import Metric
-from lkca_exp.report.compare.statistics import Difference, Estimate
+from lkca_exp.report.compare.statistics import MOST_SEEDS, Difference, Estimate
 from lkca_exp.report.tables.column import Column, Table, number, words
 
 FURTHER = ("test/top1", "test/top5", "test/calibration_error")
@@ -43,7 +43,20 @@ def variant_table(summary: Summary) -> Table[Variant]:
         _speed_column("Test images/s", "test_images_per_s", rank=7),
         number("Peak memory MB", "peak_bytes", lambda v: v.peak_bytes, formats.mega, rank=7),
     ]
-    return Table(columns, summary.variants)
+    return Table(columns, summary.variants, _remarks(summary))
+
+
+def _remarks(summary: Summary) -> list[str]:
+    compared = [variant.comparison for variant in summary.variants if variant.comparison]
+    if not any(comparison.p_holm is not None for comparison in compared):
+        return []
+    family = compared[0].family
+    level = "0.05" if family == 1 else f"0.05/{family}, which is sure to be enough after Holm's correction"
+    unit = f" in {summary.metric.points}" if summary.metric.points else ""
+    remarks = [f"Detectable: the smallest true difference{unit} that these runs find with 80 % power at level {level}."]
+    if any(comparison.is_open for comparison in compared):
+        remarks.append("Seeds to tell apart: of each variant, to find a difference as large as the observed one so.")
+    return remarks
 
 
 def not_counted(variant: Variant) -> str:
@@ -121,6 +134,7 @@ def _difference_columns(summary: Summary) -> list[Column[Variant]]:
         return v.comparison.difference.method or v.comparison.difference.why_not if v.comparison else ""
 
     unit = f"_{metric.points}" if metric.points else ""
+    margin, digits = summary.choice.margin or 0.0, 2 if metric.is_fraction else 4
     raw = {
         f"difference{unit}": _of_difference(metric, lambda change: change.value),
         f"difference_ci95_low{unit}": _of_difference(metric, lambda change: change.low),
@@ -130,7 +144,29 @@ def _difference_columns(summary: Summary) -> list[Column[Variant]]:
         Column(_difference_title(summary), difference, raw, rank=2),
         number("p (Holm)", "p_holm", lambda v: v.comparison.p_holm if v.comparison else None, formats.p_value, rank=5),
         words("Method", "method", method, rank=5),
+        number(f"p (within ±{margin:g})", "p_equivalent", _equivalent, formats.p_value, rank=5),
+        number("Detectable", f"detectable{unit}", _detectable(metric), lambda value: f"{value:.{digits}f}", rank=6),
+        Column("Seeds to tell apart", _seeds, {"seeds_to_tell_apart": _num_seeds}, rank=6),
     ]
+
+
+def _equivalent(v: Variant) -> float | None:
+    return v.comparison.p_equivalent if v.comparison else None
+
+
+def _detectable(metric: Metric) -> Callable[[Variant], float | None]:
+    return lambda v: metric.scaled(v.comparison.detectable) if v.comparison else None
+
+
+def _seeds(v: Variant) -> str:
+    """Of each variant; only where the runs leave the question open."""
+    if v.comparison is None or not v.comparison.is_open:
+        return ""
+    return f"more than {MOST_SEEDS}" if v.comparison.seeds is None else str(v.comparison.seeds)
+
+
+def _num_seeds(v: Variant) -> int | None:
+    return v.comparison.seeds if v.comparison and v.comparison.is_open else None
 
 
 def _speed_column(title: str, key: str, rank: int) -> Column[Variant]:

@@ -6,10 +6,12 @@ import pytest
 from scipy import stats
 
 from lkca_exp.report.compare.aggregate import Comparison, Summary, Variant, summarise
+from lkca_exp.report.compare.answer import answer
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.compare.statistics import Estimate
 from lkca_exp.report.read.load import load
 from lkca_exp.runs.record import Timings
+from lkca_exp.runs.sweeps import Sweep, note_sweep
 
 
 def summary_of(*studies: Path, baseline: str | None = None) -> Summary:
@@ -43,7 +45,7 @@ def test_two_variants_are_compared_with_attention(compared):
     assert (lkca.name, attention.name, setting.name) == ("lkca", "attention", "digits")
     assert setting.baseline is attention
     assert top1(lkca).mean == pytest.approx((0.98 + 0.98 + 0.99) / 3)
-    reference = stats.ttest_rel([0.98, 0.98, 0.99], [0.96, 0.95, 0.95])
+    reference = stats.ttest_ind([0.98, 0.98, 0.99], [0.96, 0.95, 0.95], equal_var=False)
     assert comparison(lkca).difference.value == pytest.approx(0.03)
     assert comparison(lkca).p_holm == pytest.approx(reference.pvalue)
     assert comparison(lkca).is_significant
@@ -93,6 +95,30 @@ def test_different_seeds_are_not_paired(make_run, runs):
     lkca, _ = summary_of(runs / "digits_compare").variants
     assert comparison(lkca).difference.method == "Welch t"
     assert lkca.num_missing == 2
+
+
+def paired_comparison(*studies) -> tuple[Variant, Summary]:
+    summary = summarise(*load(studies), Choice(paired=True))
+    return next(variant for variant in summary.variants if variant.name == "lkca"), summary
+
+
+def test_seeds_are_paired_on_request(compared):
+    lkca, _ = paired_comparison(compared)
+    reference = stats.ttest_rel([0.98, 0.98, 0.99], [0.96, 0.95, 0.95])
+    assert comparison(lkca).difference.method == "paired t"
+    assert comparison(lkca).p_holm == pytest.approx(reference.pvalue)
+
+
+def test_partly_shared_seeds_are_all_used_and_pairs_refused_where_there_are_none(make_run, compared):
+    make_run("lkca", 3, 0.5)
+    with pytest.raises(ValueError, match=r"--paired: no variant has .* the same ones as its baseline"):
+        paired_comparison(compared)
+    for seed in range(3):
+        make_run("pooling", seed, 0.9 + 0.01 * seed)
+    lkca, summary = paired_comparison(compared)
+    assert comparison(lkca).difference.method == "Welch t"
+    assert comparison(lkca).difference.value == pytest.approx((0.98 + 0.98 + 0.99 + 0.5) / 4 - (0.96 + 0.95 + 0.95) / 3)
+    assert any("for not all seeds are shared: lkca." in sentence for sentence in answer(summary))
 
 
 def test_one_seed_gives_no_interval(make_run, runs):
@@ -165,7 +191,7 @@ def test_two_studies_are_compared_with_one_another(make_run, runs):
     summary = summary_of(runs / "one", runs / "two")
     assert summary.studies == ("one", "two")
     assert names(summary) == ["lkca", "attention"]
-    assert comparison(summary.variants[0]).difference.pairs == 2
+    assert comparison(summary.variants[0]).difference.method == "Welch t"
 
 
 def test_the_baseline_can_be_chosen_by_variant_or_label(make_run, compared):
@@ -176,14 +202,55 @@ def test_the_baseline_can_be_chosen_by_variant_or_label(make_run, compared):
         summary_of(compared, baseline="latin")
 
 
-def test_the_strongest_attention_is_the_baseline_and_without_one_the_first_by_name(make_run, runs):
+def test_the_only_attention_is_the_baseline_whatever_it_reaches(make_run, runs):
     make_run("lkca", 0, 0.9)
+    make_run("attention", 0, 0.8)
     make_run("a-convolution", 0, 0.95)
-    assert baseline_of(summary_of(runs / "digits_compare")) == "a-convolution"
-    make_run("attention", 0, 0.80, config={"optim.lr": 0.1})
-    make_run("attention", 0, 0.85, config={"optim.lr": 0.2})
-    make_run("attention", 0, None, config={"optim.lr": 0.3}, status="failed")
-    assert baseline_of(summary_of(runs / "digits_compare")) == "attention lr=0.2"
+    assert baseline_of(summary_of(runs / "digits_compare")) == "attention"
+
+
+def begun(second: int) -> Timings:
+    return Timings(f"2026-01-02T03:04:{second:02d}.000+00:00", f"2026-01-02T03:05:{second:02d}.000+00:00", 60)
+
+
+def test_of_several_attention_variants_the_first_begun_is_the_baseline_and_not_the_best(make_run, runs):
+    study = runs / "digits_compare"
+    make_run("lkca", 0, 0.9, timings=begun(30))
+    for lr, top1, second in [(0.1, 0.85, 20), (0.2, 0.80, 10), (0.3, 0.95, 40)]:
+        make_run("attention", 0, top1, config={"optim.lr": lr}, timings=begun(second))
+    assert baseline_of(summary_of(study)) == "attention lr=0.2"
+    make_run("lkca", 1, 0.9, timings=begun(5))  # first of all is now one without attention
+    assert baseline_of(summary_of(study)) == "lkca lr=0.001"
+
+
+def test_the_order_of_the_sweeps_jobs_counts_more_than_which_run_was_first_to_start(make_run, runs):
+    study = runs / "digits_compare"
+    names = [
+        make_run("attention", 0, 0.8, config={"optim.lr": lr}, timings=begun(9 - n)).name
+        for n, lr in enumerate([0.1, 0.2])
+    ]
+    assert baseline_of(summary_of(study)) == "lr=0.2"
+    note_sweep(study, Sweep(tuple(names)))
+    assert baseline_of(summary_of(study)) == "lr=0.1"
+
+
+@pytest.mark.parametrize("words", ["lkca kernel_size=3", "model/mixer=lkca model.mixer.kernel_size=3", "kernel_size=3"])
+def test_an_experiment_names_its_baseline(make_run, compared, words):
+    for kernel_size in (3, 5):
+        make_run("lkca", 0, 0.99, config={"model.mixer.kernel_size": kernel_size, "report.baseline": words})
+    assert baseline_of(summary_of(compared)) == "lkca kernel_size=3"
+    assert baseline_of(summary_of(compared, baseline="attention")) == "attention"
+
+
+def test_the_latest_sweep_names_the_baseline_of_runs_that_were_there_before(make_run, compared):
+    note_sweep(compared, Sweep((), "lkca"))
+    assert baseline_of(summary_of(compared)) == "lkca"
+    note_sweep(compared, Sweep(("a",), ""))
+    assert baseline_of(summary_of(compared)) == "lkca"
+    note_sweep(compared, Sweep(("a",), "lkca kernel_size=3"))
+    assert [setting.baseline for setting in summary_of(compared).settings] == [None]
+    make_run("lkca", 0, 0.99, config={"model.mixer.kernel_size": 3})
+    assert baseline_of(summary_of(compared)) == "lkca kernel_size=3"
 
 
 def test_a_variant_is_called_the_same_in_every_setting(make_run, runs):

@@ -45,7 +45,7 @@ def get(server: Server, path: str, **headers: str) -> tuple[int, str]:
 def test_the_page_is_served_and_says_that_it_renews_itself(server, compared):
     status, text = get(server, "/")
     assert status == 200
-    assert "lkca reaches 98.33 % top-1" in text
+    assert "lkca is 3.00 points above attention" in text
     assert "Renews itself." in text
     assert not (compared / "report").exists()
 

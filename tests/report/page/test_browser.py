@@ -37,6 +37,7 @@ def browser() -> Iterator[playwright.Browser]:
 def opened(browser, address: str, **options) -> Iterator[playwright.Page]:
     """A page; in the end nothing may have gone wrong in it, and nothing been asked from elsewhere."""
     context = browser.new_context(**options)
+    context.set_default_timeout(10_000)
     page = context.new_page()
     wrong: list[str] = []
     asked: list[str] = []
@@ -98,32 +99,128 @@ def test_words_filter_the_runs(browser, index):
         assert len(column(page, "State")) == 10
 
 
-def test_a_button_takes_a_variant_out_of_all_figures(browser, index):
-    with opened(browser, index) as page:
-        lines = page.locator('.panel svg .series[data-name="lkca"]')
-        others = page.locator('.panel svg .series[data-name="attention"]').first
-        seen = [line.is_visible() for line in lines.all()]
-        button = page.locator(".legend").first.get_by_role("button", name="lkca")
-        button.click()
-        assert button.get_attribute("aria-pressed") == "false"
-        assert all(seen)
-        assert not any(line.is_visible() for line in page.locator('.panel >> nth=0 >> .series[data-name="lkca"]').all())
-        assert others.is_visible()
-        button.click()
-        assert all(line.is_visible() for line in lines.all())
+def chart(page, title: str) -> playwright.Locator:
+    """The first chart whose title begins so, drawn by the script."""
+    found = page.locator(f'.chart[aria-label^="{title}"]').first
+    found.scroll_into_view_if_needed()
+    found.locator(".live svg").wait_for()
+    return found
 
 
-def test_the_pointer_reads_a_curve(browser, index):
+def lines(drawn) -> int:
+    """How many lines a chart of curves has."""
+    return drawn.locator(".live .mark-line path").count()
+
+
+def legend(page, name: str) -> playwright.Locator:
+    return page.locator(".legend").first.get_by_role("button", name=name)
+
+
+def settled(page) -> None:
+    """Wait until the charts have followed."""
+    page.evaluate("Promise.all([...views.values()].map((view) => view.runAsync())).then(() => null)")
+
+
+def test_a_name_is_hidden_or_shown_alone_in_all_charts(browser, index):
     with opened(browser, index) as page:
-        figure = page.locator("figure", has_text="Training loss by epoch").first
-        drawing = figure.locator("svg")
-        box = drawing.bounding_box()
-        drawing.hover(position={"x": box["width"] * 0.55, "y": box["height"] / 2})
-        tip = figure.locator(".tip").inner_text()
+        loss, accuracy = chart(page, "Training loss"), chart(page, "Training top-1")
+        seen = lines(loss)
+        legend(page, "lkca").click()
+        settled(page)
+        hidden = (lines(loss), lines(accuracy), legend(page, "lkca").get_attribute("aria-pressed"))
+        page.locator(".chart").last.scroll_into_view_if_needed()
+        drawn_later = lines(chart(page.locator(".panel").nth(1), "Training loss"))
+        legend(page, "lkca").press("Enter")
+        legend(page, "attention").dblclick()
+        settled(page)
+        alone = [button.get_attribute("aria-pressed") for button in page.locator(".legend button").all()]
+        legend(page, "attention").press("Shift+Enter")
+        settled(page)
+        again = lines(loss)
+    assert seen == again == 4, "two means, a run that failed and one under way"
+    assert hidden == (1, 1, "false")
+    assert drawn_later == 1
+    assert sorted(set(alone)) == ["false", "true"]
+
+
+def test_the_pointer_reads_all_curves_at_an_epoch(browser, index):
+    with opened(browser, index) as page:
+        drawn = chart(page, "Training loss")
+        box = drawn.bounding_box()
+        drawn.hover(position={"x": box["width"] * 0.55, "y": box["height"] / 2})
+        tip = page.locator("#vg-tooltip-element.visible")
+        tip.wait_for()
+        text = tip.inner_text()
         page.mouse.move(0, 0)
-        assert figure.locator(".tip").count() == 0
-    assert tip.splitlines()[0] == "epoch 2"
-    assert {"1.2 lkca", "1.2 attention"} == {" ".join(line.split()) for line in tip.splitlines()[1:] if line}
+        tip.wait_for(state="hidden")
+    assert text.splitlines() == ["epoch: 2", "lkca: 1.2000", "attention: 1.2000"]
+
+
+def test_dragging_zooms_all_curves_to_the_epochs_and_a_double_click_zooms_out(browser, index):
+    with opened(browser, index) as page:
+        loss, accuracy = chart(page, "Training loss"), chart(page, "Training top-1")
+        ticks = accuracy.locator(".live .role-axis-label text")
+        before = ticks.all_inner_texts()
+        box = loss.bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
+        page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+        page.mouse.up()
+        page.wait_for_function("chosen.zoom.get('epoch')?.x")
+        settled(page)
+        ends = [box.input_value() for box in page.locator(".epoch-end").all()[:2]]
+        zoomed = ticks.all_inner_texts()
+        loss.dblclick()
+        settled(page)
+        after = ticks.all_inner_texts()
+    assert ends == ["2", "3"]
+    assert zoomed != before == after
+
+
+def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browser, index):
+    with opened(browser, index) as page:
+        loss = chart(page, "Training loss")
+        ticks = loss.locator(".live .role-axis-label text")
+        before = ticks.all_inner_texts()
+        controls = page.locator(".controls").first
+        controls.get_by_label("epochs from").press_sequentially("2")
+        controls.get_by_label("epochs from").press("Tab")
+        page.wait_for_function("chosen.zoom.get('epoch')?.x")
+        settled(page)
+        narrow = ticks.all_inner_texts()
+        controls.get_by_role("button", name="Reset zoom").press("Enter")
+        settled(page)
+        after = ticks.all_inner_texts()
+        curve = loss.locator(".live .mark-line path").first
+        straight = curve.get_attribute("d")
+        controls.get_by_label("smooth curves").press("Space")
+        page.wait_for_timeout(700)
+        smooth = curve.get_attribute("d")
+        controls.get_by_label("logarithmic loss").press("Space")
+        page.wait_for_timeout(700)
+        logarithmic = ticks.all_inner_texts()
+    assert narrow != before == after
+    assert smooth != straight
+    assert logarithmic != after
+
+
+@pytest.mark.parametrize("name", ["image", "title", HOSTILE, "a'\"]); alert(1) //", "datum.mean"])
+def test_a_hostile_name_is_text_under_the_pointer(browser, make_run, runs, name):
+    for mixer in ("attention", name):
+        for seed in range(2):
+            make_run(mixer, seed, 0.9 + seed / 100, label="odd")
+    with opened(browser, report([runs / "digits_compare"], Console(quiet=True)).as_uri()) as page:
+        drawn = chart(page, "Training loss")
+        box = drawn.bounding_box()
+        drawn.hover(position={"x": box["width"] * 0.55, "y": box["height"] / 2})
+        tip = page.locator("#vg-tooltip-element.visible")
+        tip.wait_for()
+        assert f"{name}: 1.2000" in tip.inner_text().splitlines()
+        assert tip.locator("img, script, h2").count() == 0
+        legend(page, name).click()
+        settled(page)
+        assert lines(drawn) == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -133,7 +230,7 @@ def test_it_fits_the_screen_and_can_be_read(browser, index, width, scheme):
         wide = page.evaluate("document.documentElement.scrollWidth")
         colours = "(e) => [e, document.body].map((one) => getComputedStyle(one))"
         text, paper = page.evaluate(f"(({colours})(document.body)).map((s, i) => i ? s.backgroundColor : s.color)")
-        tick = page.locator("svg.plot text").first
+        tick = chart(page, "Training loss").locator(".live .role-axis-label text").first
         size = tick.evaluate("(e) => e.getBoundingClientRect().height")
         ticks = tick.evaluate("(e) => getComputedStyle(e).fill")
     assert wide == width
@@ -156,7 +253,8 @@ def contrast(one: str, other: str) -> float:
 
 def test_without_script_all_is_there_but_what_needs_it(browser, index):
     with opened(browser, index, java_script_enabled=False) as page:
-        assert page.locator("svg.plot").first.is_visible()
+        assert page.locator(".still svg").first.is_visible()
+        assert page.locator(".live").count() == 0
         assert page.locator("table.runs tbody tr").count() == 10
         assert not page.locator(".filter").is_visible()
         assert page.locator("thead button").count() == 0
@@ -164,7 +262,10 @@ def test_without_script_all_is_there_but_what_needs_it(browser, index):
 
 def test_it_prints(browser, index, tmp_path):
     with opened(browser, index) as page:
+        drawn = chart(page, "Training loss")
         page.emulate_media(media="print")
+        assert drawn.locator(".still").is_visible()
+        assert not drawn.locator(".live").is_visible()
         page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
         cut = page.evaluate(
             "[...document.querySelectorAll('.scroll')].filter((e) => getComputedStyle(e).overflowX != 'visible')"
@@ -182,11 +283,22 @@ def test_a_live_page_renews_itself_and_keeps_what_was_chosen(browser, make_run, 
             with opened(browser, server.url) as page:
                 page.get_by_placeholder("words, such as").fill("lkca")
                 page.locator("table.runs thead").get_by_role("button", name="Top-1 %").click()
-                page.locator(".legend").get_by_role("button", name="attention").click()
+                legend(page, "attention").click()
+                chart(page, "Training loss")
+                page.evaluate("zoom('epoch', { x: [1, 2] })")
+                seeds, scrolled = chart(page, "Test top-1, seed by seed"), page.evaluate("scrollY")
+                seeds.evaluate("(element) => (element.dataset.seen = 'before')")
                 make_run("lkca", 7, None, status="failed", error=Failure("ValueError", "no luck", ""))
                 page.locator("#under-way", has_text="no luck").wait_for(timeout=10_000)
                 assert column(page, "Top-1 %") == ["99.00", "98.00", "98.00", ""]
-                assert not page.locator('svg .series[data-name="attention"]').first.is_visible()
+                assert page.evaluate("scrollY") == pytest.approx(scrolled, abs=300), "a table has come above it"
+                assert chart(page, "Test top-1, seed by seed").get_attribute("data-seen") == "before"
+                assert legend(page, "attention").get_attribute("aria-pressed") == "false"
+                loss = chart(page, "Training loss")
+                page.wait_for_function("document.querySelectorAll('.live').length === views.size")
+                settled(page)
+                assert lines(loss) == 2, "the mean of lkca, and the new run"
+                assert page.locator(".epoch-end").first.input_value() == "1"
                 page.locator("table.runs").get_by_role("link").first.click()
                 page.get_by_role("link", name="run.json").click()
                 assert '"format": 1' in page.content()
@@ -197,5 +309,6 @@ def test_a_live_page_renews_itself_and_keeps_what_was_chosen(browser, make_run, 
 
 def test_the_figures_for_a_paper_open_too(browser, index):
     path = Path(index.removeprefix("file://")).parent / "figures"
-    with opened(browser, next(path.glob("*seeds.svg")).as_uri()) as page:
+    with opened(browser, (path / "digits-seeds.svg").as_uri()) as page:
         assert page.locator("text").count() > 5
+        assert page.locator("svg").get_attribute("aria-label").startswith("Test top-1, seed by seed")

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from lkca_exp.report.build import report
+from lkca_exp.report.charts.style import COLOURS
 from lkca_exp.report.page.page import marked
 from lkca_exp.runs.record import Failure
 from tests.report.conftest import write_predictions, write_reach
@@ -19,26 +20,31 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\" onclick='aler
 
 
 class Page(HTMLParser):
-    """The elements of a page with their attributes, the text outside scripts and styles, and the scripts."""
+    """The elements of a page with their attributes, the text outside scripts and styles, the scripts, and the data of
+    charts."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[str] = []
+        self.charts: list[str] = []
         self.text = self.inside = ""
         self.feed(path.read_text(encoding="utf-8"))
         self.close()
 
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes)))
-        self.inside = tag if tag in ("script", "style") else self.inside
+        if tag in ("script", "style"):
+            self.inside = "data" if ("type", "application/json") in attributes else tag
 
     def handle_endtag(self, tag):
-        self.inside = "" if tag == self.inside else self.inside
+        self.inside = "" if tag in ("script", "style") else self.inside
 
     def handle_data(self, data):
         if self.inside == "script":
             self.scripts.append(data)
+        elif self.inside == "data":
+            self.charts.append(data)
         elif self.inside != "style":
             self.text += data
 
@@ -52,7 +58,13 @@ def page_of(*studies: Path) -> Page:
 
 def test_the_page_answers_first_then_shows(compared):
     text = page_of(compared).text
-    parts = ["reaches 98.33 % top-1", "Variants\n", "Training loss by epoch", "digits-lkca", "How to reproduce"]
+    parts = [
+        "lkca is 3.00 points above attention",
+        "Variants\n",
+        "Training loss by epoch",
+        "digits-lkca",
+        "How to reproduce",
+    ]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
 
@@ -69,20 +81,18 @@ def test_tables_and_figures_need_no_script(compared):
     assert len(page.all("table")) == len(page.all("thead")) == 2
     assert page.text.count("Top-1 %") == 2
     assert "96.90 to 99.77" in page.text
-    assert len([one for one in page.all("svg") if one.get("class") == "plot"]) == len(page.all("figure")) == 6
+    assert len([one for one in page.all("svg") if one.get("class") == "marks"]) == len(page.all("figure")) == 6
+    charts = [one for one in page.all("div") if one.get("class") == "chart"]
+    assert [one["role"] for one in charts] == ["img"] * 6
+    assert {"Training loss by epoch", "Test top-1, seed by seed"} < {one["aria-label"] for one in charts}
 
 
 def test_a_variant_has_one_colour_in_tables_and_figures(compared):
     page = page_of(compared)
-    colours, name = {}, None
-    for _, attributes in page.elements:
-        name = attributes.get("data-name", name)
-        if name and (attributes.get("stroke") or "").startswith("#"):
-            colours.setdefault(name, set()).add(attributes["stroke"])
-        if attributes.get("class") == "plot":
-            name = None
-    assert len(colours["attention"]) == len(colours["lkca"]) == 1
-    assert colours["attention"] != colours["lkca"]
+    colours = {str(one["stroke"]) for one in page.all("path") if one.get("stroke-width") == "2.5"}
+    assert colours == {"var(--ink)", COLOURS[0]}
+    for text in page.charts:
+        assert all(colour in text for colour in colours)
 
 
 def test_hostile_names_are_text(make_run, runs):
@@ -111,16 +121,18 @@ def test_hostile_names_are_text(make_run, runs):
     damaged = make_run("lkca", 1, label=HOSTILE, study=STUDY)
     (damaged / "run.json").write_text(json.dumps({"format": HOSTILE}))
     page, plain = page_of(runs / STUDY), page_of(reference)
-    assert len(page.all("script")) == len(plain.all("script")) == 1
+    assert len(page.scripts) == len(plain.scripts) == 2
+    for text in page.charts:
+        json.loads(text)
     assert {str(one["src"])[:15] for one in page.all("img")} == {"data:image/svg+"}
     handlers = [key for _, attributes in page.elements for key in attributes if key.startswith("on")]
     assert handlers == []
     assert page.text.count("<script>alert(1)</script>") >= 10
-    drawings = list((runs / STUDY / "report" / "figures").iterdir())
+    drawings = list((runs / STUDY / "report" / "figures").glob("*.svg"))
     assert len(drawings) >= 5
     for path in drawings:
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(path).iter()}
-        assert tags <= {"svg", "title", "style", "g", "path", "line", "text", "circle", "rect", "image"}
+        assert tags <= {"svg", "title", "g", "path", "line", "text", "rect", "image", "defs", "clipPath"}
 
 
 def test_every_run_links_to_its_folder(make_run, runs, compared):
@@ -206,16 +218,16 @@ def test_what_an_analysis_left_is_shown_with_its_name(make_run, compared):
     assert "analysis/broken.json: " in page.text
 
 
-def test_how_far_tokens_look_has_its_section(compared):
+def test_mean_attention_distance_has_its_section(compared):
     for folder in compared.iterdir():
         write_reach(folder, [[0.5, 1.0], [0.6, 1.0]], radii=[1.0, 2.0])
     page = page_of(compared)
     for part in (
-        "How far tokens look",
-        "if it looked at all tokens alike",
-        "Mean distance looked at",
+        "Mean attention distance and effective receptive field",
+        "if all tokens were read alike",
+        "Mean attention distance by layer",
         "layer 2",
-        "Radius",
+        "4 more charts",
     ):
         assert part in page.text
     assert len(page.all("image")) == 4

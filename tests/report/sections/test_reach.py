@@ -1,4 +1,4 @@
-"""How far tokens look: files read, means over seeds, sentences and figures."""
+"""Mean attention distance and effective receptive field: files read, means over seeds, sentences and figures."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ import pytest
 from PIL import Image
 
 from lkca_exp.report.build import report
+from lkca_exp.report.charts.draw import inline
+from lkca_exp.report.charts.picture import PALETTE, SIDE, address
+from lkca_exp.report.charts.style import MOST_DRAWN
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import gather
-from lkca_exp.report.figures.model import Line, TileRow, Tiles
-from lkca_exp.report.figures.styles import MOST_DRAWN
-from lkca_exp.report.figures.svg import svg
-from lkca_exp.report.figures.tiles import PALETTE, address
 from lkca_exp.report.read.analysis import UNREADABLE, Extras, mean_distance, read_extras, read_field, read_mass
 from lkca_exp.report.read.load import read_run
 from lkca_exp.report.section import Block
 from lkca_exp.report.sections.reach import ALL_ALIKE, HEADING, spread
-from tests.report.conftest import write_reach
+from tests.report.conftest import rows, write_reach
 
 
 def test_a_run_that_was_not_analysed(make_run):
@@ -129,8 +128,8 @@ def test_means_over_seeds(looked):
 def test_the_sentences(looked):
     tokens, pixels = looks(looked).sentences
     assert "0.39 ± 0.01 with lkca (0.19 in the first layer, 0.60 in the last; 3 seeds) and 0.92" in tokens
-    assert "it would be 0.60 if it looked at all tokens alike" in tokens
-    assert "a radius of 3.00 ± 1.00 pixels with lkca and 3.00 ± 1.00 pixels with attention" in pixels
+    assert "it would be 0.60 if all tokens were read alike" in tokens
+    assert "after the last layer: 3.00 ± 1.00 pixels with lkca and 3.00 ± 1.00 pixels with attention" in pixels
     assert "it would be 3.00 if it depended on all pixels alike" in pixels
 
 
@@ -149,7 +148,7 @@ def test_of_many_variants_the_ends_and_the_baseline_are_told(make_run, runs):
     assert sentence.count(" with ") == 3
     assert "0.90 with attention" in sentence
     assert len(found.tables[0].table.rows) == 40
-    assert len(found.legend) == len(found.figures[0].marks) - 1 == MOST_DRAWN
+    assert len(found.legend) - 1 == len(found.charts[0].style) - 1 == MOST_DRAWN
 
 
 def test_a_seed_of_another_shape_is_in_no_mean(make_run, runs):
@@ -169,7 +168,7 @@ def test_tables_for_readers_and_programs(looked):
     assert head.endswith("within_0_percent,within_0_percent_sd,within_1_percent,within_1_percent_sd")
     assert first.startswith("lkca,digits,1,3,0.19")
     assert len(rest) == 3
-    assert "How many tokens far" in (folder / "answer.md").read_text(encoding="utf-8")
+    assert "Mean attention distance, in tokens" in (folder / "answer.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -187,46 +186,37 @@ def test_lines_over_layers_with_a_band_over_seeds(make_run, runs):
     for seed, share in enumerate([0.4, 0.6]):
         write_reach(make_run(seed=seed), [[share, 1.0], [0.5, 1.0]])
     found = figures(runs / "digits_compare")
-    line, alike = found["reach-distance"].marks
-    assert (line.x, line.y) == ([1, 2], pytest.approx([0.5, 0.5]))
-    assert (line.low[0], line.high[0]) == pytest.approx((0.5 - 0.02**0.5, 0.5 + 0.02**0.5))
-    assert (alike.name, alike.y) == (ALL_ALIKE, pytest.approx([0.6, 0.6]))
-    within, _ = found["reach-within-layer-1"].marks
-    assert (within.x, within.y) == ([0, 1], pytest.approx([50, 100]))
+    distance = found["reach-distance"]
+    line, alike = rows(distance, "line", "lkca"), rows(distance, "line", ALL_ALIKE)
+    assert [(row["x"], row["mean"]) for row in line] == [(1, pytest.approx(0.5)), (2, pytest.approx(0.5))]
+    assert (line[0]["low"], line[0]["high"]) == pytest.approx((0.5 - 0.02**0.5, 0.5 + 0.02**0.5), abs=1e-5)
+    assert [row["mean"] for row in alike] == pytest.approx([0.6, 0.6])
+    within = rows(found["reach-within-layer-1"], "line", "lkca")
+    assert [(row["x"], row["mean"]) for row in within] == [(0, pytest.approx(50)), (1, pytest.approx(100))]
     assert "16 test images" in found["reach-within-layer-1"].note
     assert "Dotted" in found["reach-within-layer-1"].note
     assert "reach-fields" not in found
     assert not any("locality" in stem for stem in found)
+    assert [stem for stem, chart in found.items() if not chart.folded and "reach" in stem] == ["reach-distance"]
 
 
 def test_models_of_other_depths_and_grids_stand_side_by_side(make_run, runs):
     write_reach(make_run("lkca"), [[0.5, 1.0]], radii=[1.0])
     write_reach(make_run("attention"), [[0.5, 0.6, 1.0]] * 3, radii=[1.0, 2.0, 3.0])
     found = figures(runs / "digits_compare")
-    marks = found["reach-distance"].marks
-    assert {mark.name: len(mark.x) for mark in marks} == {"lkca": 1, "attention": 3}, "nothing is even for both"
-    assert [mark.name for mark in found["reach-within-layer-3"].marks if isinstance(mark, Line)] == [
-        "attention",
-        ALL_ALIKE,
-    ]
-    assert {row.name: len(row.pictures) for row in found["reach-fields"].rows} == {"lkca": 1, "attention": 3}
-    for figure in found.values():
-        ElementTree.fromstring(svg(figure, alone=True))
+    names = [row["variant"] for row in rows(found["reach-distance"], "line")]
+    assert sorted(names) == ["attention"] * 3 + ["lkca"], "nothing is even for both"
+    assert {row["variant"] for row in rows(found["reach-within-layer-3"], "line")} == {"attention", ALL_ALIKE}
+    pictures = [row["variant"] for row in rows(found["reach-fields"])]
+    assert sorted(pictures) == ["attention"] * 3 + ["lkca"]
+    for chart in found.values():
+        ElementTree.fromstring(inline(chart))
 
 
 def test_a_picture_is_its_levels_in_colours():
     found = address(np.array([[0.0, 2.0], [1.0, 0.0]]))
     picture = np.array(Image.open(io.BytesIO(base64.b64decode(found.partition(",")[2]))).convert("RGB"))
-    assert picture[0, 0].tolist() == PALETTE[0].tolist()
-    assert picture[0, 1].tolist() == PALETTE[-1].tolist()
-    assert picture[1, 0] == pytest.approx(PALETTE[2], abs=2)
-
-
-def test_tiles_keep_names_as_text():
-    figure = Tiles("s", "<title>", "", [TileRow("<b>", "a & b", [("layer 1", np.ones((2, 2)))] * 3)])
-    drawn = ElementTree.fromstring(svg(figure, alone=True))
-    images = [element for element in drawn.iter() if element.tag.endswith("image")]
-    assert len(images) == 3
-    right = max(float(image.get("x")) + float(image.get("width")) for image in images)
-    assert right <= 440
-    assert "<b>" in "".join(drawn.itertext())
+    first, last, middle = picture[0, 0], picture[0, -1], picture[-1, 0]
+    assert picture.shape == (SIDE, SIDE, 3)
+    assert (first.tolist(), last.tolist()) == (PALETTE[0].tolist(), PALETTE[-1].tolist())
+    assert middle == pytest.approx(PALETTE[2], abs=2)

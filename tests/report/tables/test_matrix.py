@@ -61,12 +61,12 @@ def test_the_best_of_each_column_stands_out(swept):
 
 
 def test_the_mark_is_that_of_the_corrected_test(make_run, compared):
-    ((_, _, _), (_, _, difference)) = texts(table_of(compared))
+    ((_, _, _), (_, _, difference)) = texts(table_of(compared, Choice(paired=True)))
     assert difference == "+3.00*"
     make_run("lkca", 5, 0.98, config={"model.mixer.kernel_size": 3})
     make_run("lkca", 6, 0.99, config={"model.mixer.kernel_size": 3})
     assert any("Holm" in remark for remark in table_of(compared).remarks)
-    assert texts(table_of(compared))[2][2] == "+3.00"  # p = 0.035 is no longer enough for two comparisons
+    assert texts(table_of(compared, Choice(paired=True)))[2][2] == "+3.00"  # p = 0.035 is too much for two
 
 
 def test_any_keys_make_rows_and_columns(swept):

@@ -1,12 +1,15 @@
 "use strict";
-// What the reader chose outlives the renewal of a live page: hidden variants, the order of tables, the filter.
-const chosen = { hidden: new Set(), orders: new Map(), filter: "" };
+// What the reader chose outlives the renewal of a live page: hidden variants, zoom, the order of tables,
+// the filter.
+const chosen = { hidden: new Set(), orders: new Map(), filter: "", zoom: new Map(), smooth: false, log: false };
 
 function start() {
   document.documentElement.classList.add("js");
   document.querySelectorAll("table.sorted").forEach(makeSortable);
   document.querySelectorAll(".legend").forEach(makeToggles);
-  document.querySelectorAll("svg.plot").forEach(makeReadable);
+  document.querySelectorAll(".panel").forEach(makeControls);
+  showHidden();
+  for (const chart of document.querySelectorAll(".chart")) if (!views.has(chart)) near.observe(chart);
   makeFilter(document.querySelector(".filter"), document.querySelector("table.runs"));
 }
 
@@ -61,60 +64,130 @@ function makeFilter(line, table) {
   apply();
 }
 
-// One legend for all figures of a setting: a button shows or hides its variant in each of them.
+// One legend for all charts: a click hides or shows a variant in each of them; a double click, or Shift, shows it alone.
 function makeToggles(legend) {
+  const all = [...document.querySelectorAll(".legend button")];
   for (const button of legend.querySelectorAll("button")) {
     const name = button.dataset.name;
-    const show = () => {
-      button.setAttribute("aria-pressed", !chosen.hidden.has(name));
-      for (const series of legend.parentElement.querySelectorAll("svg .series"))
-        if (series.dataset.name === name) series.classList.toggle("off", chosen.hidden.has(name));
+    button.title = "Click: hide or show. Double click, or Shift with a click: show it alone, or all again.";
+    button.onclick = (event) => {
+      const others = all.map((one) => one.dataset.name).filter((other) => other !== name);
+      if (event.shiftKey || event.detail === 2) {
+        const alone = others.every((other) => chosen.hidden.has(other));
+        chosen.hidden = new Set(alone ? [] : others);
+      } else if (!chosen.hidden.delete(name)) chosen.hidden.add(name);
+      showHidden();
     };
-    button.onclick = () => {
-      if (!chosen.hidden.delete(name)) chosen.hidden.add(name);
-      document.querySelectorAll(".legend").forEach((one) => one.dispatchEvent(new Event("chosen")));
-    };
-    legend.addEventListener("chosen", show);
-    show();
   }
 }
 
-// The numbers of all lines at the place under the pointer.
-function makeReadable(svg) {
-  const frame = svg.querySelector("[data-left]");
-  const lines = [...svg.querySelectorAll(".series[data-x]")].map((series) => ({
-    series,
-    x: series.dataset.x.split(" ").map(Number),
-    y: series.dataset.y.split(" "),
-  }));
-  if (!lines.length) return;
-  const { left, right, low, high, log, xTitle, unit } = frame.dataset;
-  const figure = svg.closest("figure");
-  svg.onpointermove = (event) => {
-    const box = svg.getBoundingClientRect();
-    const place = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
-    const along = Number(low) + ((place - left) / (right - left)) * (high - low);
-    const wanted = log ? 10 ** along : along;
-    const shown = lines.filter(({ series }) => !series.classList.contains("off"));
-    const all = shown.flatMap(({ x }) => x);
-    if (!all.length) return;
-    const x = all.reduce((best, value) => (Math.abs(value - wanted) < Math.abs(best - wanted) ? value : best));
-    const atX = shown.filter((line) => line.x.includes(x));
-    const tip = figure.querySelector(".tip") ?? figure.appendChild(Object.assign(document.createElement("div"), { className: "tip" }));
-    tip.replaceChildren(`${xTitle} ${x}`, ...atX.map((line) => tipLine(line, line.y[line.x.indexOf(x)] + unit)));
-    const room = figure.clientWidth - tip.offsetWidth;
-    tip.style.left = `${Math.max(0, Math.min(event.clientX - figure.getBoundingClientRect().left + 14, room))}px`;
-    tip.style.top = "1.6rem";
-  };
-  svg.onpointerleave = () => figure.querySelector(".tip")?.remove();
+function showHidden() {
+  for (const button of document.querySelectorAll(".legend button"))
+    button.setAttribute("aria-pressed", !chosen.hidden.has(button.dataset.name));
+  for (const view of views.values()) view.signal("hidden", [...chosen.hidden]).runAsync();
 }
 
-function tipLine({ series }, text) {
-  const line = document.createElement("div");
-  const dot = Object.assign(document.createElement("i"), { className: "dot" });
-  dot.style.background = series.dataset.colour;
-  line.append(dot, `${text}  ${series.dataset.name}`);
-  return line;
+// What has no pointer chooses the epochs by numbers.
+function makeControls(panel) {
+  if (!panel.querySelector(".chart")) return;
+  const line = Object.assign(document.createElement("div"), { className: "controls" });
+  const add = (text, properties, change) => {
+    const label = line.appendChild(document.createElement("label"));
+    const input = Object.assign(document.createElement("input"), properties);
+    label.append(...(input.type === "checkbox" ? [input, ` ${text}`] : [`${text} `, input]));
+    input.onchange = () => change(input);
+  };
+  if (panel.querySelector('[data-x-axis="epoch"]')) {
+    const ends = chosen.zoom.get("epoch")?.x ?? ["", ""];
+    for (const [place, text] of ["epochs from", "to"].entries())
+      add(text, { type: "number", min: 1, value: ends[place], className: "epoch-end" }, () => {
+        const [from, to] = [...line.querySelectorAll(".epoch-end")].map((input) => input.value);
+        zoom("epoch", from || to ? { x: [Number(from || 1), Number(to || 1e9)] } : {});
+      });
+    for (const [key, text] of [["smooth", "smooth curves"], ["log", "logarithmic loss"]])
+      add(text, { type: "checkbox", checked: chosen[key] }, (input) => {
+        chosen[key] = input.checked;
+        document.querySelectorAll('.chart.drawn[data-x-axis="epoch"]').forEach(draw);
+      });
+  }
+  const reset = Object.assign(document.createElement("button"), { type: "button", textContent: "Reset zoom" });
+  reset.onclick = () => [...chosen.zoom.keys()].forEach((key) => zoom(key, {}));
+  line.append(reset, "Drag across a chart to zoom, double-click it to zoom out.");
+  panel.querySelector(".figures").before(line);
 }
+
+// The drawing that stands on the page is replaced by one that answers the pointer, when it comes near the screen.
+const views = new Map();
+const near = new IntersectionObserver(
+  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => (near.unobserve(entry.target), draw(entry.target))),
+  { rootMargin: "400px" },
+);
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+  const [width, height] = sizeOf(target);
+  if (width) views.get(target)?.width(width).height(height).runAsync();
+}));
+const keyOf = (chart) => chart.dataset.xAxis ?? chart.dataset.key;
+
+function sizeOf(chart) {
+  const { width, height } = chart.querySelector(".still svg").viewBox.baseVal;
+  return [chart.clientWidth, Math.round((chart.clientWidth * height) / width)];
+}
+
+async function draw(chart) {
+  const spec = altered(JSON.parse(chart.querySelector("script").textContent), chart);
+  const [width, height] = sizeOf(chart);
+  const { x = null, y = null } = chosen.zoom.get(keyOf(chart)) ?? {};
+  const start = { hidden: [...chosen.hidden], x_zoom: x, y_zoom: y };
+  for (const param of spec.params) if (param.name in start) param.value = start[param.name];
+  const live = Object.assign(document.createElement("div"), { className: "live" });
+  // Without `ast` Vega would make code from strings, and on another level say that an axis without rows is empty.
+  const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, logLevel: 1, tooltip: { disableDefaultStyle: true, formatTooltip } };
+  const { view } = await vegaEmbed(live, { ...spec, width, height }, options);
+  views.get(chart)?.finalize();
+  views.set(chart, view);
+  chart.querySelector(".live")?.remove();
+  chart.append(live);
+  chart.classList.add("drawn");
+  resized.observe(chart);
+  live.ondblclick = () => zoom(keyOf(chart), {});
+}
+
+function altered(spec, chart) {
+  if (chart.dataset.xAxis !== "epoch") return spec;
+  for (const layer of spec.layer) {
+    const window = ["mean", "low", "high"].map((field) => ({ op: "mean", field, as: field }));
+    if (chosen.smooth)
+      layer.transform.unshift({ window, frame: [-2, 2], groupby: ["variant", "run"], sort: [{ field: "x" }] });
+    if (chosen.log && chart.dataset.key.endsWith("loss") && layer.encoding.y)
+      Object.assign(layer.encoding.y.scale, { type: "log", zero: undefined });
+  }
+  return spec;
+}
+
+function formatTooltip(value, sanitize) {
+  const lines = Object.entries(value).filter(([, text]) => text !== "NaN" && text !== "");
+  return lines.map(([name, text]) => `<div>${sanitize(name === "text" ? "" : `${name}: `)}${sanitize(text)}</div>`).join("");
+}
+
+function zoom(key, ends) {
+  chosen.zoom.set(key, ends);
+  for (const [chart, view] of views)
+    if (keyOf(chart) === key) view.signal("x_zoom", ends.x ?? null).signal("y_zoom", ends.y ?? null).runAsync();
+  if (key === "epoch")
+    for (const line of document.querySelectorAll(".controls"))
+      [...line.querySelectorAll(".epoch-end")].forEach((input, place) => (input.value = ends.x ? Math.round(ends.x[place]) : ""));
+}
+
+// A rectangle that was drawn by dragging becomes what is shown.
+addEventListener("pointerup", () => setTimeout(() => {
+  for (const [chart, view] of views) {
+    const brush = chart.dataset.zoom && view.data("brush_store")[0];
+    if (!brush) continue;
+    const ends = Object.fromEntries(brush.fields.map(({ channel }, place) => [channel, brush.values[place]]));
+    for (const channel of Object.keys(ends)) view.signal(`brush_${channel}`, [0, 0]);
+    view.runAsync();
+    zoom(keyOf(chart), ends);
+  }
+}));
 
 start();

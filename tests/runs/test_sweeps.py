@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from lkca_exp.runs.sweeps import FILE, Sweep, note_sweep, places, read_sweeps
+
+
+def test_sweeps_are_read_as_they_were_noted_and_the_latest_is_not_noted_twice(tmp_path):
+    study = tmp_path / "study"
+    assert read_sweeps(study) == []
+    first, second = Sweep(("a-s0", "b-s0"), "attention"), Sweep(("b-s0", "c-s0"))
+    for sweep in (first, first, second, first):
+        note_sweep(study, sweep)
+    assert read_sweeps(study) == [first, second, first]
+
+
+def test_a_line_that_is_no_sweep_is_passed_over(tmp_path):
+    lines = ['{"jobs": ["a"], "baseline": ""}', '{"jobs": 1, "baseline": ""}', "[]", '{"jobs": ["b"], "base']
+    (tmp_path / FILE).write_text("\n".join(lines))
+    assert read_sweeps(tmp_path) == [Sweep(("a",))]
+
+
+def test_a_job_keeps_the_place_where_it_was_first_named():
+    assert places([Sweep(("b", "a")), Sweep(("c", "a"))]) == {"b": 0, "a": 1, "c": 2}
