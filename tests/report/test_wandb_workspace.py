@@ -104,7 +104,7 @@ def test_a_report_with_the_answer_the_table_and_the_commands(server, logged, cap
     blocks = {block["type"]: block for block in page["spec"]["blocks"]}
     answer = blocks["markdown-block"]["content"]
     assert answer == (logged / "report" / "answer.md").read_text()
-    assert answer.startswith("lkca reaches 98.33 %")
+    assert answer.startswith("lkca is 3.00 points above attention")
     assert "| attention |" in answer
     grid = blocks["panel-grid"]["metadata"]
     (runs,) = grid["runSets"]
