@@ -2,7 +2,7 @@
 
 cost            sizes of the models, operations and estimated hours; needs no run
 runs            how many runs there are, hours, machine, commit
-answer          the report's sentences
+answer          the report's headlines, and all variants in one table
 table NAME      a table of the report: table, published, variants, runs, agreement
 figures NAME... the report's figures and pictures of these names, in which * stands for anything
 """
@@ -18,10 +18,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lkca_exp.report.charts.draw import svg
+from lkca_exp.report.compare.answer import headlines
 from lkca_exp.report.content import Content
 from lkca_exp.report.formats import count, duration
 from lkca_exp.report.tables.column import Table
 from lkca_exp.report.tables.files import csv_table, escape_markdown, markdown_table
+from lkca_exp.report.tables.variants import answer_table
 
 RESULTS = "results.csv"
 NOT_PUBLISHED = ("host",)
@@ -67,8 +69,10 @@ def runs(results: str, planned: int) -> str:
 
 
 def answer(content: Content) -> str:
-    """The sentences, a line each, and the remarks."""
-    return "".join(f"- {escape_markdown(sentence)}\n" for sentence in [*content.sentences, *content.remarks])
+    """The headlines, a line each, and one table of all variants; then the remarks."""
+    sentences = "".join(f"- {escape_markdown(sentence)}\n" for sentence in headlines(content.summary))
+    remarks = "".join(f"- {escape_markdown(remark)}\n" for remark in content.remarks)
+    return f"{sentences}\n{markdown_table(answer_table(content.summary))}" + (f"\n{remarks}" if remarks else "")
 
 
 def table(content: Content, name: str) -> str:

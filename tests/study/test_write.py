@@ -27,7 +27,11 @@ def test_the_folder_of_a_study_is_written_from_its_runs(home, finish):
     assert text.endswith("\nBy hand too.\n")
     assert "6 of 6 runs finished, 2 min 13 s in all." in text
     assert "Machine: AMD EPYC, 2 threads.\ntorch: 2.14.1.\n" in text
-    assert "- lkca reaches 97.60 % top-1 on digits (n = 3 seeds), 2.50 points above attention" in text
+    told = parts(text)["answer"]
+    assert told.startswith("- lkca is 2.50 points above attention in top-1 on digits (95 % CI ")
+    assert "| lkca | 3 | **97.60 ± 1.00** | +2.50\\* (" in told
+    verdicts = [line.split(" | ")[5] for line in told.splitlines() if line.startswith(("| lkca", "| att"))]
+    assert verdicts == ["above", "baseline"]
     assert "| lkca | 3 | **97.60 ± 1.00** |" in text
     assert "![Test top-1 against parameters](figures/cost-parameters.svg)\n\nMean and 95 %" in text
     drawn = {file.name for file in (home / "figures").iterdir()}

@@ -31,6 +31,11 @@ def headline(setting: Setting) -> str:
     return _compared(others[0], baseline) if len(others) == 1 else _counted(setting, others, baseline)
 
 
+def headlines(summary: Summary) -> list[str]:
+    """The answer for a reader who has the table beside it: without what that says of single variants."""
+    return [*map(headline, summary.settings), *_tests(summary), *_unfinished(summary)]
+
+
 def verdict(variant: Variant) -> str:
     """The outcome of a variant's comparison with the baseline, in a word or two."""
     comparison = variant.comparison

@@ -75,6 +75,10 @@ class Metric:
     def text(self, value: float) -> str:
         return f"{100 * value:.2f}" if self.is_fraction else f"{value:.4f}"
 
+    def text_of_scaled(self, value: float) -> str:
+        """Of a value in the unit of `column`."""
+        return self.text(value / self.scale)
+
     def with_unit(self, value: float) -> str:
         return f"{self.text(value)} % {self.name}" if self.is_fraction else f"{self.name} {self.text(value)}"
 

@@ -5,7 +5,8 @@ them: `lkca_b kernel_size=7`, `vit_small lkca_depthwise`.
 
 Of models without a preset, where only the mixer's name differs: `attention`, `lkca`; a model without a mixer has its
 own: `resnet18`. Where more differs: `lkca kernel_size=7`. A key that only one mixer has shows only where that mixer's
-variants differ in it.
+variants differ in it. Numbers have three significant digits, and what is too long is cut where it differs least:
+`lkca_d… sharing=channel projections=true`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ PRESET = "model.preset"
 """The file of conf/model that a model was chosen by; runs from before there was this key have none."""
 SETTING = ("data.", "protocol.", "numerics.")
 """What has to agree before two variants may be compared: images, selection and the semantics of training."""
+LONGEST, FEWEST, CUT = 40, 6, "…"
+"""Characters of a variant's name, and those that a part of it is not cut below; what stands for what was cut."""
 PLAIN_SETTING = {"data.fraction": 1, "data.images_per_class": None}
 """Values that go without saying; any other one is part of the name, even where nothing else is compared."""
 
@@ -91,13 +94,28 @@ def shown_keys(settings: Iterable[Sequence[Run]]) -> dict[str, list[str]]:
 
 
 def name_variants(runs: Mapping[str, Run], shown: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Group -> name made of the keys in `shown`, given one run of each of the groups that are compared."""
-    names = {
-        group: describe(_called_once(variant_keys(run)), shown[preset_of(run)] or [MIXER]) or run.label
-        for group, run in runs.items()
+    """Group -> name made of the keys in `shown`, given one run of each of the groups that are compared. No two are the
+    same, and none is longer than `LONGEST`."""
+
+    def words(group: str, write: Callable[[Any], str]) -> list[tuple[str, str]]:
+        run = runs[group]
+        keys = shown[preset_of(run)] or [MIXER]
+        return _words(_called_once(variant_keys(run)), keys, write) or [("", run.label)]
+
+    by_group = {group: words(group, rounded) for group in runs}
+    count = Counter(map(tuple, by_group.values()))
+    by_group = {group: of if count[tuple(of)] == 1 else words(group, show) for group, of in by_group.items()}
+    values: dict[str, set[str]] = {}
+    for key, value in (word for of in by_group.values() for word in of):
+        values.setdefault(key, set()).add(value)
+    long = {group: of for group, of in by_group.items() if len(" ".join(map(_text, of))) > LONGEST}
+    by_group |= {group: _without_shared(of, by_group.values()) for group, of in long.items()}
+    names = {group: _fitted(of, values) for group, of in by_group.items()}
+    same = Counter(names.values())
+    return {
+        group: name if same[name] == 1 else f"{name[: LONGEST - 8].rstrip()} #{group[:6]}"
+        for group, name in names.items()
     }
-    count = Counter(names.values())
-    return {group: name if count[name] == 1 else f"{name} #{group[:6]}" for group, name in names.items()}
 
 
 def name_settings(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -131,15 +149,7 @@ def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 def describe(config: Mapping[str, Any], keys: Sequence[str], separator: str = " ") -> str:
     """`lkca kernel_size=7`: the value of a `name` or a preset, `key=value` of the rest, with the key's last part where
     that is enough to tell the keys apart."""
-    last_parts = Counter(key.rpartition(".")[2] for key in keys)
-    words = []
-    for key in keys:
-        last = key.rpartition(".")[2]
-        if key in config and (last == "name" or key == PRESET):
-            words.append(show(config[key]))
-        elif key in config:
-            words.append(f"{last if last_parts[last] == 1 else key}={show(config[key])}")
-    return separator.join(words)
+    return separator.join(map(_text, _words(config, keys, rounded)))
 
 
 def in_order(text: str) -> list[tuple[bool, float, str]]:
@@ -151,6 +161,69 @@ def in_order(text: str) -> list[tuple[bool, float, str]]:
 def show(value: Any) -> str:
     """A value as it is written in YAML."""
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def rounded(value: Any) -> str:
+    """A value as it is written in YAML, a number to three significant digits: 0.00554 for 0.0055374233513904155."""
+    short = f"{value:.3g}" if isinstance(value, float) else ""
+    return show(value) if not short or float(short) == value else short
+
+
+def _words(config: Mapping[str, Any], keys: Sequence[str], write: Callable[[Any], str]) -> list[tuple[str, str]]:
+    """Key, empty for a name, and value of each word of a name."""
+    last_parts = Counter(key.rpartition(".")[2] for key in keys)
+    words = []
+    for key in (key for key in keys if key in config):
+        last = key.rpartition(".")[2]
+        is_name = last == "name" or key == PRESET
+        words.append(("" if is_name else last if last_parts[last] == 1 else key, write(config[key])))
+    return words
+
+
+def _text(word: tuple[str, str]) -> str:
+    key, value = word
+    return f"{key}={value}" if key else value
+
+
+def _without_shared(
+    words: Sequence[tuple[str, str]], others: Collection[Sequence[tuple[str, str]]]
+) -> list[tuple[str, str]]:
+    """Without the keys whose value all variants have that are called by the same names."""
+    names = [word for word in words if not word[0]]
+    alike = [other for other in others if [word for word in other if not word[0]] == names]
+    return [word for word in words if not word[0] or not all(word in other for other in alike)] or list(words)
+
+
+def _fitted(words: Sequence[tuple[str, str]], values: Mapping[str, Collection[str]]) -> str:
+    """The words, cut to `LONGEST` characters: names first, then keys, then values. `values` are all that a key has
+    among the variants: of a value what they share is cut first."""
+    fitted = list(words)
+    for part in ("name", "key", "value"):
+        for index, (key, value) in enumerate(fitted):
+            length = LONGEST - sum(len(_text(word)) + 1 for place, word in enumerate(fitted) if place != index)
+            if part == "key":
+                fitted[index] = (_cut(key, length - len(value) - 1), value)
+            elif (part == "name") == (not key):
+                fitted[index] = (
+                    key,
+                    _cut(value, length - len(_text((key, ""))), _shared_start(values[words[index][0]])),
+                )
+    return _cut(" ".join(map(_text, fitted)), LONGEST)
+
+
+def _shared_start(texts: Collection[str]) -> str:
+    first, last = min(texts), max(texts)
+    length = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:length]
+
+
+def _cut(text: str, length: int, shared: str = "") -> str:
+    """At most `length` characters, but never less than `FEWEST`, of a text that begins with what it shares with
+    others."""
+    length = max(length, FEWEST)
+    if len(text) > length and len(shared) < len(text):
+        text = CUT + text[len(shared) :] if len(shared) > 1 else text
+    return text if len(text) <= length else text[: length - 1] + CUT
 
 
 def _telling(alike: Sequence[Run], differing: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from lkca_exp.report import formats
 from lkca_exp.report.compare.aggregate import Summary, Variant
+from lkca_exp.report.compare.answer import verdict
 from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.statistics import MOST_SEEDS, Difference, Estimate
 from lkca_exp.report.tables.column import Column, Table, number, words
@@ -44,6 +45,41 @@ def variant_table(summary: Summary) -> Table[Variant]:
         number("Peak memory MB", "peak_bytes", lambda v: v.peak_bytes, formats.mega, rank=7),
     ]
     return Table(columns, summary.variants, _remarks(summary))
+
+
+def answer_table(summary: Summary) -> Table[Variant]:
+    """What the sentences are about: every variant with its difference, the verdict, and its cost beside the
+    baseline's."""
+    several, metric = len(summary.settings) > 1, summary.metric
+    baselines = {setting.name: setting.baseline for setting in summary.settings}
+
+    def beside(key: Callable[[Variant], float | None]) -> Callable[[Variant], float | None]:
+        def value(v: Variant) -> float | None:
+            baseline = baselines[v.setting]
+            ours, theirs = key(v), key(baseline) if baseline else None
+            return ours / theirs if ours and theirs and not v.is_baseline else None
+
+        return value
+
+    columns = [
+        words("Variant", "variant", lambda v: v.name),
+        Column("Data", lambda v: v.setting if several else "", numeric=False),
+        number("n", "n", lambda v: len(v.counted), str),
+        _score_columns(summary)[0],
+        *_difference_columns(summary)[:2],
+        words("Verdict", "verdict", verdict),
+        number("Detectable", "detectable", _detectable(metric), metric.text_of_scaled),
+        Column("Seeds to tell apart", _seeds),
+        number("Parameters", "parameters", beside(lambda v: v.constant("parameters")), formats.ratio),
+        number("MFLOPs", FLOPS, beside(lambda v: v.constant(FLOPS)), formats.ratio),
+        number("Train images/s", "train_images_per_s", beside(_train_speed), formats.ratio),
+    ]
+    return Table(columns, summary.variants, _remarks(summary))
+
+
+def _train_speed(variant: Variant) -> float | None:
+    estimate = variant.speed("train_images_per_s")
+    return estimate.mean if estimate else None
 
 
 def _remarks(summary: Summary) -> list[str]:
@@ -134,7 +170,7 @@ def _difference_columns(summary: Summary) -> list[Column[Variant]]:
         return v.comparison.difference.method or v.comparison.difference.why_not if v.comparison else ""
 
     unit = f"_{metric.points}" if metric.points else ""
-    margin, digits = summary.choice.margin or 0.0, 2 if metric.is_fraction else 4
+    margin = summary.choice.margin or 0.0
     raw = {
         f"difference{unit}": _of_difference(metric, lambda change: change.value),
         f"difference_ci95_low{unit}": _of_difference(metric, lambda change: change.low),
@@ -145,7 +181,7 @@ def _difference_columns(summary: Summary) -> list[Column[Variant]]:
         number("p (Holm)", "p_holm", lambda v: v.comparison.p_holm if v.comparison else None, formats.p_value, rank=5),
         words("Method", "method", method, rank=5),
         number(f"p (within ±{margin:g})", "p_equivalent", _equivalent, formats.p_value, rank=5),
-        number("Detectable", f"detectable{unit}", _detectable(metric), lambda value: f"{value:.{digits}f}", rank=6),
+        number("Detectable", f"detectable{unit}", _detectable(metric), metric.text_of_scaled, rank=6),
         Column("Seeds to tell apart", _seeds, {"seeds_to_tell_apart": _num_seeds}, rank=6),
     ]
 

@@ -84,6 +84,46 @@ def test_names_that_would_meet_carry_the_group(make_run, runs):
     assert named(runs / "digits_compare") == {"lkca #aaaaaa", "lkca #bbbbbb"}
 
 
+def test_numbers_have_three_digits_where_that_tells_them_apart(make_run, runs):
+    for lr in (0.0055374233513904155, 0.001, 0.1):
+        make_run("lkca", config={"optim.lr": lr})
+    assert named(runs / "digits_compare") == {"lr=0.00554", "lr=0.001", "lr=0.1"}
+    make_run("lkca", config={"optim.lr": 0.00554123})
+    assert named(runs / "digits_compare") == {"lr=0.0055374233513904155", "lr=0.00554123", "lr=0.001", "lr=0.1"}
+
+
+def test_a_long_name_is_cut_where_it_differs_least(make_run, runs):
+    make_run("attention")
+    for sharing in ("channel", "head"):
+        for projections in (True, False):
+            keys = {"model.mixer.sharing": sharing, "model.mixer.projections": projections}
+            make_run("lkca_depthwise", config={"optim.weight_decay": 0.3, **keys})
+    assert named(runs / "digits_compare") == {
+        "attention weight_decay=0.05",
+        "lkca_d… sharing=channel projections=true",
+        "lkca_… sharing=channel projections=false",
+        "lkca_dept… sharing=head projections=true",
+        "lkca_dep… sharing=head projections=false",
+    }
+
+
+def test_names_that_differ_at_their_end_keep_their_end(make_run, runs):
+    start = "vit_base_patch16_224_of_a_very_long_name_"
+    for end in ("augreg", "mae"):
+        make_run(start + end, label="long")
+    assert named(runs / "digits_compare") == {"…augreg", "…mae"}
+
+
+@pytest.mark.parametrize("length", [38, 41, 60, 300])
+def test_no_name_is_longer_than_forty_characters_and_all_differ(make_run, runs, length):
+    for end in ("a", "b"):
+        for lr in (1 / 3, 1 / 3 + 1e-9):
+            make_run("x" * length + end + "y" * length, label=f"{end}", config={"optim.lr": lr})
+    names = named(runs / "digits_compare")
+    assert len(names) == 4
+    assert max(map(len, names)) <= 40
+
+
 def test_keys_outside_the_result_name_nothing(make_run, runs):
     make_run("attention")
     make_run("lkca", config={"trainer.devices": 4, "paths.runs": "/scratch", "logger.name": "wandb", "keep": "all"})
