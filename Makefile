@@ -41,6 +41,7 @@ GPU_PYTHON := PYTHONPATH=$(CURDIR)$(if $(WHEELS),:$(abspath $(WHEELS))) $(PYTHON
 
 gpu:  ## on a machine with a GPU: what is only true there, in ten minutes
 	$(GPU_PYTHON) -m pytest -m gpu tests/gpu
+	$(GPU_PYTHON) -m lkca_exp.bench gpu --json gpu.json --markdown gpu.md
 
 compare: install  ## train: is every number as stored, or with REF=COMMIT as there?
 	$(BIN)/python -m tests.compare $(REF) $(WITH)

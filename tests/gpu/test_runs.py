@@ -20,6 +20,7 @@ from lkca_exp.engine.evaluate import evaluate
 from lkca_exp.engine.lifecycle import begin, train
 from lkca_exp.runs.record import read, read_finished
 from lkca_exp.runs.state import run_state
+from lkca_exp.training.checkpoints import CheckpointFiles
 from tests.conftest import TINY, environment
 from tests.gpu import ON_A_GPU
 
@@ -75,20 +76,18 @@ def test_a_step_waits_for_nothing(job, mixer, augment):
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_a_deterministic_run_that_is_killed_and_continued_ends_with_the_same_bits(job, mixer, monkeypatch, tmp_path):
     words = ["trainer=gpu", f"model/mixer={mixer}", "augment=li2024", "trainer.deterministic=true"]
-    whole, parted = (
-        run_of(job(*words, "study=whole")),
-        run_of(job(*words, "study=parted", f"paths.runs={tmp_path / 'other'}")),
-    )
+    whole = run_of(job(*words))
+    parted = run_of(job(*words, f"paths.runs={tmp_path / 'other'}"))
     train(whole)
-    on_row = fit._record_rows
+    save, saved = CheckpointFiles.save_checkpoint, []
 
-    def killed(directory, rows, sink):
-        if len(rows) == 2:
+    def killed(self, *args, **kwargs):
+        if saved:
             raise KeyboardInterrupt
-        on_row(directory, rows, sink)
+        saved.append(save(self, *args, **kwargs))
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "_record_rows", killed)
+        patch.setattr(CheckpointFiles, "save_checkpoint", killed)
         with pytest.raises(KeyboardInterrupt):
             train(parted)
     train(parted)
