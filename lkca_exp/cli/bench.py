@@ -6,10 +6,13 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from lkca_exp.bench import data, model, op, sweep, train
+import torch
+
+from lkca_exp.bench import data, gpu, model, op, sweep, train
 from lkca_exp.cli.arguments import check_writable_file, number
-from lkca_exp.config.errors import short_answers
+from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.machine import limit_spinning
 
 
@@ -44,6 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench.set_defaults(
         run=lambda args: op.run(op.grid_of_cases(args.grid, args.kernel, args.sharing, args.dtype), args.rounds)
     )
+    bench = benches.add_parser("gpu", help="a GPU: operator, steps of models, loader, jobs side by side")
+    bench.add_argument("--rounds", type=number, default=5, metavar="N", help="times that each is measured (5)")
+    bench.add_argument("--part", nargs="+", default=[*gpu.PARTS], choices=gpu.PARTS, help="(all)")
+    bench.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help="(cuda)")
+    bench.add_argument("--small", action="store_true", help="little of each part, to see that all works")
+    bench.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
+    bench.set_defaults(run=on_gpu)
     for each in benches.choices.values():
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args(arguments)
@@ -55,3 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         figures = args.run(args)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def on_gpu(args: argparse.Namespace) -> dict[str, Any]:
+    """`bench gpu`, and its tables as Markdown."""
+    check_writable_file("--markdown", args.markdown)
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device", "cuda", "torch sees no GPU on this machine.", "Try it out with --device cpu.")
+    figures = gpu.run(args.device, args.rounds, args.part, args.small)
+    if args.markdown:
+        args.markdown.write_text(gpu.as_markdown(figures))
+    return figures

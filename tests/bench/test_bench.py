@@ -96,7 +96,7 @@ def test_lkca_as_published_computes_the_same():
     lkca, published, vit, *_ = paper_contenders(further=["model.depth=2", "model.drop_path=0"])
     assert (published.name, published.parameters) == (as_published(lkca.name), lkca.parameters)
     assert PAPER[lkca.name] == vit.name
-    ours, theirs = (contender.make(4, torch.float32).double() for contender in (lkca, published))
+    ours, theirs = (contender.make(4, torch.float32, "cpu").double() for contender in (lkca, published))
     kernel = torch.randn(1, 15, 15, dtype=torch.float64)
     for our_block, their_block in zip(ours.blocks, theirs.blocks, strict=True):
         our_block.mixer.kernel.data = kernel
@@ -140,3 +140,26 @@ def test_the_command(cli, tmp_path):
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert len(figures["cases"]) == 4
     assert "overhead" in done.stdout
+
+
+def test_the_bench_of_gpus_tried_out_on_a_cpu(tmp_path):
+    files = ["--json", str(tmp_path / "gpu.json"), "--markdown", str(tmp_path / "gpu.md")]
+    main(["gpu", "--device", "cpu", "--small", "--rounds", "1", "--part", "op", "loader", "models", *files])
+    torch.backends.cudnn.allow_tf32 = True
+    figures = json.loads((tmp_path / "gpu.json").read_text())
+    assert list(figures["parts"]) == ["op", "loader", "models"]
+    assert {row["in"] for row in figures["parts"]["op"]} == {"fp32", "tf32", "bf16"}
+    times = ("toeplitz", "convolution", "conv2d", "channels_last", "attention")
+    assert all(row[name] > 0 for row in figures["parts"]["op"] for name in times)
+    for row in figures["parts"]["models"]:
+        assert row["images/s"] == pytest.approx(2000 / row["eager, ms"], rel=0.01)
+    written = (tmp_path / "gpu.md").read_text()
+    assert "| n | K | kernel per | in |" in written
+    assert written.count("| lkca_t |") == 3
+
+
+def test_the_bench_of_gpus_needs_one(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["gpu"])
+    assert ended.value.code == 2
+    assert "torch sees no GPU" in capsys.readouterr().err
