@@ -194,7 +194,11 @@ def _unfinished(summary: Summary) -> list[str]:
     runs = [run for variant in summary.variants for run in variant.runs]
     others = [run.status for run in runs if run.status != "finished"] + ["unreadable"] * len(summary.left_out)
     total = len(runs) + len(summary.left_out)
-    return [f"Of {count(total, 'run')} these are in no mean: {_states(others)}."] if others else []
+    lines = [f"Of {count(total, 'run')} these are in no mean: {_states(others)}."] if others else []
+    if summary.num_debug:
+        debug = count(summary.num_debug, "debug run")
+        lines.append(f"{debug} (trainer=debug or debug_overfit) left out: of a few batches, and no result.")
+    return lines
 
 
 def _states(statuses: Iterable[str]) -> str:
