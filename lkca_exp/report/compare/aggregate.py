@@ -162,7 +162,8 @@ class Setting:
 class Summary:
     """All that the report shows. `shown` are the keys that tell variants apart, `apart` those that tell settings apart;
     `recipes` are the other keys that differ from setting to setting. `choice` is what was asked for. `num_debug` runs
-    were to see whether everything works, and are nowhere else."""
+    were to see whether everything works, and are nowhere else; `num_waiting` jobs of the latest sweep
+    have not started."""
 
     studies: tuple[str, ...]
     metric: Metric
@@ -173,6 +174,7 @@ class Summary:
     recipes: tuple[str, ...]
     left_out: tuple[Damaged, ...]
     num_debug: int
+    num_waiting: int
     notes: tuple[str, ...]
 
     def by_setting(self) -> list[Summary]:
@@ -188,7 +190,12 @@ class Summary:
         return [run for variant in self.variants for run in variant.runs]
 
 
-def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice = Choice()) -> Summary:  # noqa: B008
+def summarise(
+    runs: Sequence[Run],
+    left_out: Sequence[Damaged],
+    choice: Choice = Choice(),  # noqa: B008
+    num_waiting: int = 0,
+) -> Summary:
     """Choose, group, name, average and compare.
 
     The baseline is fixed before any result is looked at: the variant that the choice names, else the one that the
@@ -228,6 +235,7 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
         ),
         left_out=tuple(left_out),
         num_debug=len(chosen) - len(runs),
+        num_waiting=num_waiting,
         notes=tuple(_notes(runs, metric)),
     )
 
