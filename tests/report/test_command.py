@@ -49,6 +49,12 @@ def test_again_is_right(compared):
     assert (compared / "report" / "table.csv").read_text() == before
 
 
+def test_a_study_of_debug_runs_alone_is_told_as_such(make_run, runs, capsys):
+    make_run("lkca", 0, 0.1, config={"trainer.fast_run": True})
+    assert main([str(runs / "digits_compare")]) == 0
+    assert capsys.readouterr().out.startswith("1 debug run (trainer=debug")
+
+
 def test_two_studies_make_one_report_in_the_first(make_run, runs, compared):
     make_run("lkca", 0, 0.97, study="other", config={"model.mixer.kernel_size": 3})
     report([runs / "other", compared], Console(quiet=True))

@@ -3,12 +3,15 @@ tables."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from lkca_exp.report.compare.aggregate import Comparison, Setting, Summary, Variant
+from lkca_exp.report.compare.progress import progress
 from lkca_exp.report.compare.statistics import MOST_SEEDS, Estimate
-from lkca_exp.report.formats import count, device, joined, p_value, ratio
+from lkca_exp.report.formats import count, device, duration, joined, p_value, ratio
 
 MOST_NAMES = 3
 """More variants than this are counted instead of named."""
@@ -194,7 +197,24 @@ def _unfinished(summary: Summary) -> list[str]:
     runs = [run for variant in summary.variants for run in variant.runs]
     others = [run.status for run in runs if run.status != "finished"] + ["unreadable"] * len(summary.left_out)
     total = len(runs) + len(summary.left_out)
-    return [f"Of {count(total, 'run')} these are in no mean: {_states(others)}."] if others else []
+    lines = [f"Of {count(total, 'run')} these are in no mean: {_states(others)}."] if others else []
+    if summary.num_waiting:
+        done = sum(run.status == "finished" for run in runs)
+        lines.append(f"{done} of {count(total + summary.num_waiting, 'run')} finished{_time_left(summary)}.")
+    if summary.num_debug:
+        debug = count(summary.num_debug, "debug run")
+        lines.append(f"{debug} (trainer=debug or debug_overfit) left out: of a few batches, and no result.")
+    return lines
+
+
+def _time_left(summary: Summary) -> str:
+    """If the jobs that have not started take as long as those that have finished, as many at a time as run now."""
+    left = [state.seconds_left for state in progress(summary, time.time()) if state.run.status == "running"]
+    whole = [run.seconds for run in summary.runs if run.status == "finished" and run.seconds]
+    if not left or not whole:
+        return ""
+    seconds = sum(median(whole) if one is None else one for one in left) + summary.num_waiting * median(whole)
+    return f", about {duration(seconds / len(left))} left"
 
 
 def _states(statuses: Iterable[str]) -> str:

@@ -157,7 +157,7 @@ def test_how_to_reproduce(compared):
     text = page_of(compared).text
     for part in ("python -m lkca_exp +experiment=digits_compare", "torch 2.14.1", "AMD EPYC, 2 threads", "012345678"):
         assert part in text
-    assert "Trained on all training images; nothing was selected" in text
+    assert "Nothing was held out: trained on all training images" in text
 
 
 def test_what_no_record_says_and_no_mean_needs_is_not_told(make_run, runs):
