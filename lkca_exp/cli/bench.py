@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="Whole models beside those of timm and vit-pytorch: python -m lkca_exp.bench model",
     )
     bench.add_argument("--rounds", type=number, default=5, metavar="N", help="times that each pair is measured (5)")
-    bench.set_defaults(run=lambda args: train.run(args.rounds))
+    bench.add_argument("--device", default="auto", choices=("auto", "cpu", "gpu"), help="(auto: a GPU if there is one)")
+    bench.set_defaults(run=lambda args: train.run(args.rounds, args.device))
     bench = benches.add_parser("model", help="training steps of whole models, ours and those of others")
     bench.add_argument("--rounds", type=number, default=7, metavar="N", help="times that each is measured (7)")
     bench.add_argument("--suite", nargs="+", default=[*model.SUITES], choices=model.SUITES, help="(all)")
