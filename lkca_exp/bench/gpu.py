@@ -7,6 +7,7 @@ its clock. Shapes: B images a batch, n x n tokens, K kernel side.
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import subprocess
@@ -40,6 +41,7 @@ SHARINGS = {"channel": CHANNELS, "head": NUM_HEADS, "all": 1}
 GRIDS_AND_SIDES = ((8, 3), (8, 7), (8, 15), (16, 7), (16, 31))
 PRECISIONS = ("fp32", "tf32", "bf16")
 WAYS = ("eager", "compiled", "graphs")
+OPERATORS = ("toeplitz", "convolution", "per_channel", "conv2d", "channels_last", "attention")
 COMPILED = ("lkca_t", "vit_lite")
 """In every precision, the other models of the paper in bf16 only: each takes half a minute or more."""
 CHUNKS = (1024, 4096, 8192, 16384)
@@ -91,7 +93,7 @@ def operator(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
         batch = 2 if small else max(BATCH * 64 // n**2, 1)
         dtype = set_precision(precision)
         steps = _operator_steps(device, dtype, batch, n, side, num_kernels)
-        times = {name: milliseconds(step, device, rounds) for name, step in steps.items()}
+        times = {name: milliseconds(steps[name], device, rounds) if name in steps else None for name in OPERATORS}
         problem = Problem(batch, (n, n), CHANNELS, num_kernels, side, dtype, device)
         yield {"n": n, "K": side, "kernel per": sharing, "in": precision, **times, "rule": fastest_backend(problem)}
 
@@ -107,6 +109,9 @@ def _operator_steps(
     for backend in ("toeplitz", "convolution"):
         mixing = lambda x, k, backend=backend: large_kernel_mix(x, k, (n, n), backend)  # noqa: E731
         steps[backend] = _step(mixing, tokens, kernel)
+    if num_kernels == CHANNELS and device == "cuda":
+        per_channel = importlib.import_module("lkca_exp.models.large_kernel.per_channel")  # needs Triton
+        steps["per_channel"] = _step(lambda x, k: per_channel.mix(x, k, (n, n)), tokens, kernel)
     weight = random(CHANNELS, 1, side, side)
     for name, layout in (("conv2d", torch.contiguous_format), ("channels_last", torch.channels_last)):
         image = random(batch, CHANNELS, n, n).detach().contiguous(memory_format=layout).requires_grad_()

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from lkca_exp.bench import op
+from lkca_exp.bench import cases, gpu, model, op
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
 from lkca_exp.bench.machine import matmul_peak
 from lkca_exp.bench.model import Way, ratios_to
@@ -158,8 +158,14 @@ def test_the_bench_of_gpus_tried_out_on_a_cpu(tmp_path):
     assert written.count("| lkca_t |") == 3
 
 
+def test_what_a_command_may_name_is_what_the_benches_have():
+    assert (set(cases.SUITES), set(cases.DTYPES)) == (set(model.SUITES), set(model.DTYPES))
+    assert (set(cases.SHARINGS), set(cases.DTYPES)) == (set(op.SHARINGS), set(op.DTYPES))
+    assert set(cases.GPU_PARTS) == set(gpu.PARTS)
+
+
 def test_the_bench_of_gpus_needs_one(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["gpu"])
     assert ended.value.code == 2
-    assert "torch sees no GPU" in capsys.readouterr().err
+    assert "There is no GPU" in capsys.readouterr().err
