@@ -28,7 +28,7 @@ from lkca_exp.bench.contenders import Contender, contenders, paper_contenders
 from lkca_exp.bench.data import BATCH_SIZE, synthetic
 from lkca_exp.bench.data import ours as our_loader
 from lkca_exp.bench.machine import table_of
-from lkca_exp.config.schema import OptimConfig
+from lkca_exp.config.schema import AdamwConfig
 from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import no_weight_decay
 from lkca_exp.models.compilation import compile_model, works
@@ -156,7 +156,7 @@ def training_step(contender: Contender, device: str, precision: str, batch: int,
     model = contender.make(batch, dtype, device).to(device).train()
     if way != "eager":
         compile_model(model, graphs=way == "graphs")
-    optimizer = build_optimizer(model, OptimConfig(), no_weight_decay(model))
+    optimizer = build_optimizer(model, AdamwConfig(), no_weight_decay(model))
     images = torch.randn(batch, data.channels, data.image_size, data.image_size, device=device)
     labels = torch.randint(data.num_classes, (batch,), device=device)
 

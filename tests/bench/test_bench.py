@@ -108,12 +108,12 @@ def test_lkca_as_published_computes_the_same():
 @pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_models_are_measured(small_models, compiled):
     figures = measure_models([*small_models.values()], [Way("fp32", compiled), Way("bf16", compiled)], 2, 1, PEAKS)
-    for name, model in figures.items():
-        best = max(model["images_per_s"].values())
-        assert model["images_per_s"][model["best"]] == best > 0
-        for way, rate in model["images_per_s"].items():
+    for name, each in figures.items():
+        best = max(each["images_per_s"].values())
+        assert each["images_per_s"][each["best"]] == best > 0
+        for way, rate in each["images_per_s"].items():
             share = 100 * 3 * small_models[name].flops_per_image * rate / PEAKS[way[:4]]
-            assert model["share_of_peak_percent"][way] == pytest.approx(share)
+            assert each["share_of_peak_percent"][way] == pytest.approx(share)
 
 
 def test_a_model_is_held_against_each_other_in_its_best_way_and_in_every_way():
