@@ -48,7 +48,7 @@ def works(device: str = "cpu") -> bool:
     """Whether torch.compile works on this kind of device; says so if not."""
     if device == "cpu" and not direct.works():
         return False
-    problem = _problem(device)
+    problem = compile_problem(device)
     if problem:
         log.warning("torch.compile does not work here (%s): models are not compiled, which is slower.", problem)
     return problem is None
@@ -57,13 +57,15 @@ def works(device: str = "cpu") -> bool:
 def check_compiler(compile: bool | str, device: str) -> None:
     """Raises ConfigError if compiling is asked for and there is nothing to do it with."""
     if compile is True:
-        _require(_problem(device), device, "compile", compile, "or choose compile=auto, which does without")
+        _require(compile_problem(device), device, "compile", compile, "or choose compile=auto, which does without")
 
 
 def check_continues(run: str, model: Mapping[str, Any], device: str) -> None:
     """Raises ConfigError if a run, by `model` of its record, began with compiled code and there is nothing to compile
     with."""
-    problem = _problem(device) if model.get("compiled") else direct.problem() if model["backend"] == "direct" else None
+    problem = (
+        compile_problem(device) if model.get("compiled") else direct.problem() if model["backend"] == "direct" else None
+    )
     _require(problem, device, "run", run, "which this run began with, or continue it elsewhere, or delete its folder")
 
 
@@ -74,7 +76,7 @@ def _require(problem: str | None, device: str, key: str, value: object, way_out:
 
 
 @functools.cache
-def _problem(device: str) -> str | None:
+def compile_problem(device: str) -> str | None:
     """Why torch.compile does not work on this device; None if it does."""
     if device == "cpu" and direct.problem():
         return direct.problem()

@@ -31,7 +31,7 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
 
     def have(problem: str | None) -> None:
         compilation.works.cache_clear()
-        monkeypatch.setattr(compilation, "_problem", lambda device: problem)
+        monkeypatch.setattr(compilation, "compile_problem", lambda device: problem)
 
     yield have
     compilation.works.cache_clear()
@@ -93,7 +93,7 @@ def test_autocast_compiles_too(describe: Any) -> None:
 
 @pytest.mark.slow
 def test_a_machine_with_a_compiler_is_known_for_one() -> None:
-    assert compilation._problem("cpu") is None
+    assert compilation.compile_problem("cpu") is None
 
 
 @pytest.mark.parametrize(

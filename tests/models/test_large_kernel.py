@@ -329,19 +329,19 @@ def test_direct_rounds_to_bfloat16_as_torch_does() -> None:
 
 
 def test_direct_compiles_once_for_batches_of_all_sizes() -> None:
-    direct._library.cache_clear()
+    direct.build_library.cache_clear()
     for batch in (5, 2, 3, 64):
         case = make_case(batch, grid=(3, 3), channels=16, num_kernels=16, side=5)
         assert_close(run(case, "direct", torch.float32), run(case, "toeplitz"), tolerance=2e-6)
         with torch.inference_mode():
             large_kernel_mix(case.tokens.float(), case.kernel.float(), case.grid, "direct")
-    assert direct._library.cache_info().misses == 1
+    assert direct.build_library.cache_info().misses == 1
 
 
 @pytest.mark.parametrize(("compiler", "message"), [("/nonexistent/c++", "nonexistent"), ("false", "false: status 1")])
 def test_without_a_compiler_there_is_no_direct(compiler: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", compiler)
-    direct._library.cache_clear()
+    direct.build_library.cache_clear()
     problem = direct.problem.__wrapped__()
     assert problem is not None
     assert message in problem
