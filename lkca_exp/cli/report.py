@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tuple(options.rows),
         tuple(options.columns),
         tuple(options.where),
+        not options.no_images,
     )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--published", type=Path, metavar="FILE", help=f"numbers to stand beside ours (default: {DEFAULT}, if there)"
     )
+    parser.add_argument("--no-images", action="store_true", help="leave out the test images that two models differ on")
     parser.add_argument("--wandb", action="store_true", help="log the comparison to the W&B project as well")
     parser.add_argument("--wandb-workspace", action="store_true", help="save a view and a report of the study in W&B")
     live = parser.add_argument_group("while runs are under way")

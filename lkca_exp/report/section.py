@@ -52,9 +52,28 @@ class RunCharts:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """A small picture with a line or two of text. `address` has the whole file in it."""
+
+    address: str
+    caption: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Small pictures side by side below a heading and a note; without any of them the note says why."""
+
+    heading: str
+    tiles: Sequence[Tile]
+    note: str
+
+
+@dataclass(frozen=True)
 class Block:
     """A part of the page. Blocks of one heading and setting are shown together: their sentences, one legend, their
-    charts, their tables, and charts of single runs. `setting` is None for what speaks of all settings."""
+    charts, their tables, their galleries, and charts of single runs. `setting` is None for what speaks of all
+    settings."""
 
     heading: str
     setting: Setting | None = None
@@ -62,6 +81,7 @@ class Block:
     charts: Sequence[Chart] = ()
     tables: Sequence[TableBlock] = ()
     runs: Sequence[RunCharts] = ()
+    galleries: Sequence[Gallery] = ()
 
     @property
     def legend(self) -> dict[str, Style]:
@@ -91,6 +111,7 @@ def grouped(blocks: Iterable[Block]) -> list[Block]:
             [chart for block in group for chart in block.charts],
             [table for block in group for table in block.tables],
             [run for block in group for run in block.runs],
+            [gallery for block in group for gallery in block.galleries],
         )
         for group in groups.values()
     ]

@@ -13,7 +13,8 @@ from lkca_exp.report.read.load import Run
 class Choice:
     """`paired` compares seed by seed, where variants share all of them. Differences within `margin`, in the unit of a
     difference, are tested for equivalence. `rows` and `columns` are keys as the user wrote
-    them, empty for what suits the runs; `where` holds `key=value` and `key=value,value`."""
+    them, empty for what suits the runs; `where` holds `key=value` and `key=value,value`. `images`: whether test images
+    are shown."""
 
     baseline: str | None = None
     paired: bool = False
@@ -22,6 +23,7 @@ class Choice:
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
+    images: bool = True
 
 
 def resolve(word: str, keys: Iterable[str]) -> str:

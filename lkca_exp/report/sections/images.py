@@ -1,4 +1,5 @@
-"""What the models predict for each test image: accuracy by class, confusions, and where two models disagree."""
+"""What the models predict for each test image: accuracy by class, confusions, where two models disagree, and
+those images."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from lkca_exp.report.read.predictions import FILE, Predictions, read_predictions
 from lkca_exp.report.section import FIGURES, Block, Material, Section
 from lkca_exp.report.sections.agreement import agreement_block, agreement_table, agreements
 from lkca_exp.report.sections.classes import class_charts
+from lkca_exp.report.sections.disagreements import galleries
 
 
 def section(material: Material) -> Section:
@@ -24,6 +26,8 @@ def section(material: Material) -> Section:
         if compared := [pair for pair in agreements(setting, predictions) if pair.variant.name in names]:
             blocks.append(Block(FIGURES, setting, tables=[agreement_block(compared)]))
             pairs += compared
+        if material.summary.choice.images and (shown := galleries(setting, predictions)):
+            blocks.append(Block(FIGURES, setting, galleries=shown))
     return Section(blocks, {"agreement": agreement_table(pairs)} if pairs else {}, notes)
 
 
