@@ -138,11 +138,11 @@ def points_with_bars(
     ]
 
 
-def rows_of(names: Sequence[str], field: str = "variant", above: float = 11) -> alt.Y:
-    """An axis of names read downwards, each written inside the chart `above` the middle of its row."""
-    axis = alt.Axis(
-        grid=False, labelOverlap=False, labelAlign="left", labelBaseline="bottom", labelPadding=-2, labelOffset=-above
-    )
+def rows_of(names: Sequence[str], field: str = "variant", above: float | None = 11) -> alt.Y:
+    """An axis of names read downwards, each written inside the chart `above` the middle of its row, or beside it."""
+    axis = alt.Axis(grid=False, labelOverlap=False)
+    if above is not None:
+        axis.labelAlign, axis.labelBaseline, axis.labelPadding, axis.labelOffset = "left", "bottom", -2, -above
     return alt.Y(field, type="nominal", sort=[printable(name) for name in names], title=None, axis=axis)
 
 

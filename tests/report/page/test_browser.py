@@ -239,6 +239,47 @@ def test_it_fits_the_screen_and_can_be_read(browser, index, width, scheme):
     assert size >= 9
 
 
+def test_the_answer_and_its_table_are_on_the_first_screen(browser, compared):
+    address = report([compared], Console(quiet=True)).as_uri()
+    with opened(browser, address, viewport={"width": 1400, "height": 900}) as page:
+        drawn = chart(page, "Difference from attention")
+        assert drawn.locator(".live .mark-symbol path").count() == 1
+        bottom = page.get_by_role("region", name="Variants on digits").bounding_box()
+        assert bottom["y"] + bottom["height"] < 900
+        scrolling = page.locator(".scroll").evaluate_all("(all) => all.filter((e) => e.scrollWidth > e.clientWidth)")
+        assert scrolling == []
+        assert not page.get_by_text("How to read").locator("xpath=following-sibling::p").first.is_visible()
+
+
+def test_columns_are_chosen_and_stay_chosen_in_the_address(browser, index):
+    with opened(browser, index) as page:
+        table = page.get_by_role("region", name="Variants on digits", exact=True)
+        method = table.get_by_role("columnheader", name="Method")
+        assert not method.is_visible()
+        page.get_by_text("Columns:").first.click()
+        page.get_by_label("Method").first.check()
+        page.get_by_label("MFLOPs").first.uncheck()
+        assert method.is_visible()
+        page.get_by_role("link", name="Runs").click()
+        chosen = page.url
+        page.goto("about:blank")
+        page.goto(chosen)
+        assert method.is_visible()
+        assert not table.get_by_role("columnheader", name="MFLOPs").is_visible()
+        page.get_by_text("Columns:").first.click()
+        assert page.get_by_label("Method").first.is_checked()
+
+
+def test_names_of_variants_break_between_words_only(browser, make_run, compared):
+    name = "a_variant_of_large_kernels_with_a_name"
+    make_run(name, 0, 0.9, label="odd")
+    address = report([compared], Console(quiet=True)).as_uri()
+    with opened(browser, address, viewport={"width": 390, "height": 900}) as page:
+        cell = page.get_by_role("region", name="Variants on digits").get_by_role("rowheader", name=name).locator("span")
+        assert cell.evaluate("(e) => e.getClientRects().length") == 1
+        assert cell.bounding_box()["height"] < 30
+
+
 def contrast(one: str, other: str) -> float:
     """Of two colours `rgb(r, g, b)`, as WCAG 2 defines it."""
 

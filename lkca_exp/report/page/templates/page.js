@@ -6,6 +6,8 @@ const chosen = { hidden: new Set(), orders: new Map(), filter: "", zoom: new Map
 function start() {
   document.documentElement.classList.add("js");
   document.querySelectorAll("table.sorted").forEach(makeSortable);
+  document.querySelectorAll("table.sorted").forEach(makeChooser);
+  document.querySelectorAll(".contents a").forEach(makeJump);
   document.querySelectorAll(".legend").forEach(makeToggles);
   document.querySelectorAll(".panel").forEach(makeControls);
   showHidden();
@@ -37,6 +39,60 @@ function makeSortable(table) {
     };
   });
   if (chosen.orders.has(name)) sort(...chosen.orders.get(name));
+}
+
+// Choices that make sense in a link to the page stand in its address, after the #.
+const address = {
+  all: () => new URLSearchParams(location.hash.slice(1)),
+  get: (key) => address.all().get(key),
+  set(entries) {
+    const all = address.all();
+    for (const [key, value] of Object.entries(entries)) value === null ? all.delete(key) : all.set(key, value);
+    history.replaceState(null, "", `#${all}`);
+  },
+};
+
+// A jump leaves the address to the choices.
+function makeJump(link) {
+  link.onclick = (event) => {
+    event.preventDefault();
+    document.getElementById(link.hash.slice(1)).scrollIntoView();
+  };
+}
+
+// Columns that are not for everyone are shown on request; `columns.TABLE` in the address has the titles that are shown.
+function makeChooser(table) {
+  const heads = [...table.tHead.rows[0].cells];
+  if (!heads.some((head) => "extra" in head.dataset)) return;
+  const box = table.parentElement, key = `columns.${box.getAttribute("aria-label")}`;
+  const titles = heads.map((head) => head.textContent);
+  const chosenTitles = address.get(key)?.split("|");
+  const shown = heads.map((head, index) => index === 0 || (chosenTitles ? chosenTitles.includes(titles[index]) : !("extra" in head.dataset)));
+  const byDefault = heads.map((head) => !("extra" in head.dataset)).join();
+  const style = document.createElement("style");
+  const scope = `table[data-columns="${[...document.querySelectorAll("table.sorted")].indexOf(table)}"]`;
+  table.dataset.columns = scope.match(/\d+/)[0];
+  const apply = () => {
+    const hidden = shown.flatMap((is, index) => (is ? [] : [`${scope} tr > :nth-child(${index + 1})`]));
+    style.textContent = hidden.length ? `@media screen { ${hidden.join()} { display: none; } }` : "";
+    summary.textContent = `Columns: ${shown.filter(Boolean).length} of ${shown.length}`;
+  };
+  const details = Object.assign(document.createElement("details"), { className: "columns" });
+  const summary = details.appendChild(document.createElement("summary"));
+  titles.forEach((title, index) => {
+    if (index === 0) return;
+    const label = details.appendChild(document.createElement("label"));
+    const input = Object.assign(document.createElement("input"), { type: "checkbox", checked: shown[index] });
+    input.onchange = () => {
+      shown[index] = input.checked;
+      address.set({ [key]: shown.join() === byDefault ? null : titles.filter((_, place) => shown[place] && place).join("|") });
+      apply();
+    };
+    label.append(input, ` ${title}`);
+  });
+  apply();
+  box.before(details);
+  box.append(style);
 }
 
 function valueOf(cell) {
