@@ -25,7 +25,8 @@ WIDE = 8.0
 @dataclass(frozen=True)
 class Chart:
     """`slug` names its file. `height` is in pixels where the width is `draw.WIDTH`; `style` has the names in it.
-    `live` are layers for the pointer. Charts of one page that share an `x_axis` are zoomed together."""
+    `live` are layers for the pointer. Charts of one page that share an `x_axis` are zoomed together; `units` are
+    other ones that it can be read in: title -> name -> what one of the axis' own unit is worth."""
 
     slug: str
     title: str
@@ -39,6 +40,7 @@ class Chart:
     """The axes along which the reader can zoom: "x", "y"; both are fields of the last layer."""
     live: Sequence[alt.Chart] = field(default=(), repr=False)
     x_axis: str = ""
+    units: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     folded: bool = False
 
     @cached_property

@@ -160,7 +160,7 @@ def test_dragging_zooms_all_curves_to_the_epochs_and_a_double_click_zooms_out(br
     with opened(browser, index) as page:
         loss, accuracy = chart(page, "Training loss"), chart(page, "Training top-1")
         ticks = accuracy.locator(".live .role-axis-label text")
-        before = ticks.all_inner_texts()
+        before = sorted(ticks.all_text_contents())
         box = loss.bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
         page.mouse.down()
@@ -170,10 +170,11 @@ def test_dragging_zooms_all_curves_to_the_epochs_and_a_double_click_zooms_out(br
         page.wait_for_function("chosen.zoom.get('epoch')?.x")
         settled(page)
         ends = [box.input_value() for box in page.locator(".epoch-end").all()[:2]]
-        zoomed = ticks.all_inner_texts()
+        zoomed = sorted(ticks.all_text_contents())
         loss.dblclick()
+        page.wait_for_function("!chosen.zoom.get('epoch')?.x")
         settled(page)
-        after = ticks.all_inner_texts()
+        after = sorted(ticks.all_text_contents())
     assert ends == ["2", "3"]
     assert zoomed != before == after
 
@@ -182,16 +183,16 @@ def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browse
     with opened(browser, index) as page:
         loss = chart(page, "Training loss")
         ticks = loss.locator(".live .role-axis-label text")
-        before = ticks.all_inner_texts()
+        before = sorted(ticks.all_text_contents())
         controls = page.locator(".controls").first
         controls.get_by_label("epochs from").press_sequentially("2")
         controls.get_by_label("epochs from").press("Tab")
         page.wait_for_function("chosen.zoom.get('epoch')?.x")
         settled(page)
-        narrow = ticks.all_inner_texts()
+        narrow = sorted(ticks.all_text_contents())
         controls.get_by_role("button", name="Reset zoom").press("Enter")
         settled(page)
-        after = ticks.all_inner_texts()
+        after = sorted(ticks.all_text_contents())
         curve = loss.locator(".live .mark-line path").first
         straight = curve.get_attribute("d")
         controls.get_by_label("smooth curves").press("Space")
@@ -199,10 +200,41 @@ def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browse
         smooth = curve.get_attribute("d")
         controls.get_by_label("logarithmic loss").press("Space")
         page.wait_for_timeout(700)
-        logarithmic = ticks.all_inner_texts()
+        logarithmic = sorted(ticks.all_text_contents())
     assert narrow != before == after
     assert smooth != straight
     assert logarithmic != after
+
+
+def test_curves_are_read_against_steps_too_and_the_epochs_chosen_hold(browser, index):
+    with opened(browser, index) as page:
+        loss = chart(page, "Training loss")
+        ticks = loss.locator(".live .role-axis-label text")
+        controls = page.locator(".controls").first
+        controls.get_by_label("curves against").select_option("steps")
+        caption = page.locator("figcaption", has_text="Training loss against steps").first
+        caption.wait_for()
+        page.wait_for_function("document.querySelector('.unit').value === 'steps'")
+        page.wait_for_timeout(700)
+        all_steps = sorted(ticks.all_text_contents())
+        assert "steps" in loss.locator(".live").text_content()
+        controls.get_by_label("epochs from").press_sequentially("2")
+        controls.get_by_label("epochs from").press("Tab")
+        page.wait_for_timeout(700)
+        late = sorted(ticks.all_text_contents())
+        address = page.url
+        page.goto("about:blank")
+        page.goto(address)
+        chart(page, "Training loss")
+        again = page.locator("select.unit").last.input_value()
+        caption.wait_for()
+        page.locator("select.unit").first.select_option("epoch")
+        page.wait_for_timeout(700)
+        epochs = sorted(ticks.all_text_contents())
+    assert "60" in all_steps
+    assert "60" not in late
+    assert again == "steps"
+    assert "3.0" in epochs
 
 
 @pytest.mark.parametrize("name", ["image", "title", HOSTILE, "a'\"]); alert(1) //", "datum.mean"])
