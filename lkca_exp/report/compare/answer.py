@@ -20,8 +20,8 @@ MOST_NAMES = 3
 def answer(summary: Summary) -> list[str]:
     """Setting by setting a headline and what has to be known beside it; then how it was tested, and what is not
     finished."""
-    sentences = [sentence for setting in summary.settings for sentence in [headline(setting), *_beside(setting)]]
-    return [*sentences, *_tests(summary), *_unfinished(summary)]
+    sentences = [sentence for setting in summary.settings for sentence in [headline(setting), *beside(setting)]]
+    return [*sentences, *how_tested(summary), *unfinished(summary)]
 
 
 def headline(setting: Setting) -> str:
@@ -36,7 +36,7 @@ def headline(setting: Setting) -> str:
 
 def headlines(summary: Summary) -> list[str]:
     """The answer for a reader who has the table beside it: without what that says of single variants."""
-    return [*map(headline, summary.settings), *_tests(summary), *_unfinished(summary)]
+    return [*map(headline, summary.settings), *how_tested(summary), *unfinished(summary)]
 
 
 def verdict(variant: Variant) -> str:
@@ -129,7 +129,7 @@ def _counted(setting: Setting, others: Sequence[Variant], baseline: Variant) -> 
     return f"{start}; best: {best.name}, {change} ({_evidence(best, baseline)})."
 
 
-def _beside(setting: Setting) -> list[str]:
+def beside(setting: Setting) -> list[str]:
     """What the headline of a setting leaves open."""
     baseline, others = setting.baseline, _others(setting)
     if baseline is None or not others:
@@ -174,7 +174,7 @@ def _on_several_devices(variants: Sequence[Variant]) -> bool:
     return len({device(run) for variant in variants for run in variant.counted}) > 1
 
 
-def _tests(summary: Summary) -> list[str]:
+def how_tested(summary: Summary) -> list[str]:
     """What above, below and equivalent mean, where the headlines do not say it; and which seeds were not paired."""
     compared = [(variant, variant.comparison) for variant in summary.variants if variant.comparison]
     family = max((comparison.family for _, comparison in compared), default=0)
@@ -193,7 +193,8 @@ def _tests(summary: Summary) -> list[str]:
     return lines
 
 
-def _unfinished(summary: Summary) -> list[str]:
+def unfinished(summary: Summary) -> list[str]:
+    """How many runs are in no mean, by their state."""
     runs = [run for variant in summary.variants for run in variant.runs]
     others = [run.status for run in runs if run.status != "finished"] + ["unreadable"] * len(summary.left_out)
     total = len(runs) + len(summary.left_out)
