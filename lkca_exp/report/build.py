@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.text import Text
@@ -13,7 +16,8 @@ from lkca_exp.report.charts.draw import pdf, svg
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import Content, gather
 from lkca_exp.report.formats import printable
-from lkca_exp.report.page.page import linked_from, page
+from lkca_exp.report.page.page import Link, linked_from, page
+from lkca_exp.report.page.run_page import MOST_PAGES, page_names, run_page
 from lkca_exp.report.read.published import read_published
 from lkca_exp.report.tables.files import WRITERS, escape_markdown, markdown_table
 from lkca_exp.report.tables.terminal import terminal_table
@@ -66,8 +70,25 @@ def write(content: Content, folder: Path) -> Path:
         (drawings / f"{stem}.svg").write_text(svg(chart), encoding="utf-8", errors="replace")
         (drawings / f"{stem}.pdf").write_bytes(pdf(chart))
     index = folder / "index.html"
-    _write(index, page(content, linked_from(folder.resolve()), time.time()))
+    _write(index, page(*_with_run_pages(content, folder), time.time()))
     return index
+
+
+def _with_run_pages(content: Content, folder: Path) -> tuple[Content, Link]:
+    """Write `runs/`, a page a run. Returns the content, which says so where there are too many runs for that, and where
+    the page of the report finds each."""
+    runs, place = content.summary.runs, folder / "runs"
+    names, linked = page_names(runs), linked_from(folder.resolve())
+    place.mkdir(exist_ok=True)
+    for old in place.glob("*.html"):
+        old.unlink()
+    to_folder = linked_from(place.resolve())
+    for run in runs if names else ():
+        _write(place / names[run.folder], run_page(run, to_folder(run.folder), "../index.html"))
+    if runs and not names:
+        note = f"The {len(runs):,} runs link to their folders; runs have pages of their own up to {MOST_PAGES} runs, "
+        content = replace(content, notes=[*content.notes, note + "and always with --watch."])
+    return content, lambda target: f"runs/{quote(os.fsencode(names[target]))}" if target in names else linked(target)
 
 
 def show(content: Content, console: Console) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lkca_exp.config.errors import show
-from lkca_exp.config.schema import GROUP_SCHEMAS, schema_of
+from lkca_exp.runs.defaults import with_options
 from lkca_exp.runs.format import flatten, short
 from lkca_exp.runs.listing import clock
 from lkca_exp.runs.record import Attempt, Record
@@ -70,18 +69,6 @@ def state_in_words(run: RunState) -> str:
         return run.state
     left = "" if run.seconds_left is None else f", about {clock(run.seconds_left)} left"
     return f"{run.state}, {run.epochs_done} of {run.epochs} epochs done{left}"
-
-
-def with_options(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """`defaults` with those of the options that `config` chose instead, except for the choice itself."""
-    keys = dict(defaults)
-    for group in GROUP_SCHEMAS:
-        name = f"{group.replace('/', '.')}.name"
-        schema = schema_of(group, config[name]) if name in config else None
-        if schema is not None and config[name] != defaults[name]:
-            keys |= flatten(dataclasses.asdict(schema()), name.removesuffix("name"))
-            keys[name] = defaults[name]
-    return keys
 
 
 def files(folder: Path) -> list[Path]:

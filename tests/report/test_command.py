@@ -19,7 +19,7 @@ def test_the_command_writes_the_files_and_prints_the_path_last(compared, capsys)
     assert "lkca is 3.00 points above attention in top-1" in lines[0]
     written = sorted(path.name for path in (compared / "report").iterdir())
     tables = [f"{stem}.{suffix}" for stem in ("runs", "table", "variants") for suffix in ("csv", "json", "md", "tex")]
-    assert written == sorted(["answer.md", "figures", "index.html", *tables])
+    assert written == sorted(["answer.md", "figures", "index.html", "runs", *tables])
     markdown = (compared / "report" / "answer.md").read_text(encoding="utf-8")
     assert markdown.startswith("lkca is 3.00 points above")
     assert "| lkca | 3 | **98.33 ± 0.58** |" in markdown

@@ -17,6 +17,8 @@ from lkca_exp.report.charts.draw import svg
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import Content, gather
 from lkca_exp.report.page.page import page
+from lkca_exp.report.page.run_page import run_page
+from lkca_exp.report.read.load import Run, read_run
 from lkca_exp.report.tables.files import WRITERS
 from tests.report.conftest import write_predictions, write_reach
 
@@ -122,6 +124,9 @@ def check(victim: Path, times: int, seed: int) -> None:
         change(draw, victim / name, whole[name], name)
         content = gather([victim.parent], Choice(), [])
         write_all(content)
+        run = read_run(victim)
+        if isinstance(run, Run):
+            run_page(run, "", "")
         assert numbers(content, victim) == expected, f"step {step}: {name}"
         (victim / name).write_bytes(whole[name])
 

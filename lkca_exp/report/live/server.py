@@ -11,11 +11,13 @@ from urllib.parse import unquote, urlsplit
 
 from lkca_exp.report.live.site import PLAIN, Site
 
+HTML = "text/html; charset=utf-8"
 LOOPBACK = "127.0.0.1"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 PAGE_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'"
 )
+RUN_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 FILE_POLICY = "default-src 'none'; sandbox"
 
 
@@ -60,13 +62,16 @@ class Handler(BaseHTTPRequestHandler):
             version, page = self.server.site.current()
             if parts == ["version"]:
                 return self._answer(200, PLAIN, version.encode())
-            return self._answer(200, "text/html; charset=utf-8", page.encode("utf-8", "replace"), PAGE_POLICY)
+            return self._answer(200, HTML, page.encode("utf-8", "replace"), PAGE_POLICY)
         if parts[0] == "runs":
             path = parts[1:-1] if parts[-1] == "" else parts[1:]  # a folder's address ends in a slash
             try:
-                file = self.server.site.file(path)
+                run_page = self.server.site.run_page(path)
+                file = None if run_page else self.server.site.file(path)
             except (OSError, RuntimeError):  # RuntimeError: links that lead in a circle
-                file = None
+                run_page = file = None
+            if run_page:
+                return self._answer(200, HTML, run_page.encode("utf-8", "replace"), RUN_POLICY)
             if file:
                 return self._answer(200, *file)
         return self._answer(404, PLAIN, b"not here\n")

@@ -15,7 +15,8 @@ from urllib.parse import quote
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import gather
 from lkca_exp.report.page.page import page
-from lkca_exp.report.read.load import run_folders
+from lkca_exp.report.page.run_page import run_page
+from lkca_exp.report.read.load import Run, read_run, run_folders
 from lkca_exp.report.read.published import Published
 
 WATCHED = ("run.json", "metrics.jsonl")
@@ -73,6 +74,14 @@ class Site:
             return None
         fallback = PLAIN if path.suffix in TEXTS else "application/octet-stream"
         return TYPES.get(path.suffix, fallback), path.read_bytes()
+
+    def run_page(self, parts: Sequence[str]) -> str | None:
+        """The page of the run in `<study number>/<run>`; None for what is not a run of the studies."""
+        if len(parts) != 2 or not parts[0].isascii() or self.file(parts) is None:
+            return None
+        folder = self.studies[int(parts[0])] / parts[1]
+        run = read_run(folder) if folder in _folders(folder.parent) else None
+        return run_page(run, "", "../../../", refresh=run.status == "running") if isinstance(run, Run) else None
 
     def _make(self, version: str) -> str:
         try:

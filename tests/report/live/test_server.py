@@ -69,8 +69,9 @@ def test_a_row_more_is_news(server, make_run):
 def test_links_of_the_page_lead_to_the_files_of_the_runs(server, compared):
     folder = next(path for path in compared.iterdir() if path.is_dir())
     assert f'href="runs/0/{folder.name}/"' in get(server, "/")[1]
-    status, listing = get(server, f"/runs/0/{folder.name}/")
-    assert (status, "run.json" in listing) == (200, True)
+    status, run_page = get(server, f"/runs/0/{folder.name}/")
+    assert (status, 'href="run.json"' in run_page, 'href="../../../"' in run_page) == (200, True, True)
+    assert "Learning rate" in run_page
     status, text = get(server, f"/runs/0/{folder.name}/run.json")
     assert (status, json.loads(text)["format"]) == (200, 1)
 
@@ -179,9 +180,20 @@ def test_an_empty_study_is_waited_for(tmp_path, make_run, runs, monkeypatch):
 def test_a_run_called_like_markup_is_text_in_a_listing(make_run):
     folder = make_run("lkca")
     (folder / "<script>alert(1)<").write_text("")
-    found = Site([folder.parent], Choice(), []).file(["0", folder.name])
-    assert found is not None
-    assert b"<script>" not in found[1]
+    found = Site([folder.parent], Choice(), [])
+    listing = found.file(["0", folder.name])
+    assert listing is not None
+    assert b"<script>" not in listing[1]
+    run_page = found.run_page(["0", folder.name])
+    assert run_page is not None
+    assert "&lt;script&gt;" in run_page
+    assert "<script>" not in run_page
+
+
+def test_a_folder_that_is_no_run_is_listed(server, compared):
+    (next(child for child in compared.iterdir() if child.is_dir()) / "run.json").write_text("{")
+    damaged = next(child for child in compared.iterdir() if (child / "run.json").read_text() == "{")
+    assert get(server, f"/runs/0/{damaged.name}/")[1].startswith("<!doctype html><meta")
 
 
 @pytest.mark.parametrize(
