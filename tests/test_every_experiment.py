@@ -143,6 +143,8 @@ def trains(one: SweepJob, archives, tmp_path):
     overrides = [*one.overrides, "trainer=debug", "logger=none", f"paths.runs={tmp_path}", f"data.root={tmp_path}"]
     if data in archives:
         overrides += [f"data.archive={archives[data]}", "data.verify=false", "batch_size=8"]
+        if one.config.data.images_per_class is not None:
+            overrides.append("data.images_per_class=5")
     run = run_of(compose(overrides))
     train(run)
     record = read(run.directory)

@@ -48,8 +48,9 @@ def main() -> None:
         sys.argv[1:] = flags_first(sys.argv[1:])
         try:
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run)()
-        except SystemExit as ended:  # Hydra's, which has said that there is no such --package
-            sys.exit(2 if ended.code == 1 else ended.code)
+        except SystemExit as ended:
+            shows_a_part = {"--package", "-p"} & {word.partition("=")[0] for word in sys.argv}
+            sys.exit(2 if shows_a_part and ended.code == 1 else ended.code)  # Hydra said that there is no such part
         except Exception as error:
             if not is_refusal(error):
                 raise

@@ -254,7 +254,7 @@ def test_a_folder_that_was_packed_is_listed(root, capsys):
 
 
 def test_a_sweep_over_a_folder_has_results(root, in_process):
-    words = ["data=folder", f"data.root={root}", "data.image_size=16", "trainer=debug", "logger=none"]
+    words = ["data=folder", f"data.root={root}", "data.image_size=16", "epochs=1", "logger=none"]
     done = in_process("-m", *words, "model/mixer=attention,lkca", "model.width=16", "model.depth=1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "on folder" in done.stdout
