@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.style import Style, styles
 from lkca_exp.report.compare.aggregate import Summary, Variant, summarise
 from lkca_exp.report.compare.answer import answer
-from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.compare.choice import Choice, select
 from lkca_exp.report.read.load import Run, load
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.section import Block, Material, grouped
-from lkca_exp.report.sections import SECTIONS
+from lkca_exp.report.sections import SECTIONS, search
 from lkca_exp.report.tables.column import Table
 from lkca_exp.report.tables.matrix import MatrixRow, matrix
 from lkca_exp.report.tables.runs import RunRow, run_table
 from lkca_exp.report.tables.variants import variant_table
 from lkca_exp.runs.record import Damaged
 from lkca_exp.runs.sweeps import not_started
+
+OBJECTIVE = "val/top1"
+"""What a search chooses by."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +90,39 @@ def work_out(
     num_waiting: int = 0,
 ) -> Content:
     """Everything that the report shows of these runs. Raises ValueError for a choice that fits none of them."""
+    runs, choice, notes = without_test(runs, choice)
     summary = summarise(runs, left_out, choice, num_waiting)
     style = styles(summary)
     material = Material(summary, style, published)
     sections = [section(material) for section in SECTIONS]
     return Content(
         summary=summary,
-        sentences=answer(summary),
+        sentences=search.sentences(summary) if summary.is_search else answer(summary),
         matrix=matrix(summary, choice, published),
         variants=[variant_table(alone) for alone in summary.by_setting()],
         runs=run_table(summary),
         blocks=grouped(block for part in sections for block in part.blocks),
         files={stem: table for part in sections for stem, table in part.files.items()},
         style=style,
-        notes=[*summary.notes, *(note for part in sections for note in part.notes)],
+        notes=[*notes, *summary.notes, *(note for part in sections for note in part.notes)],
     )
+
+
+def without_test(runs: Sequence[Run], choice: Choice) -> tuple[Sequence[Run], Choice, list[str]]:
+    """What may be compared: trials of a search by validation and alone, other runs without them; and a note on that.
+
+    Raises ValueError if trials are to be compared by test.
+    """
+    runs = select(runs, choice.where)
+    others = [run for run in runs if not run.is_trial]
+    trials = [run for run in runs if run.is_trial]
+    if others:
+        studies = ", ".join(dict.fromkeys(run.study for run in trials))
+        note = f"left out: {len(trials)} trials of the search {studies}, which --where protocol=holdout shows"
+        return others, choice, [note] if trials else []
+    if choice.metric == Choice().metric:
+        tested = any(OBJECTIVE in run.metrics for run in trials)
+        return trials, replace(choice, metric=OBJECTIVE) if tested else choice, []
+    if choice.metric.startswith("test/"):
+        raise ValueError(f"--metric {choice.metric}: trials of a search are not compared by test; {OBJECTIVE} is")
+    return trials, choice, []

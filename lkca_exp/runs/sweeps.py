@@ -13,10 +13,11 @@ FILE = "sweeps.jsonl"
 @dataclass(frozen=True)
 class Sweep:
     """`jobs` are the names of the run folders, in the order of the jobs; `baseline` is the experiment's
-    `report.baseline`, empty for none."""
+    `report.baseline`, empty for none. `search`: whether the best of the jobs by validation go on."""
 
     jobs: tuple[str, ...]
     baseline: str = ""
+    search: bool = False
 
 
 def note_sweep(study: Path, sweep: Sweep) -> None:
@@ -59,4 +60,4 @@ def _sweep(line: str) -> Sweep | None:
     jobs, baseline = entries.get("jobs"), entries.get("baseline")
     if not isinstance(jobs, list) or not all(isinstance(name, str) for name in jobs) or not isinstance(baseline, str):
         return None
-    return Sweep(tuple(jobs), baseline)
+    return Sweep(tuple(jobs), baseline, entries.get("search") is True)

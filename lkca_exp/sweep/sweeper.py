@@ -61,7 +61,7 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
     )
     jobs = resolve(master, loader)
     two_rounds = expected_second_round(jobs, master, loader) is not None
-    states, reason = _run_round(jobs, loader, new_launcher, master.hydra.launcher)
+    states, reason = _run_round(jobs, loader, new_launcher, master.hydra.launcher, is_search=two_rounds)
     more = second_round(jobs, master, loader) if two_rounds and not reason else None
     if more is not None and more.unique:
         log.info("The best on validation go on: %s", ", ".join(job.directory.name for job in more.unique))
@@ -75,7 +75,11 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
 
 
 def _run_round(
-    jobs: Jobs, loader: SweepLoader, new_launcher: Callable[[], Launcher], settings: DictConfig
+    jobs: Jobs,
+    loader: SweepLoader,
+    new_launcher: Callable[[], Launcher],
+    settings: DictConfig,
+    is_search: bool = False,
 ) -> tuple[list[RunState], str]:
     """Launch those of the jobs that have no result; `settings` are `hydra.launcher`. Returns the state of all runs, and
     why the sweep stopped early if it did."""
@@ -87,7 +91,7 @@ def _run_round(
     if to_do:
         try_to_write(to_do[0].config)
     if to_do or are_new:
-        note_jobs(jobs)
+        note_jobs(jobs, is_search)
     if to_do:
         with open_journal(jobs.studies[0]) as journal:
             handover = replace(
@@ -185,12 +189,13 @@ def _wait_for_others(jobs: Sequence[SweepJob]) -> tuple[dict[str, RunState], boo
         time.sleep(SECONDS_BETWEEN_CHECKS)
 
 
-def note_jobs(jobs: Jobs) -> None:
-    """Note in each study which of its runs the sweep is of, and with which they are to be compared."""
+def note_jobs(jobs: Jobs, is_search: bool) -> None:
+    """Note in each study which of its runs the sweep is of, with which they are to be compared, and whether the best of
+    them go on."""
     for study in jobs.studies:
         here = [job for job in jobs.unique if job.directory.parent == study]
         baseline = next((job.config.report.baseline for job in here if job.config.report.baseline), "")
-        note_sweep(study, Sweep(tuple(job.directory.name for job in here), baseline))
+        note_sweep(study, Sweep(tuple(job.directory.name for job in here), baseline, is_search))
 
 
 @contextmanager

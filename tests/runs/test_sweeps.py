@@ -6,7 +6,7 @@ from lkca_exp.runs.sweeps import FILE, Sweep, not_started, note_sweep, places, r
 def test_sweeps_are_read_as_they_were_noted_and_the_latest_is_not_noted_twice(tmp_path):
     study = tmp_path / "study"
     assert read_sweeps(study) == []
-    first, second = Sweep(("a-s0", "b-s0"), "attention"), Sweep(("b-s0", "c-s0"))
+    first, second = Sweep(("a-s0", "b-s0"), "attention"), Sweep(("b-s0", "c-s0"), search=True)
     for sweep in (first, first, second, first):
         note_sweep(study, sweep)
     assert read_sweeps(study) == [first, second, first]

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lkca_exp.config.errors import ConfigError
+from lkca_exp.runs.sweeps import read_sweeps
 from lkca_exp.sweep.jobs import resolve
 from lkca_exp.sweep.second_round import expected_second_round, second_round
 from tests.conftest import TINY
@@ -65,6 +66,8 @@ def test_the_best_of_each_goes_on_and_a_failure_is_a_lost_try(in_process, tmp_pa
     }
     assert {record["config"]["protocol"]["name"] for record in chosen} == {"final"}
     assert (tmp_path / "runs" / "chosen" / "report" / "index.html").exists()
+    assert [sweep.search for sweep in read_sweeps(tmp_path / "runs" / "default")] == [True]
+    assert [sweep.search for sweep in read_sweeps(tmp_path / "runs" / "chosen")] == [False]
 
     output = in_process("plan", *args, module="lkca_exp.runs").stdout
     assert "The best of them on validation go on:" in output

@@ -182,6 +182,11 @@ class Summary:
         return [replace(self, settings=(setting,)) for setting in self.settings]
 
     @property
+    def is_search(self) -> bool:
+        """Whether the variants are trials of a search, whose test accuracies must not be shown."""
+        return bool(self.runs) and all(run.is_trial for run in self.runs)
+
+    @property
     def variants(self) -> list[Variant]:
         return [variant for setting in self.settings for variant in setting.variants]
 

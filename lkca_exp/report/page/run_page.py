@@ -142,7 +142,8 @@ def _facts(run: Run, record: Record | None) -> list[Facts]:
         "group": run.group,
         "reused from": run.reused_from,
     }
-    results = {**run.metrics, **run.model, **run.speed, **run.memory}
+    metrics = {key: value for key, value in run.metrics.items() if not (run.is_trial and key.startswith("test/"))}
+    results = {**metrics, **run.model, **run.speed, **run.memory}
     return [
         Facts("Results", {key: _number(value) for key, value in results.items()}),
         Facts("Configuration where it is not the default", _texts(changed_keys(run))),

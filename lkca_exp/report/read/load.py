@@ -17,6 +17,9 @@ from lkca_exp.runs.rows import is_number, read_rows
 from lkca_exp.runs.state import snapshot
 from lkca_exp.runs.sweeps import places, read_sweeps
 
+OPTUNA = "optuna.db"
+"""Where conf/hydra/sweeper/optuna.yaml has a search keep its trials, in the folder of the study."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -27,7 +30,7 @@ class Run:
     numbers only; accuracies are fractions. `seconds` is wall-clock time. `attempt` is the latest attempt, `heard` when
     the newest row was written, in seconds since 1970. `notes` says what was odd about the files. `place` is that
     among the jobs of its study's sweeps, None where no sweep named it; `baseline` is the experiment's
-    `report.baseline`.
+    `report.baseline`. `is_trial`: whether a search chooses among it and others on validation.
     """
 
     folder: Path
@@ -61,6 +64,7 @@ class Run:
     heard: float | None
     notes: tuple[str, ...]
     place: int | None = None
+    is_trial: bool = False
     baseline: str = ""
 
     @property
@@ -84,12 +88,16 @@ def load(studies: Sequence[Path]) -> tuple[list[Run], list[Damaged]]:
         sweeps = read_sweeps(Path(study))
         place = places(sweeps)
         named = next((sweep.baseline for sweep in reversed(sweeps) if sweep.baseline), "")
+        searched = {name for sweep in sweeps if sweep.search for name in sweep.jobs}
+        by_optuna = Path(study, OPTUNA).is_file()
         for folder in run_folders(Path(study)):
             run = read_run(folder)
             if isinstance(run, Damaged):
                 damaged.append(run)
             else:
-                runs.append(replace(run, place=place.get(folder.name), baseline=named or run.baseline))
+                is_trial = (by_optuna or folder.name in searched) and run.config.get("protocol.name") == "holdout"
+                baseline = named or run.baseline
+                runs.append(replace(run, place=place.get(folder.name), baseline=baseline, is_trial=is_trial))
     return runs, damaged
 
 

@@ -15,7 +15,10 @@ from lkca_exp.report.sections.disagreements import galleries
 
 
 def section(material: Material) -> Section:
-    """Of the variants in the charts. The predictions of one setting are in memory at a time."""
+    """Of the variants in the charts; nothing of a search, whose trials must not be chosen by test. The predictions of
+    one setting are in memory at a time."""
+    if material.summary.is_search:
+        return Section()
     blocks, pairs, notes = [], [], []
     for setting in material.summary.settings:
         predictions, problems = _read(setting)

@@ -36,7 +36,11 @@ def variant_table(summary: Summary) -> Table[Variant]:
         *_score_columns(summary),
         *_difference_columns(summary),
         Column("Not counted", not_counted, {"runs": lambda v: len(v.runs)}, numeric=False, rank=3),
-        *(replace(_metric_column(Metric(key)), extra=True) for key in FURTHER if key != summary.metric.key),
+        *(
+            replace(_metric_column(Metric(key)), extra=True)
+            for key in FURTHER
+            if key != summary.metric.key and not summary.is_search
+        ),
         number("Parameters", "parameters", lambda v: v.constant("parameters"), formats.thousands, rank=2),
         number("MFLOPs", FLOPS, lambda v: v.constant(FLOPS), formats.mega),
         Column("as convolution", _as_convolution, {AS_CONVOLUTION: lambda v: v.constant(AS_CONVOLUTION)}, extra=True),

@@ -385,3 +385,12 @@ def test_the_figures_for_a_paper_open_too(browser, index):
     with opened(browser, (path / "digits-seeds.svg").as_uri()) as page:
         assert page.locator("text").count() > 5
         assert page.locator("svg").get_attribute("aria-label").startswith("Test top-1, seed by seed")
+
+
+def test_a_run_has_a_page_without_script_that_fits_the_screen(browser, index):
+    with opened(browser, index, viewport={"width": 390, "height": 900}) as page:
+        page.locator("table.runs").get_by_role("link").first.click()
+        assert page.locator(".still svg").first.is_visible()
+        assert page.evaluate("[document.documentElement.scrollWidth, document.scripts.length]") == [390, 0]
+        page.locator("header").get_by_role("link").click()
+        assert page.url == index
