@@ -24,6 +24,7 @@ from lkca_exp.report.compare.answer import beside, headline, how_tested, unfinis
 from lkca_exp.report.compare.progress import Progress, progress
 from lkca_exp.report.content import Content
 from lkca_exp.report.formats import MINUS, duration, printable
+from lkca_exp.report.page.explore import explored
 from lkca_exp.report.section import ANSWER
 from lkca_exp.report.tables.column import Cell, Column, Table
 
@@ -57,6 +58,7 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         answers=_answers(content),
         how_tested=how_tested(summary),
         unfinished=unfinished(summary),
+        explored=Markup(explored(summary, content.style)) if len(summary.runs) > 1 else "",
         blocks=[block for block in content.blocks if block.heading != ANSWER],
         has_matrix=len(content.matrix.columns) > 3 or any(row.is_published for row in content.matrix.rows),
         under_way=[(state, _share(state)) for state in progress(summary, now)],

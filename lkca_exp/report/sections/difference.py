@@ -63,7 +63,7 @@ def difference(setting: Setting, style: Mapping[str, Style]) -> Chart | None:
     stamps = (metric.stamp(variant.selected_on) for variant in [baseline, *compared])
     note = "" if few else f"Of {len(setting.variants)} variants the best are drawn."
     unit = f", {metric.points}" if metric.points else ""
-    title = titled(f"difference from {baseline.name} in {metric.name}{unit}, with 95 % CI", stamps)
+    title = titled(f"difference from {baseline.name} in {metric.name}{unit} (95 % CI)", stamps)
     shown = {variant.name: style[variant.name] for variant in compared}
     rows = [difference_row(variant) for variant in compared]
     place = BESIDE if max(map(len, shown)) <= LONGEST_BESIDE else ABOVE

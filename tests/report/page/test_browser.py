@@ -312,6 +312,57 @@ def test_names_of_variants_break_between_words_only(browser, make_run, compared)
         assert cell.bounding_box()["height"] < 30
 
 
+def explored(page, **choices: str) -> playwright.Locator:
+    """The section *Explore* with its chart, drawn by these choices."""
+    section = page.locator("#explore")
+    section.scroll_into_view_if_needed()
+    section.locator("svg.marks").wait_for()
+    for name, choice in choices.items():
+        section.locator(f"[name={name}]").select_option(choice)
+    page.wait_for_timeout(700)
+    return section
+
+
+def test_runs_are_explored_by_any_key_and_the_address_keeps_it(browser, index):
+    with opened(browser, index) as page:
+        section = explored(page, x="train_images_per_s", colour="status", facet="data")
+        status = section.locator("[role=status]")
+        assert status.inner_text() == "8 of 10 runs."
+        assert section.locator(".mark-symbol.role-mark path").count() == 8
+        assert "fraction=0.2" in section.locator("svg.marks").text_content()
+        section.get_by_label("only runs whose").select_option("seed")
+        section.locator("[name=is]").fill("1 to 2")
+        section.locator("[name=is]").press("Tab")
+        page.wait_for_function("document.querySelector('#explore [role=status]').textContent === '4 of 10 runs.'")
+        address = page.url
+        page.goto("about:blank")
+        page.goto(address)
+        again = explored(page)
+        assert again.locator("[name=x]").input_value() == "train_images_per_s"
+        assert status.inner_text() == "4 of 10 runs."
+        again.get_by_label("only runs whose").select_option("variant")
+        again.locator("[name=is]").fill("LKCA")
+        again.locator("[name=is]").press("Tab")
+        page.wait_for_timeout(700)
+        assert status.inner_text() == "4 of 10 runs."
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "a'\"]); alert(1) //", "datum.f0"])
+def test_hostile_names_are_text_when_runs_are_explored(browser, make_run, runs, name):
+    for mixer in ("attention", name):
+        for seed in range(2):
+            make_run(mixer, seed, 0.9 + seed / 100, label=name, config={"optim.name": f"{name}{seed}"})
+    with opened(browser, report([runs / "digits_compare"], Console(quiet=True)).as_uri()) as page:
+        section = explored(page, facet="variant", colour="optim.name")
+        point = section.locator(".mark-symbol.role-mark path").first
+        point.hover()
+        tip = page.locator("#vg-tooltip-element.visible")
+        tip.wait_for()
+        assert f"run: {name}" in tip.inner_text().splitlines()
+        assert tip.locator("img, script, h2").count() == 0
+        assert name in section.locator("svg.marks").text_content()
+
+
 def contrast(one: str, other: str) -> float:
     """Of two colours `rgb(r, g, b)`, as WCAG 2 defines it."""
 

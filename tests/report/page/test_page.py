@@ -139,7 +139,7 @@ def test_a_sentence_and_a_chart_answer_and_what_is_long_opens_on_click(make_run,
     make_run("lkca_depthwise", 0, 0.97)
     page = page_of(compared)
     before = page.text.partition("Variants\n")[0]
-    assert "Difference from attention in top-1, points, with 95 % CI" in before
+    assert "Difference from attention in top-1, points (95 % CI)" in before
     closed = [one for one in page.all("details") if "open" not in one]
     assert len(closed) >= 2
     assert before.index("best: lkca") < before.index("Details") < before.index("owes something of its lead to chance")

@@ -13,6 +13,7 @@ function start() {
   document.querySelectorAll(".panel").forEach(makeControls);
   showHidden();
   for (const chart of document.querySelectorAll(".chart")) if (!views.has(chart)) near.observe(chart);
+  makeExplore(document.getElementById("explore"));
   makeFilter(document.querySelector(".filter"), document.querySelector("table.runs"));
 }
 
@@ -275,6 +276,112 @@ function zoom(key, ends) {
   if (key === "epoch")
     for (const line of document.querySelectorAll(".controls"))
       [...line.querySelectorAll(".epoch-end")].forEach((input, place) => (input.value = ends.x ? Math.round(ends.x[place]) : ""));
+}
+
+// Explore: the runs by any two columns of their table. Charts call columns f0, f1, ..., so that no name of a run's is
+// ever part of an expression. What is chosen stands in the address.
+const MOST_FACETS = 12;
+
+function makeExplore(section) {
+  if (!section) return;
+  const data = JSON.parse(section.querySelector("script").textContent);
+  const columns = new Map(data.columns.map((column, index) => [column.name, { ...column, field: `f${index}` }]));
+  const runs = data.columns[0].places.map((_, run) =>
+    Object.fromEntries([...columns.values()].map(({ field, values, words, places }) => [field, values ? values[run] : words[places[run]] ?? null])));
+  const place = section.querySelector(".controls"), controls = {};
+  const add = (key, text, input, value) => {
+    const label = place.appendChild(document.createElement("label"));
+    label.append(...(input.type === "checkbox" ? [input, ` ${text}`] : [`${text} `, input]));
+    if (input.type === "checkbox") input.checked = value === "1";
+    else input.value = value ?? "";
+    if (input.selectedIndex === -1) input.selectedIndex = 0;
+    input.name = key;
+    controls[key] = input;
+    input.addEventListener("change", changed);
+  };
+  const chooser = (none) => {
+    const select = document.createElement("select");
+    select.append(...none.map((text) => new Option(text, "")), ...[...columns.keys()].map((name) => new Option(name, name)));
+    return select;
+  };
+  const box = (type) => Object.assign(document.createElement("input"), { type });
+  const asked = (key) => address.get(`explore.${key}`) ?? data.start[key];
+  const changed = () => {
+    const chosenKeys = Object.entries(controls).map(([key, { type, checked, value }]) => [key, type === "checkbox" ? (checked ? "1" : "") : value]);
+    address.set(Object.fromEntries(chosenKeys.map(([key, value]) => [`explore.${key}`, value === (data.start[key] ?? "") ? null : value])));
+    show();
+  };
+  for (const [key, none] of [["x", []], ["y", []], ["colour", ["nothing"]], ["facet", ["nothing"]]]) add(key, key, chooser(none), asked(key));
+  add("logx", "logarithmic x", box("checkbox"), asked("logx"));
+  add("logy", "logarithmic y", box("checkbox"), asked("logy"));
+  add("filter", "only runs whose", chooser(["(all runs)"]), asked("filter"));
+  add("is", "is", Object.assign(box("search"), { placeholder: "lkca, or 0.001 to 0.1" }), asked("is"));
+  const show = () => drawExplored(section, data, columns, runs.filter(fits(columns.get(controls.filter.value), controls.is.value)), runs.length, controls);
+  new IntersectionObserver((entries, observer) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    observer.disconnect();
+    show();
+  }, { rootMargin: "400px" }).observe(section);
+}
+
+// Words that the value has, or a number, or the ends of a range of numbers: "5", "0.001 to 0.1", "to 3", "0.5 to".
+function fits(column, text) {
+  if (!column || !text.trim()) return () => true;
+  if (column.words) return (run) => String(run[column.field] ?? "").toLowerCase().includes(text.trim().toLowerCase());
+  const ends = text.split(/\bto\b/).map((end) => end.trim());
+  const [low, high] = ends.length === 2 ? [Number(ends[0] || -Infinity), Number(ends[1] || Infinity)] : [Number(ends[0]), Number(ends[0])];
+  return (run) => run[column.field] !== null && run[column.field] >= low && run[column.field] <= high;
+}
+
+let exploredView = null;
+
+async function drawExplored(section, data, columns, runs, total, controls) {
+  const [x, y, colour, facet] = ["x", "y", "colour", "facet"].map((key) => columns.get(controls[key].value));
+  const there = runs.filter((run) => run[x.field] !== null && run[y.field] !== null);
+  const facets = facet ? [...new Set(there.map((run) => run[facet.field]))] : [];
+  const drawn = facet ? there.filter((run) => facets.indexOf(run[facet.field]) < MOST_FACETS) : there;
+  section.querySelector("[role=status]").textContent =
+    `${drawn.length} of ${total} runs` + (facets.length > MOST_FACETS ? `; the first ${MOST_FACETS} of ${facets.length} values of ${facet.name}` : "") + ".";
+  const target = section.querySelector(".explored"), width = target.clientWidth;
+  const abreast = facet ? Math.max(1, Math.min(facets.length, Math.floor(width / 320))) : 1;
+  const unit = {
+    width: facet ? Math.max(180, Math.floor((width - 70) / abreast) - 20) : width - 90, height: facet ? 220 : 360,
+    mark: { type: "point", size: 60, opacity: 0.8, clip: true },
+    encoding: {
+      x: axis(x, controls.logx.checked, there), y: axis(y, controls.logy.checked, there),
+      ...(colour && coloured(colour, data)),
+      // Words have no place of their own along an axis of words: a little chance keeps runs apart.
+      ...(x.words && { xOffset: { field: "jitter", type: "quantitative", scale: { domain: [-2, 2] } } }),
+      tooltip: [...new Set([columns.get("variant"), columns.get("run"), columns.get("seed"), x, y, colour, facet])]
+        .filter(Boolean).map(({ field, name, words }) => ({ field, type: words ? "nominal" : "quantitative", title: name })),
+    },
+  };
+  const values = drawn.map((run, index) => ({ ...run, jitter: ((index * 0.618) % 1) * 2 - 1 }));
+  const spec = facet
+    ? { facet: { field: facet.field, type: facet.words ? "nominal" : "ordinal", title: null,
+        header: { labelColor: "var(--ink)", labelFontSize: 12, labelPadding: 24 } }, columns: abreast, spec: unit }
+    : unit;
+  const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, logLevel: 1, tooltip: { disableDefaultStyle: true, formatTooltip } };
+  exploredView?.finalize();
+  const { view } = await vegaEmbed(target, { data: { values }, config: data.config, ...spec }, options);
+  exploredView = view;
+}
+
+function axis({ field, name, words }, log, runs) {
+  if (words) return { field, type: "nominal", title: name, axis: { labelLimit: 160, labelAngle: -30, labelOverlap: words.length > 24 } };
+  const type = log && runs.every((run) => run[field] > 0) ? { type: "log" } : { zero: false };
+  const format = runs.some((run) => Math.abs(run[field]) >= 10_000) ? "~s" : ".6~g";
+  return { field, type: "quantitative", title: name, scale: { ...type, padding: 10 }, axis: { format } };
+}
+
+function coloured({ field, name, words }, { looks, colours }) {
+  if (!words) return { color: { field, type: "quantitative", title: name, scale: { scheme: "viridis" }, legend: { orient: "bottom", direction: "horizontal", gradientLength: 200 } } };
+  if (name !== "variant") return { color: { field, type: "nominal", title: name, scale: { range: colours } }, shape: { field, type: "nominal", title: name } };
+  const domain = words, of = (key) => words.map((word) => looks[word][key]);
+  return {
+    color: { field, type: "nominal", title: name, scale: { domain, range: of("colour") } },
+    shape: { field, type: "nominal", title: name, scale: { domain, range: of("shape") } },
+  };
 }
 
 // A rectangle that was drawn by dragging becomes what is shown.
