@@ -28,7 +28,10 @@ def test_closed_streams_do_not_fail_a_run(tmp_path, command):
 
 @pytest.mark.parametrize(
     "args",
-    [("-m", "seed=0,1"), pytest.param(("-m", "seed=0,1", "hydra/launcher=joblib"), marks=pytest.mark.slow)],
+    [
+        ("-m", "seed=0,1", "hydra/launcher=basic"),
+        pytest.param(("-m", "seed=0,1", "hydra/launcher=joblib"), marks=pytest.mark.slow),
+    ],
     ids=["basic", "joblib"],
 )
 def test_a_sweep_goes_on_without_a_reader(tmp_path, args):

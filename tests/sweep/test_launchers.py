@@ -80,13 +80,13 @@ def test_a_sweep_runs_and_started_again_launches_nothing(cli, tmp_path, launcher
     assert done.returncode == 0, done.stderr
     assert "2 jobs, 0 finished before, 2 to do" in done.stdout
     assert [record["status"] for record in records(tmp_path / "runs" / "default")] == ["finished", "finished"]
-    assert "n = 2 seeds" in done.stdout
+    assert "n = 2" in done.stdout
     again = cli(*args)
     assert again.returncode == 0, again.stderr
     assert "2 jobs, 2 finished before, 0 to do" in again.stdout
     assert "aunching" not in again.stdout
     assert "Submitit" not in again.stdout
-    assert "n = 2 seeds" in again.stdout
+    assert "n = 2" in again.stdout
 
 
 @pytest.mark.slow

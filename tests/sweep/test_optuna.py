@@ -103,5 +103,5 @@ def test_hydras_basic_sweeper_ends_with_the_comparison(cli, tmp_path):
     done = cli("-m", *TINY, "hydra/sweeper=basic", "seed=0,1")
     assert done.returncode == 0, done.stderr
     assert len(records(tmp_path)) == 2
-    assert "n = 2 seeds" in done.stdout
+    assert "n = 2" in done.stdout
     assert (tmp_path / "runs" / "default" / "report" / "index.html").exists()
