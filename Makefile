@@ -35,6 +35,14 @@ test: install  ## check style and types, run the tests
 test-slow: install  ## run the tests that take long
 	$(PYTEST) -m slow
 
+# Needs no install, as a machine with a GPU may have no network: PYTHON has torch, WHEELS is a folder where the wheels
+# that it lacks are unpacked (docs/gpu.md).
+GPU_PYTHON := PYTHONPATH=$(CURDIR)$(if $(WHEELS),:$(abspath $(WHEELS))) $(PYTHON)
+
+gpu:  ## on a machine with a GPU: what is only true there, in ten minutes
+	$(GPU_PYTHON) -m pytest -m gpu tests/gpu
+	$(GPU_PYTHON) -m lkca_exp.bench gpu --json gpu.json --markdown gpu.md
+
 compare: install  ## train: is every number as stored, or with REF=COMMIT as there?
 	$(BIN)/python -m tests.compare $(REF) $(WITH)
 
@@ -44,4 +52,4 @@ bench: install  ## measure the training loop on this machine, which should be id
 clean:  ## remove .venv and caches; runs and data stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
-.PHONY: help install run study test test-slow compare bench clean
+.PHONY: help install run study test test-slow gpu compare bench clean

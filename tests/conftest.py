@@ -18,6 +18,13 @@ import torch
 
 from lkca_exp.config.job import Job, compose
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from all tests but those that are about them (`-m gpu`): the others say what happens on a CPU."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 TINY = ["model.width=16", "model.depth=2", "data.fraction=0.3", "epochs=3", "logger=none", "trainer.progress_bar=false"]
 """Overrides of a run that takes a second, beside the imports."""
 

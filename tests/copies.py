@@ -33,9 +33,9 @@ class CountCopies(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         inputs = {leaf.device.type for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
-        result = func(*args, **(kwargs or {}))
         if func.overloadpacket in READS and inputs - {"cpu"}:
             self.counts["read"] += 1
+        result = func(*args, **(kwargs or {}))
         if func.overloadpacket in COPIES:
             source = next(leaf for leaf in args[::-1] if isinstance(leaf, Tensor))
             if source.device.type != result.device.type:

@@ -119,8 +119,8 @@ def test_a_sweep_is_refused_where_a_job_has_no_files():
 def test_many_jobs_read_the_files_once(monkeypatch):
     write_svhn(Path("data/svhn"))
     asked = []
-    arrays = store._arrays
-    monkeypatch.setattr(store, "_arrays", lambda data: asked.append(data) or arrays(data))
+    arrays = store.arrays_of
+    monkeypatch.setattr(store, "arrays_of", lambda data: asked.append(data) or arrays(data))
     assert len(jobs_of([*RUN, "seed=range(20)"]).unique) == 20
     assert len(asked) == 1
 

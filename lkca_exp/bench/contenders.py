@@ -33,11 +33,12 @@ PAPER = {"lkca_t": "vit_lite", "lkca_b": "vit_small"}
 
 
 class Contender(NamedTuple):
-    """`make` builds the model for a batch size and a dtype, with fresh weights. `flops_per_image` is of a forward pass,
-    matrix products only; for LKCA those of its attention view, whatever computes it."""
+    """`make` builds the model for a batch size, a dtype and a kind of device, with fresh weights, on the CPU.
+    `flops_per_image` is of a forward pass, matrix products only; for LKCA those of its attention view, whatever
+    computes it."""
 
     name: str
-    make: Callable[[int, torch.dtype], nn.Module]
+    make: Callable[[int, torch.dtype, str], nn.Module]
     parameters: int
     flops_per_image: int
 
@@ -51,7 +52,7 @@ def contenders(size: Sequence[str] = SIZE) -> Iterator[Contender]:
     for name, make in zip(PEERS, (_timm, _vit_pytorch), strict=True):
         model = make(derived)
         count, flops = count_parameters(model), flops_per_image(model, derived)
-        yield Contender(name, lambda batch, dtype, make=make: make(derived), count, flops)  # type: ignore[misc]
+        yield Contender(name, lambda batch, dtype, device, make=make: make(derived), count, flops)  # type: ignore[misc]
 
 
 def paper_contenders(further: Sequence[str] = ()) -> Iterator[Contender]:
@@ -94,9 +95,9 @@ def _made(name: str, overrides: Sequence[str], change: Callable[[nn.Module], Non
     """A model of this project, after `change`. Operations are those before it, of LKCA's attention view."""
     job = compose(overrides)
 
-    def make(batch: int, dtype: torch.dtype) -> nn.Module:
+    def make(batch: int, dtype: torch.dtype, device: str) -> nn.Module:
         model = build_model(job.config.model, job.derived)
-        use_backend(model, choose_backend(job.config.model, job.derived, batch, dtype, "cpu"))
+        use_backend(model, choose_backend(job.config.model, job.derived, batch, dtype, device))
         if change:
             change(model)
         return model

@@ -110,22 +110,22 @@ def images_per_s(passes: Passes) -> float:
     return count / seconds
 
 
-def synthetic(side: int) -> Split:
+def synthetic(side: int, images: int = NUM_IMAGES) -> Split:
     """Smoothed noise in three channels over the whole range of grey levels, and random labels."""
     draws = torch.Generator().manual_seed(0)
-    noise = F.avg_pool2d(torch.randn(NUM_IMAGES, 3, side, side, generator=draws), 5, 1, 2)
+    noise = F.avg_pool2d(torch.randn(images, 3, side, side, generator=draws), 5, 1, 2)
     low, high = noise.amin((1, 2, 3), keepdim=True), noise.amax((1, 2, 3), keepdim=True)
-    images = ((noise - low) / (high - low) * 255).to(torch.uint8).numpy()
-    return Split(images, np.random.default_rng(0).integers(0, NUM_CLASSES, NUM_IMAGES))
+    pixels = ((noise - low) / (high - low) * 255).to(torch.uint8).numpy()
+    return Split(pixels, np.random.default_rng(0).integers(0, NUM_CLASSES, images))
 
 
-def ours(recipe: str, split: Split, overrides: list[str]) -> Passes:
-    """The loader that trains, one image one time in a pass."""
+def ours(recipe: str, split: Split, overrides: list[str], **here: Any) -> Passes:
+    """The loader that trains, one image one time in a pass; `here` says where it is."""
     fixed = ["augment.crop_padding_px=4", "augment.mirror=true", "augment.passes_per_epoch=1"]
     job = compose([f"augment={recipe}", *fixed, *overrides])
     augment = build_augmentation(job.config.augment, job.derived, MEAN)
     scale = functools.partial(normalise, mean=MEAN, std=STD)
-    loader = TrainLoader(split, BATCH_SIZE, 0, lambda: 0, augment, scale)
+    loader = TrainLoader(split, BATCH_SIZE, 0, lambda: 0, augment, scale, **here)
     return lambda: iter(loader)
 
 

@@ -128,7 +128,7 @@ def training_step(contender: Contender, way: Way, batch: int) -> Callable[[], ob
     """One step of a fresh model, always on the same batch."""
     torch.manual_seed(0)
     dtype, data = DTYPES[way.dtype], SPECS["cifar100"]
-    model = contender.make(batch, dtype).train()
+    model = contender.make(batch, dtype, "cpu").train()
     if way.compiled:
         compile_model(model)
     optimizer = build_optimizer(model, AdamwConfig(), no_weight_decay(model))

@@ -27,7 +27,6 @@ from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
 CHANNELS, NUM_HEADS = 192, 12
 SHARINGS = {"channel": CHANNELS, "head": NUM_HEADS, "all": 1}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-GRIDS = (4, 7, 8, 16)
 SIDES = (3, 5, 7, 11, 15)
 TABLE_WIDTH = 180
 TURN_SECONDS = 0.03

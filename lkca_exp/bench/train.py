@@ -21,16 +21,17 @@ import torch.nn.functional as F
 from rich.console import Console
 from torch import nn
 
+from lkca_exp.bench import gpu
 from lkca_exp.bench.machine import matmul_peak, table_of
 from lkca_exp.config.job import Job, compose
 from lkca_exp.config.machine import available_cpus
-from lkca_exp.config.schema import PathsConfig
+from lkca_exp.config.schema import PathsConfig, TrainerConfig
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.engine.fit import build_datamodule, fit
 from lkca_exp.engine.lifecycle import begin
 from lkca_exp.models.build import build_model, flops_per_image, no_weight_decay
 from lkca_exp.runs.run import Run
-from lkca_exp.training.device import choose_threads
+from lkca_exp.training.device import choose_threads, set_up_device, uses_gpu
 from lkca_exp.training.optim import build_optimizer
 from lkca_exp.training.schedule import build_schedule
 
@@ -52,12 +53,14 @@ class Stopwatch(pl.Callback):
         self.num_steps = trainer.global_step
 
 
-def run(rounds: int) -> dict[str, Any]:
-    """Measure all cases, print the table, return the figures."""
-    peak = matmul_peak()
-    cases = {name: measure(job, rounds, peak) for name, job in _jobs()}
+def run(rounds: int, device: str = "auto") -> dict[str, Any]:
+    """Measure all cases on a device as `trainer` names it, print the table, return the figures."""
+    on_gpu = uses_gpu(TrainerConfig(accelerator=device))
+    peak = gpu.peak("cuda", "fp32", rounds) if on_gpu else matmul_peak()
+    cases = {name: measure(job, rounds, peak) for name, job in _jobs(device)}
     console = Console()
-    title = f"Training, {torch.get_num_threads()} CPU threads, median of {rounds} rounds"
+    where = torch.cuda.get_device_name() if on_gpu else f"{torch.get_num_threads()} CPU threads"
+    title = f"Training, {where}, median of {rounds} rounds"
     console.print(table_of(title, (_row(*case) for case in cases.items())))
     console.print(f"Peak of the fp32 matrix product: {peak / 1e9:.0f} GFLOP/s.")
     return {"peak_fp32_flops": peak, "threads": torch.get_num_threads(), "rounds": rounds, "cases": cases}
@@ -87,7 +90,7 @@ def measure(job: Job, rounds: int, peak: float) -> dict[str, float]:
 
 def run_busy(rounds: int) -> dict[str, Any]:
     """Measure all cases alone and beside a process that takes one CPU, print the table, return the figures."""
-    cases = {name: busy_case(job, rounds) for name, job in _jobs()}
+    cases = {name: busy_case(job, rounds) for name, job in _jobs("cpu")}
     console = Console()
     title = f"Training beside a process that takes one of {available_cpus()} CPUs, median of {rounds} rounds"
     console.print(table_of(title, ({"": name, **case} for name, case in cases.items())))
@@ -123,10 +126,13 @@ def busy_case(job: Job, rounds: int) -> dict[str, str]:
     }
 
 
-def _jobs() -> Iterator[tuple[str, Job]]:
+def _jobs(device: str) -> Iterator[tuple[str, Job]]:
     for data_set, overrides in CASES.items():
         for mixer in ("attention", "lkca"):
-            yield f"{data_set}, {mixer}", compose([*overrides, f"model/mixer={mixer}", "logger=none"])
+            yield (
+                f"{data_set}, {mixer}",
+                compose([*overrides, f"model/mixer={mixer}", f"trainer={device}", "logger=none"]),
+            )
 
 
 def lightning_loop(job: Job, data: RunData) -> float:
@@ -142,10 +148,12 @@ def lightning_loop(job: Job, data: RunData) -> float:
 def bare_loop(job: Job, data: RunData) -> float:
     """Seconds a step of the same training, written out."""
     config = job.config
-    model = build_model(config.model, job.derived, config.seed)
+    set_up_device(config)
+    device = "cuda" if uses_gpu(config.trainer) else "cpu"
+    model = build_model(config.model, job.derived, config.seed).to(device)
     optimizer = build_optimizer(model, config.optim, no_weight_decay(model))
     epoch = 0
-    loader = build_datamodule(job, data).train_loader(lambda: epoch)
+    loader = build_datamodule(job, data).train_loader(lambda: epoch, device=device)
     num_steps, num_warmup = config.epochs * len(loader), round(job.derived.warmup_epochs * len(loader))
     schedule = build_schedule(optimizer, config.optim, num_steps, num_warmup)
     model.train()
@@ -159,6 +167,8 @@ def bare_loop(job: Job, data: RunData) -> float:
                 nn.utils.clip_grad_norm_(model.parameters(), config.optim.clip_norm)
             optimizer.step()
             schedule.step()
+    if device == "cuda":
+        torch.cuda.synchronize()
     return (time.perf_counter() - start) / num_steps
 
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from lkca_exp.config.errors import short_answers
+from lkca_exp.study.write import write
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,6 +19,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(arguments)
     with short_answers():
-        from lkca_exp.study.write import write
-
         print(write(args.name, args.words))

@@ -38,7 +38,7 @@ def load(data: DataConfig) -> Arrays:
     Raises:
         ConfigError: if its files are missing and cannot be fetched, are damaged, or are not the published ones.
     """
-    arrays = _arrays(data)
+    arrays = arrays_of(data)
     for warning in arrays.warnings:
         log.warning("%s", warning)
     return arrays
@@ -60,7 +60,7 @@ def content(data: DataConfig) -> str | None:
     if data.name == FOLDER:
         asked += (data.image_size, data.channels, data.test_fraction, data.subset_seed)
     if asked not in _contents:
-        _contents[asked] = None if _is_published(data) else _arrays(data).content
+        _contents[asked] = None if _is_published(data) else arrays_of(data).content
     return _contents[asked]
 
 
@@ -71,7 +71,8 @@ def _is_published(data: DataConfig) -> bool:
     return bool(source.spec.part_of) or place is None or (data.verify and source.has_checksums(place))
 
 
-def _arrays(data: DataConfig) -> Arrays:
+def arrays_of(data: DataConfig) -> Arrays:
+    """The images and labels of a data set, packed. Raises ConfigError for files that are missing or damaged."""
     source, root = source_of(data), Path(data.root)
     try:
         return _load(source, root, data.archive, data.verify)

@@ -73,7 +73,7 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
     use_backend(model, record.model["backend"])
     if record.model.get("compiled"):  # a record from before there was a choice has no such entry
         torch.compiler.reset()  # what earlier runs of this process compiled would count against torch's limit
-        compile_model(model)
+        compile_model(model, graphs=uses_gpu(config.trainer) and config.trainer.devices == 1)
     facts = record.model | {
         "parameters": count_parameters(model),
         "flops_per_image": flops_per_image(model, derived),

@@ -57,7 +57,8 @@ def train(run: Run) -> float | None:
     check_device(config)
     check_buildable(config.model, run.derived)
     check_optimizer(config.optim)
-    check_compiler(config.compile, _device(config))
+    if _computes_here(config):
+        check_compiler(config.compile, _device(config))
     data = prepare(config)
     if data.content != run.derived.data_content:  # the files were replaced since
         run = replace(run, derived=replace(run.derived, data_content=data.content))
@@ -91,7 +92,7 @@ def begin(run: Run, record: Record | Damaged | None, data: RunData) -> Record:
             moved = f"begun on a {record.device['accelerator']} and continued on a {here['accelerator']}"
             log.warning("%s: %s, whose way of computing is chosen anew", run.name, moved)
             record = replace(record, device=here, model={}, warnings=(*record.warnings, moved))
-        if record.model:
+        if record.model and _computes_here(run.config):
             check_continues(run.name, record.model, _device(run.config))
         if record.device:
             take_up_threads(record.device)
@@ -154,12 +155,25 @@ def _way_of_computing(run: Run, data: RunData) -> dict[str, Any]:
     batch_size, device = config.batch_size // config.trainer.devices, _device(config)
     return {
         "backend": choose_backend(config.model, derived, batch_size, dtype, device),
-        "compiled": choose_compiled(config.compile, derived, dtype, device, num_images),
+        "compiled": choose_compiled(
+            config.compile,
+            derived,
+            dtype,
+            device,
+            num_images,
+            num_steps=num_images // config.batch_size,
+            num_devices=config.trainer.devices,
+        ),
     }
 
 
 def _device(config: Config) -> str:
     return "cuda" if uses_gpu(config.trainer) else "cpu"
+
+
+def _computes_here(config: Config) -> bool:
+    """Whether this process may use the device: that of several on GPUs starts the others, and touches none."""
+    return config.trainer.devices == 1 or _device(config) == "cpu"
 
 
 @contextmanager

@@ -102,7 +102,9 @@ def load_run(folder: Path | str) -> TrainedRun:
     job = checked(cfg, facts)
     model = build_model(job.config.model, job.derived)
     load_weights(model, weights)
-    use_backend(model, record.model.get("backend"))
+    backend = record.model.get("backend")
+    if backend != "direct":  # which is the CPU's: its rule names it again, and the model may be taken to a GPU
+        use_backend(model, backend)
     return TrainedRun(
         model.eval(),
         job.config,

@@ -9,7 +9,11 @@ and 128 images at 192. Times as fast as uncompiled:
     192,      9,      8 x 8          0.93       0.99         1.14       1.09
 
 What compiling saves is the work between the matrix products, of which a wide model has little. It takes some 6 seconds
-for each block. GPUs and the models of timm have not been measured: there only compile=true compiles.
+for each block. The models of timm have not been measured: there only compile=true compiles.
+
+On a GPU a step of such a model is some hundreds of kernels of a few microseconds, each started by the host in as much
+time or more. Compiled they are fewer, and a CUDA graph starts all of a pass at once. Neither has been measured; what
+compile=auto does there is a guess from counts of kernels.
 """
 
 from __future__ import annotations
@@ -35,12 +39,16 @@ WORTH_COMPILING = 5e9
 than twice. Each takes a block 3 to 8 ns less."""
 
 
+STEPS_WORTH_COMPILING = 30_000
+"""On a GPU, where a step is thought to take some milliseconds less, and compiling a minute or two."""
+
+
 @functools.cache
-def works() -> bool:
-    """Whether torch.compile works on this CPU; says so if not."""
-    if not direct.works():
+def works(device: str = "cpu") -> bool:
+    """Whether torch.compile works on this kind of device; says so if not."""
+    if device == "cpu" and not direct.works():
         return False
-    problem = _problem("cpu")
+    problem = compile_problem(device)
     if problem:
         log.warning("torch.compile does not work here (%s): models are not compiled, which is slower.", problem)
     return problem is None
@@ -49,13 +57,15 @@ def works() -> bool:
 def check_compiler(compile: bool | str, device: str) -> None:
     """Raises ConfigError if compiling is asked for and there is nothing to do it with."""
     if compile is True:
-        _require(_problem(device), device, "compile", compile, "or choose compile=auto, which does without")
+        _require(compile_problem(device), device, "compile", compile, "or choose compile=auto, which does without")
 
 
 def check_continues(run: str, model: Mapping[str, Any], device: str) -> None:
     """Raises ConfigError if a run, by `model` of its record, began with compiled code and there is nothing to compile
     with."""
-    problem = _problem(device) if model.get("compiled") else direct.problem() if model["backend"] == "direct" else None
+    problem = (
+        compile_problem(device) if model.get("compiled") else direct.problem() if model["backend"] == "direct" else None
+    )
     _require(problem, device, "run", run, "which this run began with, or continue it elsewhere, or delete its folder")
 
 
@@ -66,7 +76,7 @@ def _require(problem: str | None, device: str, key: str, value: object, way_out:
 
 
 @functools.cache
-def _problem(device: str) -> str | None:
+def compile_problem(device: str) -> str | None:
     """Why torch.compile does not work on this device; None if it does."""
     if device == "cpu" and direct.problem():
         return direct.problem()
@@ -77,21 +87,34 @@ def _problem(device: str) -> str | None:
     return None
 
 
-def choose_compiled(compile: bool | str, derived: Derived, dtype: torch.dtype, device: str, num_images: int) -> bool:
+def choose_compiled(
+    compile: bool | str,
+    derived: Derived,
+    dtype: torch.dtype,
+    device: str,
+    num_images: int,
+    num_steps: int = 0,
+    num_devices: int = 1,
+) -> bool:
     """Whether a run that trains on `num_images`, repeats counted, is compiled. It keeps to that to its end: compiled
     code rounds differently."""
     if isinstance(compile, bool):
         return compile
-    if device != "cpu" or not isinstance(derived, VitDerived) or derived.width > MOST_CHANNELS[dtype]:
+    if not isinstance(derived, VitDerived):
+        return False
+    if device != "cpu":
+        return num_devices == 1 and num_steps >= STEPS_WORTH_COMPILING and works(device)
+    if derived.width > MOST_CHANNELS[dtype]:
         return False
     num_passed = num_images * derived.grid[0] * derived.grid[1] * derived.width
     return num_passed >= WORTH_COMPILING and works()
 
 
-def compile_model(model: nn.Module) -> None:
+def compile_model(model: nn.Module, graphs: bool = False) -> None:
     """Have calls of a model compiled, each for its size of batch, in place: names of weights stay as they are, and
-    `model.forward` computes as before.
+    `model.forward` computes as before. `graphs`: forward and backward are a CUDA graph each, which the host starts with
+    one call.
 
     Drop path and dropout draw what they would draw uncompiled, from torch's generator.
     """
-    model.compile(dynamic=False, options={"fallback_random": True})
+    model.compile(dynamic=False, options={"fallback_random": True, "triton.cudagraphs": graphs})

@@ -21,6 +21,7 @@ from lkca_exp.report.tables.matrix import MatrixRow, matrix
 from lkca_exp.report.tables.runs import RunRow, run_table
 from lkca_exp.report.tables.variants import variant_table
 from lkca_exp.runs.record import Damaged
+from lkca_exp.runs.sweeps import not_started
 
 OBJECTIVE = "val/top1"
 """What a search chooses by."""
@@ -77,15 +78,20 @@ def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Publishe
 
     Raises ValueError for a folder that does not exist or holds no runs, and for a choice that fits none of them.
     """
-    return work_out(*load(studies), choice, published)
+    num_waiting = sum(len(not_started(study)) for study in studies)
+    return work_out(*load(studies), choice, published, num_waiting)
 
 
 def work_out(
-    runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice, published: Sequence[Published]
+    runs: Sequence[Run],
+    left_out: Sequence[Damaged],
+    choice: Choice,
+    published: Sequence[Published],
+    num_waiting: int = 0,
 ) -> Content:
     """Everything that the report shows of these runs. Raises ValueError for a choice that fits none of them."""
     runs, choice, notes = without_test(runs, choice)
-    summary = summarise(runs, left_out, choice)
+    summary = summarise(runs, left_out, choice, num_waiting)
     style = styles(summary)
     material = Material(summary, style, published)
     sections = [section(material) for section in SECTIONS]

@@ -14,6 +14,8 @@ from lkca_exp.report.read.analysis import Picture
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.tables.column import Table
 
+ANSWER = "Answer"
+"""The heading of what stands beside the headline of a setting."""
 FIGURES = "Figures"
 """The heading of what is drawn for every setting."""
 

@@ -25,14 +25,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         NoSpaceError: if there is no space for it; what was in `path` still is.
     """
     try:
-        _write_atomically(path, write)
+        replace_file(path, write)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpaceError(error.errno, f"no space left on {_mount(path.absolute())}") from error
         raise
 
 
-def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)

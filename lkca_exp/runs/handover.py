@@ -19,13 +19,16 @@ ALIKE_TO_STOP = 3
 @dataclass(frozen=True)
 class Handover:
     """`gpus` are to be shared by the jobs of a machine, as CUDA_VISIBLE_DEVICES names them; `pid` is the sweep's own
-    process; `journal` the file of its Journal; `varied_keys` those in whose overrides its jobs differ; `wandb_offline`
+    process; `journal` the file of its Journal; `num_jobs` are
+    to be done since `begun`; `varied_keys` those in whose overrides its jobs differ; `wandb_offline`
     says that W&B did not answer the sweep."""
 
     gpus: tuple[str, ...] = ()
     pid: int | None = None
     journal: str | None = None
     varied_keys: tuple[str, ...] = ()
+    num_jobs: int = 0
+    begun: str = ""
     wandb_offline: bool = False
 
     @classmethod
@@ -55,6 +58,10 @@ class Journal:
         """Add how a job ended."""
         with self.path.open("a") as file:
             file.write(json.dumps(error) + "\n")
+
+    def num_ended(self) -> int:
+        """How many jobs have ended so far."""
+        return len(self.path.read_text().splitlines()) if self.path.exists() else 0
 
     def reason_to_stop(self, on_failure: str) -> str:
         """Why no further job should begin; empty if it should."""

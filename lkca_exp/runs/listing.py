@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 
 from rich import box
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lkca_exp.runs.state import RunState, State, run_state
+from lkca_exp.runs.sweeps import not_started
 
 COLOURS = {
     State.NEW: "dim",
@@ -28,7 +30,7 @@ WIDTH_WITH_ALL = 100
 
 def print_status(studies: Mapping[Path, Sequence[Path]], console: Console) -> None:
     """A table a study and a line of totals; below a table, what was wrong with runs that failed."""
-    runs = []
+    runs, waiting = [], 0
     for study, folders in studies.items():
         here = [run_state(folder) for folder in folders]
         console.print(Text(str(study), style="bold"))
@@ -37,7 +39,8 @@ def print_status(studies: Mapping[Path, Sequence[Path]], console: Console) -> No
             if run.error:
                 console.print(Text(f"{run.folder.name}: {run.error}"), soft_wrap=True)
         runs += here
-    console.print(Text(totals(runs)), soft_wrap=True)
+        waiting += len(not_started(study))
+    console.print(Text(totals(runs, waiting)), soft_wrap=True)
 
 
 def table(runs: Sequence[RunState], *, wide: bool) -> Table:
@@ -62,16 +65,22 @@ def table(runs: Sequence[RunState], *, wide: bool) -> Table:
     return shown
 
 
-def totals(runs: Sequence[RunState]) -> str:
-    """How many there are of each state, the time spent on them, and until the last of those running ends.
+def totals(runs: Sequence[RunState], waiting: int = 0) -> str:
+    """How many there are of each state, the time spent on them, and until the last of those running and `waiting` ends.
 
     A run taken over from another study took no time here.
     """
     count = Counter(run.state for run in runs)
     states = ", ".join(f"{count[state]} {state}" for state in State if count[state])
+    if waiting:
+        states += f"; {waiting} more of the sweep not started"
     spent = sum(run.seconds for run in runs if run.record and not run.record.reused_from)
     left = [run.seconds_left for run in runs if run.seconds_left is not None]
     parts = [f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {states}", f"time {clock(spent)}"]
+    whole = [run.seconds for run in runs if run.state is State.FINISHED and run.record and not run.record.reused_from]
+    if left and waiting and whole:
+        seconds = max(*left, (sum(left) + waiting * median(whole)) / count[State.RUNNING])
+        return "; ".join([*parts, f"the sweep ends in about {clock(seconds)}"])
     return "; ".join([*parts, f"the last of those running ends in about {clock(max(left))}"] if left else parts)
 
 

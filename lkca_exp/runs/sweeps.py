@@ -44,6 +44,12 @@ def places(sweeps: Sequence[Sweep]) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
+def not_started(study: Path) -> list[str]:
+    """The jobs of the latest sweep of a study that have no folder yet."""
+    latest = read_sweeps(study)[-1:]
+    return [name for sweep in latest for name in sweep.jobs if not (study / name).is_dir()]
+
+
 def _sweep(line: str) -> Sweep | None:
     try:
         entries = json.loads(line)

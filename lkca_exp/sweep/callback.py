@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from lkca_exp.config.errors import ConfigError, refuse
 from lkca_exp.config.machine import gpus
-from lkca_exp.runs.handover import Handover
+from lkca_exp.runs.handover import Handover, Journal
 from lkca_exp.sweep.jobs import first_job, parse
 from lkca_exp.sweep.loader import SweepLoader
+from lkca_exp.sweep.plan import duration
 from lkca_exp.sweep.summary import show_comparison
 from lkca_exp.training.sinks.wandb import sweep_stays_offline
+
+log = logging.getLogger(__name__)
 
 EXTRAS = ("submitit", "ray", "optuna")
 LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
@@ -42,6 +47,7 @@ class SweepCallback(Callback):
                 raise ConfigError("hydra.launcher.n_jobs", 0, "It must be at least 1, or -1 for all CPUs.")
             shared = gpus() if _class(config.hydra.launcher) in LAUNCHERS else ()
             os.environ.update(Handover(shared, pid=os.getpid()).environment)
+            logging.getLogger("hydra_plugins.hydra_joblib_launcher").setLevel(logging.WARNING)  # it echoes every job
             if _class(config.hydra.sweeper) != "StudySweeper":
                 self._begin(config)
         except ConfigError as error:
@@ -66,10 +72,26 @@ class SweepCallback(Callback):
                 first_job(config, loader, [word])
             continue_study(sweeper, job.directory.parent)
 
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        """Say how far the sweep is."""
+        if line := progress_line(Handover.received(), datetime.now(UTC)):
+            log.info("%s", line)
+
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Show what came of it."""
         if self.studies:
             show_comparison(self.studies)
+
+
+def progress_line(sweep: Handover, now: datetime) -> str:
+    """7 of 24 jobs done, about 20 s left: if the others take as long, as many at a time. Empty before the first has
+    ended, and outside a sweep."""
+    done = Journal(Path(sweep.journal)).num_ended() if sweep.journal else 0
+    left = sweep.num_jobs - done
+    if not done or left < 1:
+        return ""
+    seconds = (now - datetime.fromisoformat(sweep.begun)).total_seconds() / done * left
+    return f"{done} of {sweep.num_jobs} jobs done, about {duration(seconds) or '1 s'} left"
 
 
 def check_available(part: str, target: str) -> None:

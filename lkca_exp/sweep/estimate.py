@@ -10,13 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
-
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.folder import facts_of
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import AugmentConfig, DataConfig
-from lkca_exp.models.build import build_model, count_parameters, flops_per_image
 from lkca_exp.runs.record import Record, read_finished
 
 
@@ -55,7 +52,11 @@ def _kind(config: dict[str, Any]) -> str:
 
 
 def price(job: Job) -> tuple[int, int]:
-    """Parameters of a job's model, and operations of one image's forward pass."""
+    """Parameters of a job's model, and operations of one image's forward pass. Imports torch."""
+    import torch
+
+    from lkca_exp.models.build import build_model, count_parameters, flops_per_image
+
     with torch.device("meta"):
         model = build_model(job.config.model, job.derived)
     return count_parameters(model), flops_per_image(model, job.derived)

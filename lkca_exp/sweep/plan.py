@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lkca_exp.runs.state import RunState, State, run_state
 from lkca_exp.runs.store import find_twin
+from lkca_exp.sweep.estimate import Estimate, finished_records, price
 from lkca_exp.sweep.jobs import Jobs, SweepJob, multirun, resolve
 from lkca_exp.sweep.second_round import expected_second_round, second_round
 
@@ -57,8 +58,6 @@ def _print(jobs: Jobs, console: Console) -> None:
 
 
 def _plan(jobs: Jobs) -> list[Planned]:
-    from lkca_exp.sweep.estimate import Estimate, finished_records, price  # torch
-
     roots = {study.parent for study in jobs.studies}
     estimate = Estimate(record for root in roots for record in finished_records(root))
     costs: dict[str, tuple[int, int]] = {}

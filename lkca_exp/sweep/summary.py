@@ -36,11 +36,17 @@ def show_states(states: Sequence[RunState], reason: str) -> None:
     console = Console()
     unfinished = [run for run in states if run.state is not State.FINISHED]
     if unfinished:
-        table = Table("run", "state", "epochs", "error", title="Runs without a result", title_justify="left")
+        table = Table(title="Runs without a result", title_justify="left", box=None, pad_edge=False)
+        table.add_column("run", overflow="fold")
+        table.add_column("state", no_wrap=True)
+        table.add_column("epochs", no_wrap=True)
         for run in unfinished:
             epochs = f"{run.epochs_done}/{run.epochs}" if run.epochs else ""
-            table.add_row(Text(run.name), run.state.value, epochs, Text(run.error))
+            table.add_row(Text(run.name), run.state.value, epochs)
         console.print(table)
+        for run in unfinished:
+            if run.error:
+                console.print(Text(f"{run.name}: {run.error}"), soft_wrap=True)
         counts = Counter(run.state for run in states)
         console.print(Text(f"{len(states)} runs: " + ", ".join(f"{n} {state}" for state, n in counts.items())))
     if reason:

@@ -98,6 +98,8 @@ def _run_round(
                 Handover.received(),
                 journal=str(journal.path),
                 varied_keys=tuple(jobs.varied_keys),
+                num_jobs=len(to_do),
+                begun=begun,
                 wandb_offline=sweep_stays_offline([job.config.logger for job in to_do]),
             )
             loader.env_set = handover.environment

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from lkca_exp.bench import op
+from lkca_exp.bench import cases, gpu, model, op
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
 from lkca_exp.bench.machine import matmul_peak
 from lkca_exp.bench.model import Way, ratios_to
@@ -96,7 +96,7 @@ def test_lkca_as_published_computes_the_same():
     lkca, published, vit, *_ = paper_contenders(further=["model.depth=2", "model.drop_path=0"])
     assert (published.name, published.parameters) == (as_published(lkca.name), lkca.parameters)
     assert PAPER[lkca.name] == vit.name
-    ours, theirs = (contender.make(4, torch.float32).double() for contender in (lkca, published))
+    ours, theirs = (contender.make(4, torch.float32, "cpu").double() for contender in (lkca, published))
     kernel = torch.randn(1, 15, 15, dtype=torch.float64)
     for our_block, their_block in zip(ours.blocks, theirs.blocks, strict=True):
         our_block.mixer.kernel.data = kernel
@@ -108,12 +108,12 @@ def test_lkca_as_published_computes_the_same():
 @pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_models_are_measured(small_models, compiled):
     figures = measure_models([*small_models.values()], [Way("fp32", compiled), Way("bf16", compiled)], 2, 1, PEAKS)
-    for name, model in figures.items():
-        best = max(model["images_per_s"].values())
-        assert model["images_per_s"][model["best"]] == best > 0
-        for way, rate in model["images_per_s"].items():
+    for name, each in figures.items():
+        best = max(each["images_per_s"].values())
+        assert each["images_per_s"][each["best"]] == best > 0
+        for way, rate in each["images_per_s"].items():
             share = 100 * 3 * small_models[name].flops_per_image * rate / PEAKS[way[:4]]
-            assert model["share_of_peak_percent"][way] == pytest.approx(share)
+            assert each["share_of_peak_percent"][way] == pytest.approx(share)
 
 
 def test_a_model_is_held_against_each_other_in_its_best_way_and_in_every_way():
@@ -140,3 +140,32 @@ def test_the_command(cli, tmp_path):
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert len(figures["cases"]) == 4
     assert "overhead" in done.stdout
+
+
+def test_the_bench_of_gpus_tried_out_on_a_cpu(tmp_path):
+    files = ["--json", str(tmp_path / "gpu.json"), "--markdown", str(tmp_path / "gpu.md")]
+    main(["gpu", "--device", "cpu", "--small", "--rounds", "1", "--part", "op", "loader", "models", *files])
+    torch.backends.cudnn.allow_tf32 = True
+    figures = json.loads((tmp_path / "gpu.json").read_text())
+    assert list(figures["parts"]) == ["op", "loader", "models"]
+    assert {row["in"] for row in figures["parts"]["op"]} == {"fp32", "tf32", "bf16"}
+    times = ("toeplitz", "convolution", "conv2d", "channels_last", "attention")
+    assert all(row[name] > 0 for row in figures["parts"]["op"] for name in times)
+    for row in figures["parts"]["models"]:
+        assert row["images/s"] == pytest.approx(2000 / row["eager, ms"], rel=0.01)
+    written = (tmp_path / "gpu.md").read_text()
+    assert "| n | K | kernel per | in |" in written
+    assert written.count("| lkca_t |") == 3
+
+
+def test_what_a_command_may_name_is_what_the_benches_have():
+    assert (set(cases.SUITES), set(cases.DTYPES)) == (set(model.SUITES), set(model.DTYPES))
+    assert (set(cases.SHARINGS), set(cases.DTYPES)) == (set(op.SHARINGS), set(op.DTYPES))
+    assert set(cases.GPU_PARTS) == set(gpu.PARTS)
+
+
+def test_the_bench_of_gpus_needs_one(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["gpu"])
+    assert ended.value.code == 2
+    assert "There is no GPU" in capsys.readouterr().err

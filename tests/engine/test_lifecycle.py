@@ -111,14 +111,14 @@ def test_a_twin_whose_files_differ_is_not_reused(run, job, caplog):
 
 def full_disk(monkeypatch, names: tuple[str, ...]) -> None:
     """Have the writing of these files fail for want of space."""
-    write = runs_files._write_atomically
+    write = runs_files.replace_file
 
     def fail(path, write_file):
         if path.name in names:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, write_file)
 
-    monkeypatch.setattr(runs_files, "_write_atomically", fail)
+    monkeypatch.setattr(runs_files, "replace_file", fail)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "run.json", "last.ckpt", "metrics.jsonl", "predictions.npz"])

@@ -31,7 +31,7 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
 
     def have(problem: str | None) -> None:
         compilation.works.cache_clear()
-        monkeypatch.setattr(compilation, "_problem", lambda device: problem)
+        monkeypatch.setattr(compilation, "compile_problem", lambda device: problem)
 
     yield have
     compilation.works.cache_clear()
@@ -93,7 +93,7 @@ def test_autocast_compiles_too(describe: Any) -> None:
 
 @pytest.mark.slow
 def test_a_machine_with_a_compiler_is_known_for_one() -> None:
-    assert compilation._problem("cpu") is None
+    assert compilation.compile_problem("cpu") is None
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,21 @@ def test_auto_compiles_narrow_models_of_ours_in_long_runs_on_a_cpu(
         assert choose_compiled(True, derived, dtype, device, 0) is True
         assert choose_compiled(False, derived, dtype, device, 2 * 10**7) is False
     assert choose_compiled("auto", timm_model()[1], dtype, device, 2 * 10**7) is False
+
+
+def test_auto_compiles_long_runs_on_one_gpu(compiler: Any, describe: Any) -> None:
+    compiler(None)
+    _, derived = describe("lkca", width=192)
+
+    def compiled(num_steps: int, num_devices: int = 1, made: Derived = derived) -> bool:
+        return choose_compiled("auto", made, torch.float32, "cuda", 0, num_steps, num_devices)
+
+    assert compiled(30_000)
+    assert not compiled(29_999)
+    assert not compiled(30_000, num_devices=2)
+    assert not compiled(30_000, made=timm_model()[1])
+    compiler("TritonMissing")
+    assert not compiled(30_000)
 
 
 def test_true_needs_a_compiler_and_auto_says_once_that_there_is_none(

@@ -18,8 +18,8 @@ from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from lkca_exp.models.large_kernel import direct, large_kernel_mix, toeplitz
-from lkca_exp.models.large_kernel.rule import Problem, _measured, fastest_backend
-from lkca_exp.models.large_kernel.toeplitz import toeplitz_matrix
+from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
+from lkca_exp.models.large_kernel.toeplitz import fold_by_gathering, fold_by_scattering, toeplitz_matrix
 
 COMPUTED = ("convolution", "toeplitz", "direct")
 
@@ -231,12 +231,33 @@ def test_the_rule(num_kernels: int, n: int, side: int, dtype: torch.dtype, witho
     assert (fastest_backend(problem, compiler=False), fastest_backend(problem, compiler=True)) == (without, compiler)
 
 
-def test_a_device_without_a_rule_is_measured() -> None:
-    problem = Problem(2, (4, 4), 4, 4, 7, torch.float32, "cpu")
-    _measured.cache_clear()
-    assert _measured(problem) in ("convolution", "toeplitz")
-    assert _measured(problem) == _measured(problem)
-    assert _measured.cache_info().misses == 1
+@pytest.mark.parametrize(
+    ("num_kernels", "n", "side", "backend"),
+    [
+        (192, 8, 15, "toeplitz"),
+        (1, 8, 15, "toeplitz"),
+        (192, 8, 3, "convolution"),
+        (192, 8, 5, "toeplitz"),
+        (192, 16, 31, "toeplitz"),
+        (192, 32, 63, "convolution"),
+        (1, 32, 63, "toeplitz"),
+        (1, 128, 255, "convolution"),
+    ],
+)
+def test_the_rule_of_a_gpu_asks_neither_a_clock_nor_the_batch(
+    num_kernels: int, n: int, side: int, backend: str
+) -> None:
+    for batch, dtype in ((1, torch.float32), (128, torch.bfloat16)):
+        assert fastest_backend(Problem(batch, (n, n), 192, num_kernels, side, dtype, "cuda")) == backend
+
+
+@pytest.mark.parametrize(("grid", "side"), [((4, 4), 7), ((5, 3), 9), ((4, 6), 3), ((1, 1), 1)])
+def test_a_gpu_folds_a_gradient_as_a_cpu_does(grid: tuple[int, int], side: int) -> None:
+    num_tokens = grid[0] * grid[1]
+    matrix = torch.randn(3, num_tokens, num_tokens, dtype=torch.double)
+    gathered, scattered = fold_by_gathering(matrix, grid, side), fold_by_scattering(matrix, grid, side)
+    torch.testing.assert_close(gathered, scattered, rtol=1e-12, atol=1e-12)
+    assert fold_by_gathering(matrix.bfloat16(), grid, side).dtype == torch.float32, "sums are of higher precision"
 
 
 def test_training_works_after_a_first_use_in_inference_mode() -> None:
@@ -308,19 +329,19 @@ def test_direct_rounds_to_bfloat16_as_torch_does() -> None:
 
 
 def test_direct_compiles_once_for_batches_of_all_sizes() -> None:
-    direct._library.cache_clear()
+    direct.build_library.cache_clear()
     for batch in (5, 2, 3, 64):
         case = make_case(batch, grid=(3, 3), channels=16, num_kernels=16, side=5)
         assert_close(run(case, "direct", torch.float32), run(case, "toeplitz"), tolerance=2e-6)
         with torch.inference_mode():
             large_kernel_mix(case.tokens.float(), case.kernel.float(), case.grid, "direct")
-    assert direct._library.cache_info().misses == 1
+    assert direct.build_library.cache_info().misses == 1
 
 
 @pytest.mark.parametrize(("compiler", "message"), [("/nonexistent/c++", "nonexistent"), ("false", "false: status 1")])
 def test_without_a_compiler_there_is_no_direct(compiler: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", compiler)
-    direct._library.cache_clear()
+    direct.build_library.cache_clear()
     problem = direct.problem.__wrapped__()
     assert problem is not None
     assert message in problem

@@ -31,7 +31,15 @@ def test_the_figures_are_files_that_stand_alone(compared):
     stale.write_text("")
     report([compared], Console(quiet=True))
     drawn = sorted(path.name for path in stale.parent.iterdir())
-    stems = ["cost-flops", "cost-parameters", "cost-throughput", "curve-train-loss", "curve-train-top1", "seeds"]
+    stems = [
+        "cost-flops",
+        "cost-parameters",
+        "cost-throughput",
+        "curve-train-loss",
+        "curve-train-top1",
+        "difference",
+        "seeds",
+    ]
     assert drawn == [f"{stem}.{suffix}" for stem in stems for suffix in ("pdf", "svg")]
     for name in drawn[1::2]:
         root = ElementTree.parse(stale.parent / name).getroot()
@@ -47,6 +55,12 @@ def test_again_is_right(compared):
     before = (compared / "report" / "table.csv").read_text()
     assert report([compared], Console(quiet=True)) == first
     assert (compared / "report" / "table.csv").read_text() == before
+
+
+def test_a_study_of_debug_runs_alone_is_told_as_such(make_run, runs, capsys):
+    make_run("lkca", 0, 0.1, config={"trainer.fast_run": True})
+    assert main([str(runs / "digits_compare")]) == 0
+    assert capsys.readouterr().out.startswith("1 debug run (trainer=debug")
 
 
 def test_two_studies_make_one_report_in_the_first(make_run, runs, compared):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lkca_exp.runs.sweeps import FILE, Sweep, note_sweep, places, read_sweeps
+from lkca_exp.runs.sweeps import FILE, Sweep, not_started, note_sweep, places, read_sweeps
 
 
 def test_sweeps_are_read_as_they_were_noted_and_the_latest_is_not_noted_twice(tmp_path):
@@ -16,6 +16,14 @@ def test_a_line_that_is_no_sweep_is_passed_over(tmp_path):
     lines = ['{"jobs": ["a"], "baseline": ""}', '{"jobs": 1, "baseline": ""}', "[]", '{"jobs": ["b"], "base']
     (tmp_path / FILE).write_text("\n".join(lines))
     assert read_sweeps(tmp_path) == [Sweep(("a",))]
+
+
+def test_jobs_of_the_latest_sweep_without_a_folder_have_not_started(tmp_path):
+    assert not_started(tmp_path) == []
+    note_sweep(tmp_path, Sweep(("old", "a")))
+    note_sweep(tmp_path, Sweep(("a", "b", "c")))
+    (tmp_path / "b").mkdir()
+    assert not_started(tmp_path) == ["a", "c"]
 
 
 def test_a_job_keeps_the_place_where_it_was_first_named():

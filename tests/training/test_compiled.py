@@ -30,7 +30,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
         return graph.forward
 
     monkeypatch.setattr("torch.compile", lambda f, dynamic, options: compile(f, backend=keep, dynamic=dynamic))
-    monkeypatch.setattr("lkca_exp.models.compilation._problem", lambda device: None)
+    monkeypatch.setattr("lkca_exp.models.compilation.compile_problem", lambda device: None)
     return graphs
 
 

@@ -116,7 +116,7 @@ _mix.register_autograd(_backward, setup_context=_save)
 
 
 def _compiled(tokens: Tensor, weights: Tensor, grid: list[int]) -> ctypes.CDLL:
-    return _library(*grid, weights.shape[1], tokens.shape[2], weights.shape[3], tokens.dtype)
+    return build_library(*grid, weights.shape[1], tokens.shape[2], weights.shape[3], tokens.dtype)
 
 
 @functools.cache
@@ -131,14 +131,14 @@ def works() -> bool:
 def problem() -> str | None:
     """Why no C++ compiler with OpenMP works here; None if one does."""
     try:
-        _library(height=1, width=1, side=1, channels=1, lanes=1, dtype=torch.float32)
+        build_library(height=1, width=1, side=1, channels=1, lanes=1, dtype=torch.float32)
     except RuntimeError as error:
         return str(error)
     return None
 
 
 @functools.cache
-def _library(height: int, width: int, side: int, channels: int, lanes: int, dtype: torch.dtype) -> ctypes.CDLL:
+def build_library(height: int, width: int, side: int, channels: int, lanes: int, dtype: torch.dtype) -> ctypes.CDLL:
     """Compiled in a fraction of a second, for this process only. Raises RuntimeError if it cannot be."""
     macros: dict[str, object] = {"HEIGHT": height, "WIDTH": width, "SIDE": side, "CHANNELS": channels, "LANES": lanes}
     macros |= {"SUM": SUMS[dtype], "BFLOAT16": int(dtype == torch.bfloat16)}

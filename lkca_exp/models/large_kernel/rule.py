@@ -1,26 +1,20 @@
-"""Which backend is the fastest: a rule on a CPU, measured once for each problem on other devices.
+"""Which backend is the fastest: a rule for each kind of device, so that equal runs compute in equal ways.
 
-The rule is what `python -m lkca_exp.bench op` measured, forward and backward with both gradients.
+That of a CPU is what `python -m lkca_exp.bench op` measured, forward and backward with both gradients; that of a GPU is
+a guess until `bench gpu` has measured it.
 """
 
 from __future__ import annotations
 
-import functools
-import logging
-import statistics
-import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lkca_exp.models.large_kernel import convolution, direct, toeplitz
+from lkca_exp.models.large_kernel import direct
 
-log = logging.getLogger(__name__)
-
-NUM_TIMED = 5
-"""Steps of each backend that are timed on a device without a rule, after one that warms up."""
+MOST_WEIGHTS = 2**24
+"""Numbers in the matrices of all kernels on a GPU: 64 MiB in float32, and their gradient takes some times as much."""
 
 
 class Problem(NamedTuple):
@@ -46,7 +40,7 @@ def fastest_backend(problem: Problem, compiler: bool | None = None) -> str:
         if compiler is None:
             compiler = not torch.compiler.is_compiling() and direct.works()
         return _rule(problem) if compiler else _rule_without_compiler(problem)
-    return "toeplitz" if torch.compiler.is_compiling() else _measured(problem)
+    return _rule_on_gpu(problem)
 
 
 def _rule_without_compiler(problem: Problem) -> str:
@@ -90,27 +84,10 @@ def _rule(problem: Problem) -> str:
     return "convolution" if problem.side <= 3 and not low_precision else "direct"
 
 
-@functools.lru_cache(maxsize=256)
-def _measured(problem: Problem) -> str:
-    """The faster of the backends that need no compiler, timed on this device."""
-    mixes = {"convolution": convolution.mix, "toeplitz": toeplitz.mix}
-    seconds = {name: _time(mix, problem) for name, mix in mixes.items()}
-    log.debug("large-kernel backends for %s: %s", problem, {name: f"{s * 1e3:.3g} ms" for name, s in seconds.items()})
-    return min(seconds, key=lambda name: seconds[name])
-
-
-def _time(mix: Callable[[Tensor, Tensor, tuple[int, int]], Tensor], problem: Problem) -> float:
-    """Seconds of one step, forward and backward; the median of a few."""
-    batch, grid, channels, num_kernels, side, dtype, device = problem
-    with torch.inference_mode(False), torch.enable_grad():
-        tokens = torch.ones(batch, grid[0] * grid[1], channels, dtype=dtype, device=device, requires_grad=True)
-        kernel = torch.ones(num_kernels, side, side, device=device, requires_grad=True)
-
-        seconds = []
-        for _ in range(NUM_TIMED + 1):
-            start = time.perf_counter()
-            torch.autograd.grad(mix(tokens, kernel, grid).sum(), (tokens, kernel))
-            if device != "cpu":
-                torch.accelerator.synchronize()
-            seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[1:])
+def _rule_on_gpu(problem: Problem) -> str:
+    """Not measured: derived from how much each computes. The matrix product takes N multiplications for each number, on
+    units that do some sixteen times as many of them as a depthwise convolution gets done of its K^2; so it is the
+    faster up to N = 4 K^2 with a wide margin. Its matrices have to fit, those of the gradient too."""
+    num_tokens = problem.grid[0] * problem.grid[1]
+    fits = problem.num_kernels * num_tokens**2 <= MOST_WEIGHTS
+    return "toeplitz" if fits and num_tokens <= 4 * problem.side**2 else "convolution"

@@ -49,6 +49,22 @@ def toeplitz_matrix(kernel: Tensor, grid: Grid) -> Tensor:
 
 def _fold(matrix: Tensor, grid: Grid, side: int) -> Tensor:
     """The adjoint of `toeplitz_matrix`, (G, N, N) -> (G, K, K): each weight's sum over the pairs that read with it."""
+    return (fold_by_scattering if matrix.device.type == "cpu" else fold_by_gathering)(matrix, grid, side)
+
+
+def fold_by_gathering(matrix: Tensor, grid: Grid, side: int) -> Tensor:
+    """Each weight looks up its N pairs. On a GPU thousands of threads would else add to few places, one after the other
+    and in an order that changes from call to call."""
+    exact = torch.promote_types(matrix.dtype, torch.float32)
+    pairs = F.pad(matrix.flatten(1), (0, 1))  # one zero more, for pairs of which one token is outside the grid
+    index = _pairs(grid, side, matrix.device)
+    return (
+        pairs.index_select(1, index.flatten()).unflatten(1, index.shape).sum(2, dtype=exact).unflatten(1, (side, side))
+    )
+
+
+def fold_by_scattering(matrix: Tensor, grid: Grid, side: int) -> Tensor:
+    """Each pair adds to its weight."""
     sums = matrix.new_zeros(matrix.shape[0], side * side + 1, dtype=torch.promote_types(matrix.dtype, torch.float32))
     index = _index(grid, side, matrix.device).expand(matrix.shape[0], -1)
     return sums.scatter_add_(1, index, matrix.flatten(1).to(sums.dtype))[:, :-1].unflatten(1, (side, side))
@@ -76,7 +92,7 @@ def _mix_rows(tokens: Tensor, kernel: Tensor, height: int, width: int) -> tuple[
     """Tokens mixed, and the rows of the tokens as they were."""
     x_GRN = _to_rows(tokens, kernel.shape[0])
     y_GRN = torch.empty_like(x_GRN)
-    for part in _parts(kernel.shape[0], x_GRN.shape[2]):
+    for part in _parts(kernel.shape[0], x_GRN):
         weights = toeplitz_matrix(kernel[part].to(tokens.dtype), (height, width))
         torch.bmm(x_GRN[part], weights.mT, out=y_GRN[part])
     return _to_tokens(y_GRN, tokens.shape), x_GRN
@@ -86,7 +102,7 @@ def _gradients(upstream: Tensor, x_GRN: Tensor, kernel: Tensor, height: int, wid
     """To the tokens and to the kernel."""
     dy_GRN = _to_rows(upstream, kernel.shape[0])
     dx_GRN, to_kernel = torch.empty_like(x_GRN), torch.empty_like(kernel)
-    for part in _parts(kernel.shape[0], x_GRN.shape[2]):
+    for part in _parts(kernel.shape[0], x_GRN):
         weights = toeplitz_matrix(kernel[part].to(upstream.dtype), (height, width))
         torch.bmm(dy_GRN[part], weights, out=dx_GRN[part])
         to_kernel[part] = _fold(torch.bmm(dy_GRN[part].mT, x_GRN[part]), (height, width), kernel.shape[1])
@@ -139,16 +155,16 @@ class _MixAll(torch.autograd.Function):
         return to_tokens, _fold(to_matrix, ctx.grid, kernel.shape[1]).to(kernel.dtype), None
 
 
-def _parts(num_kernels: int, num_tokens: int) -> Iterator[slice]:
-    """The kernels, so many at a time that their matrices stay in a cache."""
-    at_a_time = max(WEIGHTS_AT_A_TIME // num_tokens**2, 1)
+def _parts(num_kernels: int, x_GRN: Tensor) -> Iterator[slice]:
+    """The kernels, on a CPU so many at a time that their matrices stay in a cache."""
+    at_a_time = max(WEIGHTS_AT_A_TIME // x_GRN.shape[2] ** 2, 1) if x_GRN.device.type == "cpu" else num_kernels
     return (slice(start, start + at_a_time) for start in range(0, num_kernels, at_a_time))
 
 
 def _to_rows(x_BNC: Tensor, num_kernels: int) -> Tensor:
     """(B, N, C) -> (G, D*B, N)."""
     num_tokens, channels = x_BNC.shape[1:]
-    if _in_two_steps():
+    if _in_two_steps(x_BNC):
         x_CBN = x_BNC.mT.contiguous().transpose(0, 1).contiguous()
     else:
         x_CBN = x_BNC.reshape(-1, channels).t().contiguous()
@@ -158,15 +174,15 @@ def _to_rows(x_BNC: Tensor, num_kernels: int) -> Tensor:
 def _to_tokens(x_GRN: Tensor, shape: torch.Size) -> Tensor:
     """(G, D*B, N) -> (B, N, C), the way back."""
     batch, num_tokens, channels = shape
-    if _in_two_steps():
+    if _in_two_steps(x_GRN):
         return x_GRN.view(channels, batch, num_tokens).transpose(0, 1).contiguous().mT.contiguous()
     return x_GRN.view(channels, -1).t().contiguous().view(shape)
 
 
-def _in_two_steps() -> bool:
-    """Whether to move two axes at a time, which torch does on all threads. All three at once is the fastest on one
-    thread, as one transposition of a matrix, but it stays on one."""
-    return not torch.compiler.is_compiling() and torch.get_num_threads() > 1
+def _in_two_steps(tokens: Tensor) -> bool:
+    """Whether to move two axes at a time, which torch does on all threads of a CPU. All three at once is the fastest on
+    one thread, as one transposition of a matrix, but it stays on one; and on a GPU."""
+    return not torch.compiler.is_compiling() and tokens.device.type == "cpu" and torch.get_num_threads() > 1
 
 
 def _index(grid: Grid, side: int, device: torch.device) -> Tensor:
@@ -187,3 +203,27 @@ def _make_index(grid: Grid, side: int, device: torch.device) -> Tensor:
     down, across = down[:, None, :, None], across[None, :, None, :]  # (h, w, h, w): row, column of i, then of j
     reached = (down >= 0) & (down < side) & (across >= 0) & (across < side)
     return torch.where(reached, down * side + across, side * side).flatten()
+
+
+def _pairs(grid: Grid, side: int, device: torch.device) -> Tensor:
+    """For each weight of a kernel the N pairs (i, j) that read with it, (K*K, N): their places in a flat matrix, N*N
+    for a j outside the grid."""
+    return (_make_pairs if torch.compiler.is_compiling() else _cached_pairs)(grid, side, device)
+
+
+@lru_cache(maxsize=64)
+def _cached_pairs(grid: Grid, side: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return _make_pairs(grid, side, device)
+
+
+def _make_pairs(grid: Grid, side: int, device: torch.device) -> Tensor:
+    height, width = grid
+    offsets = torch.arange(side, device=device) - side // 2
+    rows, columns = (torch.arange(length, device=device) for length in grid)
+    to_row = (rows[None, :] + offsets[:, None])[:, None, :, None]  # (K, K, h, w): offset, then row and column of i
+    to_column = (columns[None, :] + offsets[:, None])[None, :, None, :]
+    inside = (to_row >= 0) & (to_row < height) & (to_column >= 0) & (to_column < width)
+    tokens = rows[:, None] * width + columns[None, :]
+    places = tokens * (height * width) + to_row * width + to_column
+    return places.masked_fill(~inside, (height * width) ** 2).view(side * side, height * width)

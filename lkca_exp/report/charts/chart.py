@@ -25,7 +25,8 @@ WIDE = 8.0
 @dataclass(frozen=True)
 class Chart:
     """`slug` names its file. `height` is in pixels where the width is `draw.WIDTH`; `style` has the names in it.
-    `live` are layers for the pointer. Charts of one page that share an `x_axis` are zoomed together."""
+    `live` are layers for the pointer. Charts of one page that share an `x_axis` are zoomed together; `units` are
+    other ones that it can be read in: title -> name -> what one of the axis' own unit is worth."""
 
     slug: str
     title: str
@@ -39,6 +40,7 @@ class Chart:
     """The axes along which the reader can zoom: "x", "y"; both are fields of the last layer."""
     live: Sequence[alt.Chart] = field(default=(), repr=False)
     x_axis: str = ""
+    units: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     folded: bool = False
 
     @cached_property
@@ -138,11 +140,11 @@ def points_with_bars(
     ]
 
 
-def rows_of(names: Sequence[str], field: str = "variant", above: float = 11) -> alt.Y:
-    """An axis of names read downwards, each written inside the chart `above` the middle of its row."""
-    axis = alt.Axis(
-        grid=False, labelOverlap=False, labelAlign="left", labelBaseline="bottom", labelPadding=-2, labelOffset=-above
-    )
+def rows_of(names: Sequence[str], field: str = "variant", above: float | None = 11) -> alt.Y:
+    """An axis of names read downwards, each written inside the chart `above` the middle of its row, or beside it."""
+    axis = alt.Axis(grid=False, labelOverlap=False)
+    if above is not None:
+        axis.labelAlign, axis.labelBaseline, axis.labelPadding, axis.labelOffset = "left", "bottom", -2, -above
     return alt.Y(field, type="nominal", sort=[printable(name) for name in names], title=None, axis=axis)
 
 

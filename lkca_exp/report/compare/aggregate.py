@@ -161,7 +161,9 @@ class Setting:
 @dataclass(frozen=True)
 class Summary:
     """All that the report shows. `shown` are the keys that tell variants apart, `apart` those that tell settings apart;
-    `recipes` are the other keys that differ from setting to setting. `choice` is what was asked for."""
+    `recipes` are the other keys that differ from setting to setting. `choice` is what was asked for. `num_debug` runs
+    were to see whether everything works, and are nowhere else; `num_waiting` jobs of the latest sweep
+    have not started."""
 
     studies: tuple[str, ...]
     metric: Metric
@@ -171,6 +173,8 @@ class Summary:
     apart: tuple[str, ...]
     recipes: tuple[str, ...]
     left_out: tuple[Damaged, ...]
+    num_debug: int
+    num_waiting: int
     notes: tuple[str, ...]
 
     def by_setting(self) -> list[Summary]:
@@ -191,7 +195,12 @@ class Summary:
         return [run for variant in self.variants for run in variant.runs]
 
 
-def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice = Choice()) -> Summary:  # noqa: B008
+def summarise(
+    runs: Sequence[Run],
+    left_out: Sequence[Damaged],
+    choice: Choice = Choice(),  # noqa: B008
+    num_waiting: int = 0,
+) -> Summary:
     """Choose, group, name, average and compare.
 
     The baseline is fixed before any result is looked at: the variant that the choice names, else the one that the
@@ -199,7 +208,8 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
     fits nothing.
     """
     metric = metric_of(choice.metric, runs)
-    runs = select(runs, choice.where)
+    chosen = select(runs, choice.where)
+    runs = [run for run in chosen if not is_debug(run)]
     members: dict[str, list[Run]] = {}
     for run in runs:
         members.setdefault(json.dumps(setting_keys(run), sort_keys=True, default=str), []).append(run)
@@ -216,7 +226,7 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
     _check_baseline(choice.baseline, settings)
     if choice.paired:
         _check_paired(settings)
-    folders = [run.folder for run in runs] + [damaged.folder for damaged in left_out]
+    folders = [run.folder for run in chosen] + [damaged.folder for damaged in left_out]
     studies = dict.fromkeys(folder.parent.name for folder in folders)
     return Summary(
         studies=tuple(studies),
@@ -229,8 +239,15 @@ def summarise(runs: Sequence[Run], left_out: Sequence[Damaged], choice: Choice =
             dict.fromkeys(key for of_preset in everywhere.values() for key in of_preset if key not in tell_apart)
         ),
         left_out=tuple(left_out),
+        num_debug=len(chosen) - len(runs),
+        num_waiting=num_waiting,
         notes=tuple(_notes(runs, metric)),
     )
+
+
+def is_debug(run: Run) -> bool:
+    """Whether it saw a few batches only (trainer=debug, debug_overfit), which makes it no result."""
+    return bool(run.config.get("trainer.fast_run") or run.config.get("trainer.overfit_batches"))
 
 
 def countable(runs: Iterable[Run], metric: Metric) -> list[Run]:

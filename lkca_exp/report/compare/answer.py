@@ -3,12 +3,15 @@ tables."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from lkca_exp.report.compare.aggregate import Comparison, Setting, Summary, Variant
+from lkca_exp.report.compare.progress import progress
 from lkca_exp.report.compare.statistics import MOST_SEEDS, Estimate
-from lkca_exp.report.formats import count, device, joined, p_value, ratio
+from lkca_exp.report.formats import count, device, duration, joined, p_value, ratio
 
 MOST_NAMES = 3
 """More variants than this are counted instead of named."""
@@ -17,8 +20,8 @@ MOST_NAMES = 3
 def answer(summary: Summary) -> list[str]:
     """Setting by setting a headline and what has to be known beside it; then how it was tested, and what is not
     finished."""
-    sentences = [sentence for setting in summary.settings for sentence in [headline(setting), *_beside(setting)]]
-    return [*sentences, *_tests(summary), *_unfinished(summary)]
+    sentences = [sentence for setting in summary.settings for sentence in [headline(setting), *beside(setting)]]
+    return [*sentences, *how_tested(summary), *unfinished(summary)]
 
 
 def headline(setting: Setting) -> str:
@@ -33,7 +36,7 @@ def headline(setting: Setting) -> str:
 
 def headlines(summary: Summary) -> list[str]:
     """The answer for a reader who has the table beside it: without what that says of single variants."""
-    return [*map(headline, summary.settings), *_tests(summary), *_unfinished(summary)]
+    return [*map(headline, summary.settings), *how_tested(summary), *unfinished(summary)]
 
 
 def verdict(variant: Variant) -> str:
@@ -126,7 +129,7 @@ def _counted(setting: Setting, others: Sequence[Variant], baseline: Variant) -> 
     return f"{start}; best: {best.name}, {change} ({_evidence(best, baseline)})."
 
 
-def _beside(setting: Setting) -> list[str]:
+def beside(setting: Setting) -> list[str]:
     """What the headline of a setting leaves open."""
     baseline, others = setting.baseline, _others(setting)
     if baseline is None or not others:
@@ -171,7 +174,7 @@ def _on_several_devices(variants: Sequence[Variant]) -> bool:
     return len({device(run) for variant in variants for run in variant.counted}) > 1
 
 
-def _tests(summary: Summary) -> list[str]:
+def how_tested(summary: Summary) -> list[str]:
     """What above, below and equivalent mean, where the headlines do not say it; and which seeds were not paired."""
     compared = [(variant, variant.comparison) for variant in summary.variants if variant.comparison]
     family = max((comparison.family for _, comparison in compared), default=0)
@@ -190,11 +193,29 @@ def _tests(summary: Summary) -> list[str]:
     return lines
 
 
-def _unfinished(summary: Summary) -> list[str]:
+def unfinished(summary: Summary) -> list[str]:
+    """How many runs are in no mean, by their state."""
     runs = [run for variant in summary.variants for run in variant.runs]
     others = [run.status for run in runs if run.status != "finished"] + ["unreadable"] * len(summary.left_out)
     total = len(runs) + len(summary.left_out)
-    return [f"Of {count(total, 'run')} these are in no mean: {_states(others)}."] if others else []
+    lines = [f"Of {count(total, 'run')} these are in no mean: {_states(others)}."] if others else []
+    if summary.num_waiting:
+        done = sum(run.status == "finished" for run in runs)
+        lines.append(f"{done} of {count(total + summary.num_waiting, 'run')} finished{_time_left(summary)}.")
+    if summary.num_debug:
+        debug = count(summary.num_debug, "debug run")
+        lines.append(f"{debug} (trainer=debug or debug_overfit) left out: of a few batches, and no result.")
+    return lines
+
+
+def _time_left(summary: Summary) -> str:
+    """If the jobs that have not started take as long as those that have finished, as many at a time as run now."""
+    left = [state.seconds_left for state in progress(summary, time.time()) if state.run.status == "running"]
+    whole = [run.seconds for run in summary.runs if run.status == "finished" and run.seconds]
+    if not left or not whole:
+        return ""
+    seconds = sum(median(whole) if one is None else one for one in left) + summary.num_waiting * median(whole)
+    return f", about {duration(seconds / len(left))} left"
 
 
 def _states(statuses: Iterable[str]) -> str:

@@ -5,7 +5,8 @@ them: `lkca_b kernel_size=7`, `vit_small lkca_depthwise`.
 
 Of models without a preset, where only the mixer's name differs: `attention`, `lkca`; a model without a mixer has its
 own: `resnet18`. Where more differs: `lkca kernel_size=7`. A key that only one mixer has shows only where that mixer's
-variants differ in it. Numbers have three significant digits, and what is too long is cut where it differs least:
+variants differ in it. Numbers have three significant digits, and what is too long leaves out keys that do not tell it,
+and is cut where it differs least:
 `lkca_d… sharing=channel projections=true`.
 """
 
@@ -109,7 +110,8 @@ def name_variants(runs: Mapping[str, Run], shown: Mapping[str, Sequence[str]]) -
     for key, value in (word for of in by_group.values() for word in of):
         values.setdefault(key, set()).add(value)
     long = {group: of for group, of in by_group.items() if len(" ".join(map(_text, of))) > LONGEST}
-    by_group |= {group: _without_shared(of, by_group.values()) for group, of in long.items()}
+    everything = list(by_group.values())
+    by_group |= {group: _telling_words(of, everything) for group, of in long.items()}
     names = {group: _fitted(of, values) for group, of in by_group.items()}
     same = Counter(names.values())
     return {
@@ -185,13 +187,19 @@ def _text(word: tuple[str, str]) -> str:
     return f"{key}={value}" if key else value
 
 
-def _without_shared(
+def _telling_words(
     words: Sequence[tuple[str, str]], others: Collection[Sequence[tuple[str, str]]]
 ) -> list[tuple[str, str]]:
-    """Without the keys whose value all variants have that are called by the same names."""
-    names = [word for word in words if not word[0]]
-    alike = [other for other in others if [word for word in other if not word[0]] == names]
-    return [word for word in words if not word[0] or not all(word in other for other in alike)] or list(words)
+    """Without keys, the most common value first, as long as the name is too long and no other variant has all the words
+    that are left."""
+    common = Counter(word for other in others for word in other)
+    kept = list(words)
+    for word in sorted((word for word in words if word[0]), key=lambda word: -common[word]):
+        rest = [other for other in kept if other != word]
+        is_needed = any({*rest} <= {*other} for other in others if other != words)
+        if rest and not is_needed and len(" ".join(map(_text, kept))) > LONGEST:
+            kept = rest
+    return kept
 
 
 def _fitted(words: Sequence[tuple[str, str]], values: Mapping[str, Collection[str]]) -> str:

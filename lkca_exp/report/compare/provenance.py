@@ -13,7 +13,8 @@ from lkca_exp.report.read.load import Run
 
 PROTOCOLS = {
     "holdout": "A stratified part of the training images was held out to choose the epoch; test was read once.",
-    "final": "Trained on all training images; nothing was selected; test was read once, with the last weights.",
+    "final": "Nothing was held out: trained on all training images, for a number of epochs fixed beforehand; test was "
+    "read once, with the last weights.",
     "best_on_test": "The best test accuracy over the epochs, as much of the literature reports it. Selected on test: "
     "expect less on fresh images.",
 }

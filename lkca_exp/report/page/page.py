@@ -19,9 +19,12 @@ from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.style import Style, swatch
 from lkca_exp.report.charts.theme import on_page
 from lkca_exp.report.compare import provenance
+from lkca_exp.report.compare.aggregate import Setting
+from lkca_exp.report.compare.answer import beside, headline, how_tested, unfinished
 from lkca_exp.report.compare.progress import Progress, progress
 from lkca_exp.report.content import Content
 from lkca_exp.report.formats import MINUS, duration, printable
+from lkca_exp.report.section import ANSWER
 from lkca_exp.report.tables.column import Cell, Column, Table
 
 STAMP = re.compile(r"\((selected on (?:test|validation))\)")
@@ -51,6 +54,10 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         written=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=version,
         several=len(summary.settings) > 1,
+        answers=_answers(content),
+        how_tested=how_tested(summary),
+        unfinished=unfinished(summary),
+        blocks=[block for block in content.blocks if block.heading != ANSWER],
         has_matrix=len(content.matrix.columns) > 3 or any(row.is_published for row in content.matrix.rows),
         under_way=[(state, _share(state)) for state in progress(summary, now)],
         facts=provenance.facts(summary.runs),
@@ -73,11 +80,36 @@ def marked(text: str) -> Markup:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """Of a setting: one sentence, what opens on click, and the charts beside them."""
+
+    setting: Setting
+    headline: str
+    details: list[str]
+    charts: list[Chart]
+
+
+def _answers(content: Content) -> list[Answer]:
+    if content.summary.is_search:  # whose sentences are one a setting
+        settings = zip(content.summary.settings, content.sentences, strict=True)
+        return [Answer(setting, sentence, [], []) for setting, sentence in settings]
+    charts = {
+        block.setting.name: [*block.charts] for block in content.blocks if block.heading == ANSWER and block.setting
+    }
+    return [
+        Answer(setting, headline(setting), beside(setting), charts.get(setting.name, []))
+        for setting in content.summary.settings
+    ]
+
+
+@dataclass(frozen=True)
 class Shown:
-    """A column on the page: its cells, and for numbers what to sort them by, which is None where there is none."""
+    """A column on the page: its cells, and for numbers what to sort them by, which is None where there is none. An
+    `extra` one is shown on request."""
 
     title: str
     numeric: bool
+    extra: bool
     cells: list[Cell]
     values: list[float | None]
 
@@ -88,6 +120,7 @@ def _grid(table: Table[Any]) -> list[Shown]:
         Shown(
             column.title.replace("95 % CI", "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}CI"),
             column.numeric,
+            column.extra,
             [row[index] for row in rows],
             [_number(column, row) for row in table.rows],
         )

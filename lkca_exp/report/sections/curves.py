@@ -23,6 +23,7 @@ from lkca_exp.report.charts.chart import (
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.metric import Metric
+from lkca_exp.report.formats import device, printable
 from lkca_exp.report.read.load import Run
 from lkca_exp.report.section import Material, Section, charts_of_settings
 
@@ -87,6 +88,28 @@ def run_rows(variant: Variant, metric: Metric) -> list[RunRow]:
     return rows
 
 
+def epoch_in_units(variants: Sequence[Variant]) -> dict[str, dict[str, float]]:
+    """What an epoch of each variant is worth in steps, in images seen, and in seconds at the training throughput that
+    its records have. A unit that a variant has no number for is left out, and so are seconds of several machines.
+    """
+    steps: dict[str, float] = {}
+    images: dict[str, float] = {}
+    seconds: dict[str, float] = {}
+    for variant in variants:
+        name, run = printable(variant.name), next(run for run in _drawn(variant) if run.curve)
+        epoch, row = max(run.curve.items())
+        speed = variant.speed("train_images_per_s")
+        if "step" in row:
+            steps[name] = row["step"] / (epoch + 1)
+            if "batch_size" in run.config:
+                images[name] = steps[name] * run.config["batch_size"]
+                if speed:
+                    seconds[name] = images[name] / speed.mean
+    machines = {device(run) for variant in variants for run in variant.counted}
+    units = {"steps": steps, "images seen": images} | ({"training time (s)": seconds} if len(machines) == 1 else {})
+    return {unit: of for unit, of in units.items() if len(of) == len(variants)}
+
+
 def _chart(variants: Sequence[Variant], metric: Metric, style: Mapping[str, Style]) -> Chart:
     means = [row for variant in variants for row in curve_rows(variant, metric)]
     runs = [row for variant in variants for row in run_rows(variant, metric)]
@@ -107,6 +130,7 @@ def _chart(variants: Sequence[Variant], metric: Metric, style: Mapping[str, Styl
         zoom=("x",),
         live=[read_out(means, "epoch", shown, decimals)] if means else [],
         x_axis="epoch",
+        units=epoch_in_units([variant for variant in variants if variant.name in names]),
     )
 
 

@@ -18,13 +18,14 @@ Row = TypeVar("Row")
 @dataclass(frozen=True)
 class Column(Generic[Row]):
     """`raw` maps a name to its value, the first of which the page sorts by. A narrow terminal keeps the columns of the
-    smallest `rank`. `strong` marks what a reader should find first."""
+    smallest `rank`; the page shows an `extra` one on request. `strong` marks what a reader should find first."""
 
     title: str
     text: Callable[[Row], str]
     raw: Mapping[str, Callable[[Row], Any]] = field(default_factory=dict)
     numeric: bool = True
     rank: int = 9
+    extra: bool = False
     strong: Callable[[Row], bool] = lambda row: False
 
 
@@ -62,6 +63,7 @@ def number(
     value: Callable[[Row], float | None],
     write: Callable[[float], str],
     rank: int = 9,
+    extra: bool = False,
 ) -> Column[Row]:
     """A column of one number a row, empty where there is none."""
 
@@ -69,12 +71,12 @@ def number(
         amount = value(row)
         return "" if amount is None else write(amount)
 
-    return Column(title, text, {name: value}, rank=rank)
+    return Column(title, text, {name: value}, rank=rank, extra=extra)
 
 
-def words(title: str, name: str, value: Callable[[Row], str], rank: int = 9) -> Column[Row]:
+def words(title: str, name: str, value: Callable[[Row], str], rank: int = 9, extra: bool = False) -> Column[Row]:
     """A column of text, the same for readers and programs."""
-    return Column(title, value, {name: value}, numeric=False, rank=rank)
+    return Column(title, value, {name: value}, numeric=False, rank=rank, extra=extra)
 
 
 def raw_only(name: str, value: Callable[[Row], Any]) -> Column[Row]:

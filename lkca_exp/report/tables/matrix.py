@@ -181,6 +181,8 @@ def _remarks(summary: Summary) -> list[str]:
             "Holm's correction"
         )
     remarks = [words + "."]
+    if any(variant.protocol == "final" for variant in summary.variants):
+        remarks.append("Protocol final: nothing was held out; all training images, and the last weights.")
     if summary.recipes:
         remarks.append(f"The recipes of the data sets differ in {', '.join(summary.recipes)}.")
     return remarks

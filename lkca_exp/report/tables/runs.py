@@ -50,12 +50,14 @@ def run_table(summary: Summary) -> Table[RunRow]:
             lambda r: formats.machine(r.run),
             {"host": lambda r: r.run.attempt.get("host"), "device": lambda r: formats.device(r.run)},
             numeric=False,
+            extra=True,
         ),
         Column(
             "Commit",
             lambda r: formats.commit(r.run),
             {"commit": lambda r: r.run.git.get("commit"), "dirty": lambda r: r.run.git.get("dirty")},
             numeric=False,
+            extra=True,
         ),
         raw_only("torch", lambda r: r.run.versions.get("torch")),
         raw_only("numerics", lambda r: r.run.numerics),
@@ -97,7 +99,7 @@ def _key_column(key: str, summary: Summary) -> Column[RunRow]:
         entry = row.variant.keys.get(key)
         return "" if entry is None or key == PRESET or key.endswith(".name") else show(entry)
 
-    return Column(key, text, {key: value}, numeric=numeric)
+    return Column(key, text, {key: value}, numeric=numeric, extra=True)
 
 
 def _score(row: RunRow) -> str:

@@ -36,15 +36,20 @@ def variant_table(summary: Summary) -> Table[Variant]:
         *_score_columns(summary),
         *_difference_columns(summary),
         Column("Not counted", not_counted, {"runs": lambda v: len(v.runs)}, numeric=False, rank=3),
-        *(_metric_column(Metric(key)) for key in FURTHER if key != summary.metric.key and not summary.is_search),
+        *(replace(_metric_column(Metric(key)), extra=True) for key in _further(summary)),
         number("Parameters", "parameters", lambda v: v.constant("parameters"), formats.thousands, rank=2),
         number("MFLOPs", FLOPS, lambda v: v.constant(FLOPS), formats.mega),
-        Column("as convolution", _as_convolution, {AS_CONVOLUTION: lambda v: v.constant(AS_CONVOLUTION)}),
+        Column("as convolution", _as_convolution, {AS_CONVOLUTION: lambda v: v.constant(AS_CONVOLUTION)}, extra=True),
         _speed_column("Train images/s", "train_images_per_s", rank=2),
-        _speed_column("Test images/s", "test_images_per_s", rank=7),
-        number("Peak memory MB", "peak_bytes", lambda v: v.peak_bytes, formats.mega, rank=7),
+        replace(_speed_column("Test images/s", "test_images_per_s", rank=7), extra=True),
+        number("Peak memory MB", "peak_bytes", lambda v: v.peak_bytes, formats.mega, rank=7, extra=True),
     ]
     return Table(columns, summary.variants, _remarks(summary))
+
+
+def _further(summary: Summary) -> list[str]:
+    """Keys of the other test metrics; none of a search, whose trials must not be chosen by test."""
+    return [key for key in FURTHER if key != summary.metric.key and not summary.is_search]
 
 
 def answer_table(summary: Summary) -> Table[Variant]:
@@ -179,10 +184,10 @@ def _difference_columns(summary: Summary) -> list[Column[Variant]]:
     return [
         Column(_difference_title(summary), difference, raw, rank=2),
         number("p (Holm)", "p_holm", lambda v: v.comparison.p_holm if v.comparison else None, formats.p_value, rank=5),
-        words("Method", "method", method, rank=5),
+        words("Method", "method", method, rank=5, extra=True),
         number(f"p (within ±{margin:g})", "p_equivalent", _equivalent, formats.p_value, rank=5),
-        number("Detectable", f"detectable{unit}", _detectable(metric), metric.text_of_scaled, rank=6),
-        Column("Seeds to tell apart", _seeds, {"seeds_to_tell_apart": _num_seeds}, rank=6),
+        number("Detectable", f"detectable{unit}", _detectable(metric), metric.text_of_scaled, rank=6, extra=True),
+        Column("Seeds to tell apart", _seeds, {"seeds_to_tell_apart": _num_seeds}, rank=6, extra=True),
     ]
 
 

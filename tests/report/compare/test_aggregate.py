@@ -156,6 +156,17 @@ def test_many_comparisons_are_corrected(make_run, runs):
     assert [one.is_significant for one in compared] == [False, False]
 
 
+def test_debug_runs_are_no_results(make_run, compared):
+    before = answer(summary_of(compared))
+    make_run("lkca", 3, 0.1, config={"trainer.fast_run": True})
+    make_run("lkca", 4, 0.1, config={"trainer.overfit_batches": 1})
+    summary = summary_of(compared)
+    assert names(summary) == ["lkca", "attention"]
+    assert [len(variant.runs) for variant in summary.variants] == [3, 3]
+    told = "2 debug runs (trainer=debug or debug_overfit) left out: of a few batches, and no result."
+    assert answer(summary) == [*before, told]
+
+
 @pytest.mark.parametrize(
     "change", [{"data.name": "fashion_mnist"}, {"data.fraction": 0.2}, {"data.subset_seed": 1}, {"protocol.name": "x"}]
 )

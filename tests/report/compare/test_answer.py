@@ -5,7 +5,9 @@ import pytest
 from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.compare.answer import answer, headline
 from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.content import gather
 from lkca_exp.report.read.load import load
+from lkca_exp.runs.sweeps import Sweep, note_sweep
 
 
 def answers(*studies) -> list[str]:
@@ -95,6 +97,16 @@ def test_what_has_not_finished_is_said(make_run, compared):
     damaged = make_run("lkca", 4)
     (damaged / "run.json").write_text("{")
     assert answers(compared)[-1] == "Of 8 runs these are in no mean: 1 failed, 1 unreadable."
+
+
+def test_jobs_that_have_not_started_are_counted(make_run, compared):
+    """Those running have no epoch yet: each is taken to last as long as the median run, 22.1 s, and six are left."""
+    waiting = tuple(f"digits-lkca-s{seed}-00000000" for seed in range(4))
+    note_sweep(compared, Sweep(waiting))
+    assert gather([compared], Choice(), []).sentences[-1] == "6 of 10 runs finished."
+    for seed in (3, 4):
+        make_run("lkca", seed, None, status="running", rows=[])
+    assert gather([compared], Choice(), []).sentences[-1] == "6 of 12 runs finished, about 1 min 06 s left."
 
 
 def test_nothing_has_finished(make_run, runs):

@@ -107,6 +107,18 @@ def test_a_long_name_is_cut_where_it_differs_least(make_run, runs):
     }
 
 
+def test_a_long_name_leaves_out_the_keys_that_most_have_alike(make_run, runs):
+    keys = ("depth", "sharing_of_kernels", "init_of_kernels", "bias_of_values")
+    for changed in ("", *keys):
+        config = {f"model.mixer.{key}": 8 if key == changed else 6 for key in keys}
+        make_run("lkca_depthwise", config=config)
+    assert named(runs / "digits_compare") >= {
+        "depth=8 bias_of_values=6",
+        "init_of_kernels=8 bias_of_values=6",
+        "sharing_of_kernels=8 bias_of_values=6",
+    }
+
+
 def test_names_that_differ_at_their_end_keep_their_end(make_run, runs):
     start = "vit_base_patch16_224_of_a_very_long_name_"
     for end in ("augreg", "mae"):

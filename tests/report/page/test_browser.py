@@ -160,7 +160,7 @@ def test_dragging_zooms_all_curves_to_the_epochs_and_a_double_click_zooms_out(br
     with opened(browser, index) as page:
         loss, accuracy = chart(page, "Training loss"), chart(page, "Training top-1")
         ticks = accuracy.locator(".live .role-axis-label text")
-        before = ticks.all_inner_texts()
+        before = sorted(ticks.all_text_contents())
         box = loss.bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
         page.mouse.down()
@@ -170,10 +170,11 @@ def test_dragging_zooms_all_curves_to_the_epochs_and_a_double_click_zooms_out(br
         page.wait_for_function("chosen.zoom.get('epoch')?.x")
         settled(page)
         ends = [box.input_value() for box in page.locator(".epoch-end").all()[:2]]
-        zoomed = ticks.all_inner_texts()
+        zoomed = sorted(ticks.all_text_contents())
         loss.dblclick()
+        page.wait_for_function("!chosen.zoom.get('epoch')?.x")
         settled(page)
-        after = ticks.all_inner_texts()
+        after = sorted(ticks.all_text_contents())
     assert ends == ["2", "3"]
     assert zoomed != before == after
 
@@ -182,16 +183,16 @@ def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browse
     with opened(browser, index) as page:
         loss = chart(page, "Training loss")
         ticks = loss.locator(".live .role-axis-label text")
-        before = ticks.all_inner_texts()
+        before = sorted(ticks.all_text_contents())
         controls = page.locator(".controls").first
         controls.get_by_label("epochs from").press_sequentially("2")
         controls.get_by_label("epochs from").press("Tab")
         page.wait_for_function("chosen.zoom.get('epoch')?.x")
         settled(page)
-        narrow = ticks.all_inner_texts()
+        narrow = sorted(ticks.all_text_contents())
         controls.get_by_role("button", name="Reset zoom").press("Enter")
         settled(page)
-        after = ticks.all_inner_texts()
+        after = sorted(ticks.all_text_contents())
         curve = loss.locator(".live .mark-line path").first
         straight = curve.get_attribute("d")
         controls.get_by_label("smooth curves").press("Space")
@@ -199,10 +200,41 @@ def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browse
         smooth = curve.get_attribute("d")
         controls.get_by_label("logarithmic loss").press("Space")
         page.wait_for_timeout(700)
-        logarithmic = ticks.all_inner_texts()
+        logarithmic = sorted(ticks.all_text_contents())
     assert narrow != before == after
     assert smooth != straight
     assert logarithmic != after
+
+
+def test_curves_are_read_against_steps_too_and_the_epochs_chosen_hold(browser, index):
+    with opened(browser, index) as page:
+        loss = chart(page, "Training loss")
+        ticks = loss.locator(".live .role-axis-label text")
+        controls = page.locator(".controls").first
+        controls.get_by_label("curves against").select_option("steps")
+        caption = page.locator("figcaption", has_text="Training loss against steps").first
+        caption.wait_for()
+        page.wait_for_function("document.querySelector('.unit').value === 'steps'")
+        page.wait_for_timeout(700)
+        all_steps = sorted(ticks.all_text_contents())
+        assert "steps" in loss.locator(".live").text_content()
+        controls.get_by_label("epochs from").press_sequentially("2")
+        controls.get_by_label("epochs from").press("Tab")
+        page.wait_for_timeout(700)
+        late = sorted(ticks.all_text_contents())
+        address = page.url
+        page.goto("about:blank")
+        page.goto(address)
+        chart(page, "Training loss")
+        again = page.locator("select.unit").last.input_value()
+        caption.wait_for()
+        page.locator("select.unit").first.select_option("epoch")
+        page.wait_for_timeout(700)
+        epochs = sorted(ticks.all_text_contents())
+    assert "60" in all_steps
+    assert "60" not in late
+    assert again == "steps"
+    assert "3.0" in epochs
 
 
 @pytest.mark.parametrize("name", ["image", "title", HOSTILE, "a'\"]); alert(1) //", "datum.mean"])
@@ -237,6 +269,47 @@ def test_it_fits_the_screen_and_can_be_read(browser, index, width, scheme):
     assert contrast(text, paper) > 12
     assert contrast(ticks, paper) > 4.5
     assert size >= 9
+
+
+def test_the_answer_and_its_table_are_on_the_first_screen(browser, compared):
+    address = report([compared], Console(quiet=True)).as_uri()
+    with opened(browser, address, viewport={"width": 1400, "height": 900}) as page:
+        drawn = chart(page, "Difference from attention")
+        assert drawn.locator(".live .mark-symbol path").count() == 1
+        bottom = page.get_by_role("region", name="Variants on digits").bounding_box()
+        assert bottom["y"] + bottom["height"] < 900
+        scrolling = page.locator(".scroll").evaluate_all("(all) => all.filter((e) => e.scrollWidth > e.clientWidth)")
+        assert scrolling == []
+        assert not page.get_by_text("How to read").locator("xpath=following-sibling::p").first.is_visible()
+
+
+def test_columns_are_chosen_and_stay_chosen_in_the_address(browser, index):
+    with opened(browser, index) as page:
+        table = page.get_by_role("region", name="Variants on digits", exact=True)
+        method = table.get_by_role("columnheader", name="Method")
+        assert not method.is_visible()
+        page.get_by_text("Columns:").first.click()
+        page.get_by_label("Method").first.check()
+        page.get_by_label("MFLOPs").first.uncheck()
+        assert method.is_visible()
+        page.get_by_role("link", name="Runs").click()
+        chosen = page.url
+        page.goto("about:blank")
+        page.goto(chosen)
+        assert method.is_visible()
+        assert not table.get_by_role("columnheader", name="MFLOPs").is_visible()
+        page.get_by_text("Columns:").first.click()
+        assert page.get_by_label("Method").first.is_checked()
+
+
+def test_names_of_variants_break_between_words_only(browser, make_run, compared):
+    name = "a_variant_of_large_kernels_with_a_name"
+    make_run(name, 0, 0.9, label="odd")
+    address = report([compared], Console(quiet=True)).as_uri()
+    with opened(browser, address, viewport={"width": 390, "height": 900}) as page:
+        cell = page.get_by_role("region", name="Variants on digits").get_by_role("rowheader", name=name).locator("span")
+        assert cell.evaluate("(e) => e.getClientRects().length") == 1
+        assert cell.bounding_box()["height"] < 30
 
 
 def contrast(one: str, other: str) -> float:

@@ -20,8 +20,8 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\" onclick='aler
 
 
 class Page(HTMLParser):
-    """The elements of a page with their attributes, the text outside scripts and styles, the scripts, and the data of
-    charts."""
+    """The elements of a page with their attributes, the text outside scripts, styles and contents, the scripts, and
+    the data of charts."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -34,18 +34,18 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes)))
-        if tag in ("script", "style"):
+        if tag in ("script", "style", "nav"):
             self.inside = "data" if ("type", "application/json") in attributes else tag
 
     def handle_endtag(self, tag):
-        self.inside = "" if tag in ("script", "style") else self.inside
+        self.inside = "" if tag in ("script", "style", "nav") else self.inside
 
     def handle_data(self, data):
         if self.inside == "script":
             self.scripts.append(data)
         elif self.inside == "data":
             self.charts.append(data)
-        elif self.inside != "style":
+        elif self.inside not in ("style", "nav"):
             self.text += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
@@ -72,7 +72,7 @@ def test_the_page_answers_first_then_shows(compared):
 def test_the_page_asks_no_server(compared):
     page = page_of(compared)
     links = [value for _, attributes in page.elements for key, value in attributes.items() if key in ("src", "href")]
-    assert [value for value in links if not str(value).startswith(("runs/", "data:"))] == []
+    assert [value for value in links if not str(value).startswith(("runs/", "data:", "#"))] == []
     assert "@import" not in (compared / "report" / "index.html").read_text(encoding="utf-8").split("<body>")[0]
 
 
@@ -81,9 +81,9 @@ def test_tables_and_figures_need_no_script(compared):
     assert len(page.all("table")) == len(page.all("thead")) == 2
     assert page.text.count("Top-1 %") == 2
     assert "96.90 to 99.77" in page.text
-    assert len([one for one in page.all("svg") if one.get("class") == "marks"]) == len(page.all("figure")) == 6
+    assert len([one for one in page.all("svg") if one.get("class") == "marks"]) == len(page.all("figure")) == 7
     charts = [one for one in page.all("div") if one.get("class") == "chart"]
-    assert [one["role"] for one in charts] == ["img"] * 6
+    assert [one["role"] for one in charts] == ["img"] * 7
     assert {"Training loss by epoch", "Test top-1, seed by seed"} < {one["aria-label"] for one in charts}
 
 
@@ -135,11 +135,24 @@ def test_hostile_names_are_text(make_run, runs):
         assert tags <= {"svg", "title", "g", "path", "line", "text", "rect", "image", "defs", "clipPath"}
 
 
+def test_a_sentence_and_a_chart_answer_and_what_is_long_opens_on_click(make_run, compared):
+    make_run("lkca_depthwise", 0, 0.97)
+    page = page_of(compared)
+    before = page.text.partition("Variants\n")[0]
+    assert "Difference from attention in top-1, points, with 95 % CI" in before
+    closed = [one for one in page.all("details") if "open" not in one]
+    assert len(closed) >= 2
+    assert before.index("best: lkca") < before.index("Details") < before.index("owes something of its lead to chance")
+    assert [one["href"] for one in page.all("a")][:2] == ["#variants", "#part-1"]
+    assert {"variants", "part-1", "runs", "reproduce"} <= {one.get("id") for one in page.all("section")}
+
+
 def test_every_run_links_to_its_page(make_run, runs, compared):
     make_run("lkca", 0, 0.5, study="other study", label="50% #1?", config={"epochs": 9})
     page = page_of(compared, runs / "other study")
-    assert not any(mark in str(one["href"]) for one in page.all("a") for mark in " #?")
-    pages = {(compared / "report" / unquote(str(one["href"]))).resolve() for one in page.all("a")}
+    links = [str(one["href"]) for one in page.all("a") if not str(one["href"]).startswith("#")]
+    assert not any(mark in link for link in links for mark in " #?")
+    pages = {(compared / "report" / unquote(link)).resolve() for link in links}
     assert len(pages) == 7
     assert all(page.is_file() for page in pages)
 
@@ -157,7 +170,7 @@ def test_how_to_reproduce(compared):
     text = page_of(compared).text
     for part in ("python -m lkca_exp +experiment=digits_compare", "torch 2.14.1", "AMD EPYC, 2 threads", "012345678"):
         assert part in text
-    assert "Trained on all training images; nothing was selected" in text
+    assert "Nothing was held out: trained on all training images" in text
 
 
 def test_what_no_record_says_and_no_mean_needs_is_not_told(make_run, runs):

@@ -1,11 +1,14 @@
 "use strict";
 // What the reader chose outlives the renewal of a live page: hidden variants, zoom, the order of tables,
 // the filter.
-const chosen = { hidden: new Set(), orders: new Map(), filter: "", zoom: new Map(), smooth: false, log: false };
+const chosen = { hidden: new Set(), orders: new Map(), filter: "", zoom: new Map(), smooth: false, log: false, unit: "epoch" };
 
 function start() {
+  chosen.unit = address.get("curves") ?? "epoch";
   document.documentElement.classList.add("js");
   document.querySelectorAll("table.sorted").forEach(makeSortable);
+  document.querySelectorAll("table.sorted").forEach(makeChooser);
+  document.querySelectorAll(".contents a").forEach(makeJump);
   document.querySelectorAll(".legend").forEach(makeToggles);
   document.querySelectorAll(".panel").forEach(makeControls);
   showHidden();
@@ -37,6 +40,60 @@ function makeSortable(table) {
     };
   });
   if (chosen.orders.has(name)) sort(...chosen.orders.get(name));
+}
+
+// Choices that make sense in a link to the page stand in its address, after the #.
+const address = {
+  all: () => new URLSearchParams(location.hash.slice(1)),
+  get: (key) => address.all().get(key),
+  set(entries) {
+    const all = address.all();
+    for (const [key, value] of Object.entries(entries)) value === null ? all.delete(key) : all.set(key, value);
+    history.replaceState(null, "", `#${all}`);
+  },
+};
+
+// A jump leaves the address to the choices.
+function makeJump(link) {
+  link.onclick = (event) => {
+    event.preventDefault();
+    document.getElementById(link.hash.slice(1)).scrollIntoView();
+  };
+}
+
+// Columns that are not for everyone are shown on request; `columns.TABLE` in the address has the titles that are shown.
+function makeChooser(table) {
+  const heads = [...table.tHead.rows[0].cells];
+  if (!heads.some((head) => "extra" in head.dataset)) return;
+  const box = table.parentElement, key = `columns.${box.getAttribute("aria-label")}`;
+  const titles = heads.map((head) => head.textContent);
+  const chosenTitles = address.get(key)?.split("|");
+  const shown = heads.map((head, index) => index === 0 || (chosenTitles ? chosenTitles.includes(titles[index]) : !("extra" in head.dataset)));
+  const byDefault = heads.map((head) => !("extra" in head.dataset)).join();
+  const style = document.createElement("style");
+  const scope = `table[data-columns="${[...document.querySelectorAll("table.sorted")].indexOf(table)}"]`;
+  table.dataset.columns = scope.match(/\d+/)[0];
+  const apply = () => {
+    const hidden = shown.flatMap((is, index) => (is ? [] : [`${scope} tr > :nth-child(${index + 1})`]));
+    style.textContent = hidden.length ? `@media screen { ${hidden.join()} { display: none; } }` : "";
+    summary.textContent = `Columns: ${shown.filter(Boolean).length} of ${shown.length}`;
+  };
+  const details = Object.assign(document.createElement("details"), { className: "columns" });
+  const summary = details.appendChild(document.createElement("summary"));
+  titles.forEach((title, index) => {
+    if (index === 0) return;
+    const label = details.appendChild(document.createElement("label"));
+    const input = Object.assign(document.createElement("input"), { type: "checkbox", checked: shown[index] });
+    input.onchange = () => {
+      shown[index] = input.checked;
+      address.set({ [key]: shown.join() === byDefault ? null : titles.filter((_, place) => shown[place] && place).join("|") });
+      apply();
+    };
+    label.append(input, ` ${title}`);
+  });
+  apply();
+  box.before(details);
+  box.append(style);
 }
 
 function valueOf(cell) {
@@ -98,6 +155,7 @@ function makeControls(panel) {
     input.onchange = () => change(input);
   };
   if (panel.querySelector('[data-x-axis="epoch"]')) {
+    makeUnits(panel, line);
     const ends = chosen.zoom.get("epoch")?.x ?? ["", ""];
     for (const [place, text] of ["epochs from", "to"].entries())
       add(text, { type: "number", min: 1, value: ends[place], className: "epoch-end" }, () => {
@@ -107,13 +165,52 @@ function makeControls(panel) {
     for (const [key, text] of [["smooth", "smooth curves"], ["log", "logarithmic loss"]])
       add(text, { type: "checkbox", checked: chosen[key] }, (input) => {
         chosen[key] = input.checked;
-        document.querySelectorAll('.chart.drawn[data-x-axis="epoch"]').forEach(draw);
+        drawCurves();
       });
   }
   const reset = Object.assign(document.createElement("button"), { type: "button", textContent: "Reset zoom" });
   reset.onclick = () => [...chosen.zoom.keys()].forEach((key) => zoom(key, {}));
   line.append(reset, "Drag across a chart to zoom, double-click it to zoom out.");
   panel.querySelector(".figures").before(line);
+}
+
+// Learning curves against epochs or what an epoch is worth.
+function makeUnits(panel, line) {
+  const units = [...panel.querySelectorAll("[data-units]")].flatMap((chart) => Object.keys(unitsOf(chart)));
+  if (!units.length) return;
+  const label = line.appendChild(Object.assign(document.createElement("label"), { textContent: "curves against " }));
+  const select = label.appendChild(Object.assign(document.createElement("select"), { className: "unit" }));
+  select.append(new Option("epochs", "epoch"), ...[...new Set(units)].map((unit) => new Option(unit, unit)));
+  select.value = [...select.options].some((option) => option.value === chosen.unit) ? chosen.unit : "epoch";
+  select.onchange = () => {
+    chosen.unit = select.value;
+    address.set({ curves: chosen.unit === "epoch" ? null : chosen.unit });
+    for (const other of document.querySelectorAll("select.unit")) other.value = chosen.unit;
+    drawCurves();
+  };
+}
+
+function drawCurves() {
+  document.querySelectorAll('.chart.drawn[data-x-axis="epoch"]').forEach(draw);
+}
+
+const unitsOf = (chart) => JSON.parse(chart.dataset.units ?? "{}");
+const unitOf = (chart) => (Object.hasOwn(unitsOf(chart), chosen.unit) ? chosen.unit : chart.dataset.xAxis);
+
+// The epochs that are chosen by numbers hold in every unit.
+function inUnit(spec, chart) {
+  const unit = unitOf(chart), worth = unitsOf(chart)[unit], [first, last] = chosen.zoom.get("epoch")?.x ?? [0, Infinity];
+  const title = chart.closest("figure").querySelector("figcaption");
+  title.textContent = chart.getAttribute("aria-label").replace("by epoch", worth ? `against ${unit}` : "by epoch");
+  if (!worth) return;
+  for (const [name, rows] of Object.entries(spec.datasets))
+    spec.datasets[name] = rows
+      .filter((row) => row.x >= first && row.x <= last)
+      .map((row) => ({ ...row, x: Number((row.x * worth[row.variant]).toPrecision(6)) }));
+  for (const { encoding } of spec.layer) {
+    if (encoding.x.title) Object.assign(encoding.x, { title: unit, axis: { ...encoding.x.axis, format: "~s" } });
+    for (const tip of [encoding.tooltip ?? []].flat()) if (tip.field === "x") tip.title = unit;
+  }
 }
 
 // The drawing that stands on the page is replaced by one that answers the pointer, when it comes near the screen.
@@ -126,7 +223,7 @@ const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => 
   const [width, height] = sizeOf(target);
   if (width) views.get(target)?.width(width).height(height).runAsync();
 }));
-const keyOf = (chart) => chart.dataset.xAxis ?? chart.dataset.key;
+const keyOf = (chart) => (chart.dataset.xAxis ? unitOf(chart) : chart.dataset.key);
 
 function sizeOf(chart) {
   const { width, height } = chart.querySelector(".still svg").viewBox.baseVal;
@@ -154,6 +251,7 @@ async function draw(chart) {
 
 function altered(spec, chart) {
   if (chart.dataset.xAxis !== "epoch") return spec;
+  inUnit(spec, chart);
   for (const layer of spec.layer) {
     const window = ["mean", "low", "high"].map((field) => ({ op: "mean", field, as: field }));
     if (chosen.smooth)
@@ -173,6 +271,7 @@ function zoom(key, ends) {
   chosen.zoom.set(key, ends);
   for (const [chart, view] of views)
     if (keyOf(chart) === key) view.signal("x_zoom", ends.x ?? null).signal("y_zoom", ends.y ?? null).runAsync();
+  if (key === "epoch" && chosen.unit !== "epoch") drawCurves();
   if (key === "epoch")
     for (const line of document.querySelectorAll(".controls"))
       [...line.querySelectorAll(".epoch-end")].forEach((input, place) => (input.value = ends.x ? Math.round(ends.x[place]) : ""));

@@ -1,0 +1,97 @@
+"""The difference of every variant from the baseline, with its interval: the chart beside the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import altair as alt
+
+from lkca_exp.report.charts.chart import Chart, coloured, plot, rows_of, titled, zoomable
+from lkca_exp.report.charts.style import Style, in_charts
+from lkca_exp.report.charts.theme import QUIET
+from lkca_exp.report.compare.aggregate import Setting, Variant
+from lkca_exp.report.compare.answer import verdict
+from lkca_exp.report.section import ANSWER, Block, Material, Section
+
+MOST_ROWS = 24
+"""Of more variants those are drawn that the other charts show."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """Where the names of rows stand: `above` the marks, which are drawn `below` the middle of a row, or beside them.
+    All in pixels."""
+
+    height: int
+    above: float | None = None
+    below: float = 0
+
+
+BESIDE, ABOVE = Names(22), Names(34, 5, 6)
+LONGEST_BESIDE = 24
+"""Characters of a name for which there is room beside the marks."""
+
+
+@dataclass(frozen=True)
+class DifferenceRow:
+    """A variant's mean minus the baseline's, in the unit of the axis, and its 95 % confidence interval if it has one;
+    `text` tells both under the pointer."""
+
+    variant: str
+    value: float
+    text: str = ""
+    verdict: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+def section(material: Material) -> Section:
+    charts = [(setting, difference(setting, material.style)) for setting in material.summary.settings]
+    return Section([Block(ANSWER, setting, charts=[chart]) for setting, chart in charts if chart])
+
+
+def difference(setting: Setting, style: Mapping[str, Style]) -> Chart | None:
+    """A row a variant, best first, with a mark at zero; None where nothing is compared."""
+    baseline = setting.baseline
+    few = len(setting.variants) <= MOST_ROWS
+    compared = [variant for variant in (setting.variants if few else in_charts(setting)) if variant.comparison]
+    if baseline is None or not compared:
+        return None
+    metric = baseline.metric
+    stamps = (metric.stamp(variant.selected_on) for variant in [baseline, *compared])
+    note = "" if few else f"Of {len(setting.variants)} variants the best are drawn."
+    unit = f", {metric.points}" if metric.points else ""
+    title = titled(f"difference from {baseline.name} in {metric.name}{unit}, with 95 % CI", stamps)
+    shown = {variant.name: style[variant.name] for variant in compared}
+    rows = [difference_row(variant) for variant in compared]
+    place = BESIDE if max(map(len, shown)) <= LONGEST_BESIDE else ABOVE
+    height = 40 + place.height * len(rows)
+    return Chart("difference", title, note, _layers(rows, shown, place), height, shown, "never", ("x",))
+
+
+def difference_row(variant: Variant) -> DifferenceRow:
+    """Raises AssertionError for a variant that is not compared."""
+    assert variant.comparison is not None
+    change, metric = variant.comparison.difference, variant.metric
+    interval = metric.delta_interval(change)
+    text = metric.delta(change.value) + (f" (95 % CI {interval})" if interval else f" ({change.why_not})")
+    ends = (None if end is None else metric.scale * end for end in (change.low, change.high))
+    return DifferenceRow(variant.name, metric.scale * change.value, text, verdict(variant), *ends)
+
+
+def _layers(rows: Sequence[DifferenceRow], style: Mapping[str, Style], place: Names) -> list[alt.Chart]:
+    y, below = rows_of([*style], above=place.above), place.below
+    axis = alt.Axis(format="+~f", labelExpr="datum.value == 0 ? '0' : datum.label")
+    x = partial(alt.X, type="quantitative", title=None, scale=zoomable("x"), axis=axis)
+    zero = plot([replace(row, value=0.0) for row in rows], x="value").mark_tick(
+        color=QUIET, thickness=1.5, size=place.height - 8 if below else place.height + 10, yOffset=below
+    )
+    bars = plot([row for row in rows if row.low is not None], x="value").mark_rule(clip=True, yOffset=below)
+    points = plot(rows, x="value").mark_point(size=80, yOffset=below)
+    return [
+        zero.encode(x("value"), y),
+        bars.encode(x("low"), y, x2="high:Q", **coloured(style)),
+        points.encode(x("value"), y, tooltip=["variant:N", "text:N", "verdict:N"], **coloured(style, "shape")),
+    ]
