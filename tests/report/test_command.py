@@ -31,7 +31,15 @@ def test_the_figures_are_files_that_stand_alone(compared):
     stale.write_text("")
     report([compared], Console(quiet=True))
     drawn = sorted(path.name for path in stale.parent.iterdir())
-    stems = ["cost-flops", "cost-parameters", "cost-throughput", "curve-train-loss", "curve-train-top1", "seeds"]
+    stems = [
+        "cost-flops",
+        "cost-parameters",
+        "cost-throughput",
+        "curve-train-loss",
+        "curve-train-top1",
+        "difference",
+        "seeds",
+    ]
     assert drawn == [f"{stem}.{suffix}" for stem in stems for suffix in ("pdf", "svg")]
     for name in drawn[1::2]:
         root = ElementTree.parse(stale.parent / name).getroot()

@@ -21,7 +21,10 @@ def explored(summary: Summary, style: Mapping[str, Style]) -> str:
     for each run the place of its own among them; the columns to begin with; and how charts look. A column that says the
     same of all runs is left out, but for the first three."""
     rows = [_row(run, variant) for variant in summary.variants for run in variant.runs]
-    names = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+    known = dict.fromkeys(name for row in rows for name in row)
+    if summary.is_search:  # whose trials are not chosen by test
+        known = {name: None for name in known if not name.startswith("test/")}
+    names = {name: [row.get(name) for row in rows] for name in known}
     kept = [_column(name, of) for name, of in names.items() if name in (VARIANT, DATA, RUN) or _differs(of)]
     looks = {printable(name): {"colour": look.colour, "shape": look.shape} for name, look in style.items()}
     content = {

@@ -92,6 +92,9 @@ class Answer:
 
 
 def _answers(content: Content) -> list[Answer]:
+    if content.summary.is_search:  # whose sentences are one a setting
+        settings = zip(content.summary.settings, content.sentences, strict=True)
+        return [Answer(setting, sentence, [], []) for setting, sentence in settings]
     charts = {
         block.setting.name: [*block.charts] for block in content.blocks if block.heading == ANSWER and block.setting
     }

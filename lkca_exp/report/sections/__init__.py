@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lkca_exp.report.section import Material, Section
-from lkca_exp.report.sections import ablation, cost, curves, difference, images, inside, published, reach, search, seeds
+from lkca_exp.report.sections import (
+    ablation,
+    cost,
+    curves,
+    difference,
+    images,
+    inside,
+    published,
+    reach,
+    search,
+    seeds,
+)
 
 SECTIONS: tuple[Callable[[Material], Section], ...] = (
-    difference.section,
     search.section,
+    difference.section,
     published.section,
     seeds.section,
     curves.section,

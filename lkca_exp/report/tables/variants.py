@@ -36,11 +36,7 @@ def variant_table(summary: Summary) -> Table[Variant]:
         *_score_columns(summary),
         *_difference_columns(summary),
         Column("Not counted", not_counted, {"runs": lambda v: len(v.runs)}, numeric=False, rank=3),
-        *(
-            replace(_metric_column(Metric(key)), extra=True)
-            for key in FURTHER
-            if key != summary.metric.key and not summary.is_search
-        ),
+        *(replace(_metric_column(Metric(key)), extra=True) for key in _further(summary)),
         number("Parameters", "parameters", lambda v: v.constant("parameters"), formats.thousands, rank=2),
         number("MFLOPs", FLOPS, lambda v: v.constant(FLOPS), formats.mega),
         Column("as convolution", _as_convolution, {AS_CONVOLUTION: lambda v: v.constant(AS_CONVOLUTION)}, extra=True),
@@ -49,6 +45,11 @@ def variant_table(summary: Summary) -> Table[Variant]:
         number("Peak memory MB", "peak_bytes", lambda v: v.peak_bytes, formats.mega, rank=7, extra=True),
     ]
     return Table(columns, summary.variants, _remarks(summary))
+
+
+def _further(summary: Summary) -> list[str]:
+    """Keys of the other test metrics; none of a search, whose trials must not be chosen by test."""
+    return [key for key in FURTHER if key != summary.metric.key and not summary.is_search]
 
 
 def answer_table(summary: Summary) -> Table[Variant]:
