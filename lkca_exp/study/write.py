@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -60,14 +61,20 @@ def _rounds(words: Sequence[str]) -> list[Jobs]:
 
 
 def _place(own: Jobs, asked: Jobs, words: Sequence[str]) -> str:
-    """Below the study's folder."""
-    if {job.id for job in asked.unique} == {job.id for job in own.unique}:
+    """Below the study's folder. Other files of the same data set, such as a copy of its images, are no other study."""
+    if _settings(asked) == _settings(own):
         return ""
     data, others = (dict.fromkeys(job.config.data.name for job in jobs.unique) for jobs in (asked, own))
     if data.keys() == others.keys():
         rule = "These words make it another study, whose results are not those of its folder."
         raise ConfigError("study", " ".join(words), rule, "Give data=NAME, or use `python -m lkca_exp.report`.")
     return "-".join(data)
+
+
+def _settings(jobs: Jobs) -> set[str]:
+    """What each job's result depends on, but for the content of the files."""
+    kept = ({key: value for key, value in job.result_keys.items() if key != "data.content"} for job in jobs.unique)
+    return {json.dumps(keys, sort_keys=True, default=str) for keys in kept}
 
 
 def _of_other_data(name: str, words: Sequence[str], text: str) -> str:

@@ -25,7 +25,7 @@ def config(with_legend: bool) -> dict[str, Any]:
     return {
         "aria": False,  # a chart is one picture with a label
         "background": PAPER,
-        "padding": 4,
+        "padding": {"left": 8, "right": 12, "top": 4, "bottom": 4},
         "font": FONT,
         "view": {"stroke": None},
         "axis": {
