@@ -15,7 +15,7 @@ from tests.conftest import environment
 from tests.report.conftest import write_predictions, write_run
 
 NUM_EPOCHS = 100
-SECONDS, MEGABYTES_OF_MEMORY, MEGABYTES_OF_PAGE = 10, 1000, 15
+SECONDS, MEGABYTES_OF_MEMORY, MEGABYTES_OF_PAGE = 20, 1000, 15
 MEASURE = """
 import sys, time
 from lkca_exp.cli.report import main
