@@ -31,8 +31,8 @@ PATH={Path(sys.executable).parent}:$PATH
 python() {{
     case "$*" in
         "-m lkca_exp "*--cfg*) ;;
-        "-m lkca_exp "*logger=*) set -- "$@" trainer=debug ;;
-        "-m lkca_exp "*) set -- "$@" trainer=debug logger=none ;;
+        "-m lkca_exp "*logger=*) set -- "$@" epochs=1 ;;
+        "-m lkca_exp "*) set -- "$@" epochs=1 logger=none ;;
     esac
     {sys.executable} "$@"
 }}
