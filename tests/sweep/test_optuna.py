@@ -50,7 +50,7 @@ def test_a_killed_search_goes_on_with_the_trial_it_was_at(cli, tmp_path, trials)
     ends = sorted([attempt["status"] for attempt in record["attempts"]] for record in records(tmp_path))
     assert ends == [["finished"]] * 3 + [["killed", "finished"]]
     (continued,) = (record for record in records(tmp_path) if len(record["attempts"]) == 2)
-    assert continued["attempts"][1]["from_epoch"] >= 2
+    assert continued["attempts"][1]["from_epoch"] >= 1  # a row is there before its checkpoint
 
     again = cli(*args)
     assert again.returncode == 0
