@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -44,6 +45,16 @@ def memory_bytes() -> int:
         if file.exists() and (limit := file.read_text().strip()).isdecimal():
             limits.append(int(limit))
     return min(limits)
+
+
+def limits_address_space() -> bool:
+    """Whether `ulimit -v` is set, under which V8, which draws charts, ends its process: it reserves far more than it
+    takes."""
+    if importlib.util.find_spec("resource") is None:  # Windows
+        return False
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 @functools.cache
