@@ -79,9 +79,7 @@ def _commit(git: Mapping[str, str | bool | None]) -> str:
 def show_comparison(studies: Sequence[Path]) -> None:
     """Write the report of these studies and show its answer, if there is anything to compare."""
     if limits_address_space():
-        log.warning(
-            "no comparison: charts cannot be drawn under `ulimit -v`; run `python -m lkca_exp.report` without"
-        )
+        log.warning("no comparison: charts cannot be drawn under `ulimit -v`; run `python -m lkca_exp.report` without")
         return
     from lkca_exp.report.build import report
 
