@@ -13,6 +13,7 @@ import base64
 import csv
 import fnmatch
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from lkca_exp.report.tables.variants import answer_table
 RESULTS = "results.csv"
 NOT_PUBLISHED = ("host",)
 """What a record says that is nobody's business elsewhere."""
+FOLDERS = re.compile(r"(?<![\w./:])/(?:[^\s/,;\"]+/)+")
+"""Those of an absolute path, which warnings of a record name."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,12 @@ class Drawing:
 
 
 def results_csv(content: Content) -> str:
-    """A row a run, as the report writes it."""
+    """A row a run, as the report writes it, of files no more than their names."""
     columns = [
         replace(column, raw={name: value for name, value in column.raw.items() if name not in NOT_PUBLISHED})
         for column in content.runs.columns
     ]
-    return csv_table(Table(columns, content.runs.rows))
+    return FOLDERS.sub("", csv_table(Table(columns, content.runs.rows)))
 
 
 def runs(results: str, planned: int) -> str:

@@ -65,6 +65,15 @@ def test_the_same_records_give_the_same_bytes(home, finish):
     assert contents(home) == first
 
 
+def test_results_name_files_and_no_folders(home, finish):
+    alter(finish()[0], warnings=["/home/me/data/cifar/data_batch_1 is not the published file, by /mnt/x/y/list.txt"])
+    write(NAME, [])
+    text = (home / "results.csv").read_text()
+    assert "data_batch_1 is not the published file, by list.txt" in text
+    assert "/home/me" not in text
+    assert "digits_compare/" in text, "where a run lies below the study stays"
+
+
 def test_without_runs_it_says_so(home):
     write(NAME, [])
     assert "**Not run here.** 6 runs to do.\n" in (home / "README.md").read_text()
