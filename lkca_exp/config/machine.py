@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import psutil
 from omegaconf import DictConfig, OmegaConf
 
 SECONDS_TO_LOOK = 0.2
@@ -26,6 +25,8 @@ def available_cpus() -> int:
 
 def idle_cpus() -> int:
     """Those of them that do nothing now, at least 1. Takes 0.2 s."""
+    import psutil
+
     used = psutil.cpu_percent(SECONDS_TO_LOOK, percpu=True)
     mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(used))
     return max(round(sum(1 - used[cpu] / 100 for cpu in mine if cpu < len(used))), 1)

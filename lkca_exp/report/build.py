@@ -12,6 +12,7 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.text import Text
 
+from lkca_exp.config.machine import limits_address_space
 from lkca_exp.report.charts.draw import pdf, svg
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import Content, gather
@@ -39,8 +40,10 @@ def report(
     With `to_wandb` the same goes to W&B; with `wandb_workspace` W&B gets a view and a report of the study.
 
     Raises ValueError for a folder that does not exist or holds no runs, for a choice that fits none of them, and for a
-    file of published numbers that cannot be read.
+    file of published numbers that cannot be read; OSError under `ulimit -v`.
     """
+    if limits_address_space():
+        raise OSError("charts cannot be drawn under `ulimit -v`; run `python -m lkca_exp.report` without it")
     if wandb_workspace:
         check_installed()
     content = gather(studies, choice, read_published(published))

@@ -33,6 +33,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """What `write_atomically` does, which says more of a full disk. Raises OSError as the system does."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)

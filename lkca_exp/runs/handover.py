@@ -19,9 +19,8 @@ ALIKE_TO_STOP = 3
 @dataclass(frozen=True)
 class Handover:
     """`gpus` are to be shared by the jobs of a machine, as CUDA_VISIBLE_DEVICES names them; `pid` is the sweep's own
-    process; `journal` the file of its Journal; `num_jobs` are
-    to be done since `begun`; `varied_keys` those in whose overrides its jobs differ; `wandb_offline`
-    says that W&B did not answer the sweep."""
+    process; `journal` the file of its Journal; `num_jobs` are to be done since `begun`; `varied_keys` those in whose
+    overrides its jobs differ; `wandb_offline` says that W&B did not answer the sweep."""
 
     gpus: tuple[str, ...] = ()
     pid: int | None = None

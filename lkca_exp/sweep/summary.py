@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lkca_exp.config.machine import limits_address_space
 from lkca_exp.runs.environment import git_state
 from lkca_exp.runs.record import Record, read
 from lkca_exp.runs.run import NUMERICS
@@ -78,9 +77,6 @@ def _commit(git: Mapping[str, str | bool | None]) -> str:
 
 def show_comparison(studies: Sequence[Path]) -> None:
     """Write the report of these studies and show its answer, if there is anything to compare."""
-    if limits_address_space():
-        log.warning("no comparison: charts cannot be drawn under `ulimit -v`; run `python -m lkca_exp.report` without")
-        return
     from lkca_exp.report.build import report
 
     try:

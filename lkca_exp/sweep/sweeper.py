@@ -104,11 +104,11 @@ def _run_round(
             )
             loader.env_set = handover.environment
             at_once = _jobs_at_once(settings, len(to_do))
-            if "n_jobs" in settings:  # joblib's; a single job needs no process of its own, and has all CPUs
-                settings.n_jobs = min(settings.n_jobs, len(to_do))
             refused: list[ConfigError] = []
             try:
-                reason = _launch_until_done(new_launcher(), to_do, journal, at_once, refused)
+                with at_most(len(to_do), settings):
+                    launcher = new_launcher()
+                reason = _launch_until_done(launcher, to_do, journal, at_once, refused)
             except KeyboardInterrupt:
                 _note_interrupted(to_do, begun)
                 raise
@@ -117,6 +117,20 @@ def _run_round(
     states = [run_state(job.directory) for job in jobs.unique]
     show_states(states, reason)
     return states, reason
+
+
+@contextmanager
+def at_most(num_jobs: int, launcher: DictConfig) -> Iterator[None]:
+    """Have joblib's launcher, `hydra.launcher`, start so many processes at most: a job that is alone needs none of its
+    own, and has all CPUs."""
+    usual = launcher.get("n_jobs") if "n_jobs" in launcher else None
+    if usual is not None:
+        launcher.n_jobs = min(usual, num_jobs)
+    try:
+        yield
+    finally:
+        if usual is not None:
+            launcher.n_jobs = usual
 
 
 def _note_interrupted(jobs: Sequence[SweepJob], begun: str) -> None:

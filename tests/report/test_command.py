@@ -164,3 +164,12 @@ def test_the_report_starts_without_heavy_packages():
     code = f"import sys, lkca_exp.report.__main__; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_where_the_address_space_is_limited_it_says_so_and_ends_nothing(compared):
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))\n"
+    code += f"from lkca_exp.cli.report import main; sys.exit(main([{str(compared)!r}]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "`ulimit -v`" in done.stderr
+    assert "Traceback" not in done.stderr

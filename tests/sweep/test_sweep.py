@@ -16,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from lkca_exp.runs.record import read, write
 from lkca_exp.runs.state import State, run_state
 from lkca_exp.runs.sweeps import read_sweeps
-from lkca_exp.sweep.sweeper import open_journal
+from lkca_exp.sweep.sweeper import at_most, open_journal
 from tests.conftest import TINY, environment, one_after_the_other
 
 DIVERGES = ["optim.clip_norm=null", "optim.warmup_epochs=0", "optim.lr=1e30"]
@@ -202,3 +203,14 @@ def test_a_disk_that_may_not_be_written_is_told_before_anything_starts(tmp_path)
     done = on_another_disk(tmp_path, "ro", [*TINY, "seed=range(2)"])
     assert done.returncode == 2
     assert "may not be written" in done.stderr
+
+
+def test_a_launcher_starts_no_more_processes_than_there_are_jobs_and_the_next_time_as_many_as_ever():
+    launcher = OmegaConf.create({"n_jobs": 4})
+    with at_most(1, launcher):
+        assert launcher.n_jobs == 1
+    assert launcher.n_jobs == 4
+    with at_most(9, launcher):
+        assert launcher.n_jobs == 4
+    with at_most(1, OmegaConf.create({})) as nothing:
+        assert nothing is None
