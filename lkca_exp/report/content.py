@@ -9,9 +9,10 @@ from pathlib import Path
 
 from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.style import Style, styles
-from lkca_exp.report.compare.aggregate import Summary, Variant, summarise
+from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.compare.answer import answer
 from lkca_exp.report.compare.choice import Choice, select
+from lkca_exp.report.compare.variant import Summary, Variant
 from lkca_exp.report.read.load import Run, load
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.section import Block, Material, grouped

@@ -9,7 +9,7 @@ from typing import Any
 
 from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.style import Style
-from lkca_exp.report.compare.aggregate import Setting, Summary
+from lkca_exp.report.compare.variant import Setting, Summary
 from lkca_exp.report.read.analysis import Picture
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.tables.column import Table

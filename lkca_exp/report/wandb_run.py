@@ -9,11 +9,9 @@ from typing import Any
 from lkca_exp.report.charts.draw import svg
 from lkca_exp.report.content import Content
 from lkca_exp.report.tables.column import Table
-from lkca_exp.runs.wandb_client import client, problem_of_server, wanted_mode
+from lkca_exp.runs.wandb_client import client, problem_of_server, run_settings, wanted_mode
 
 PROJECT = "lkca_exp"
-SECONDS_TO_CONNECT = 10  # of a server that has just answered
-SECONDS_TO_START = 90  # without a network; a busy machine starts W&B's own process slowly
 SECONDS_TO_UPLOAD = 60
 LONGEST_TAG = 64  # characters, W&B's own limit
 
@@ -52,13 +50,7 @@ def _log(content: Content, folder: Path, page: str, mode: str) -> str:
         tags=[study[:LONGEST_TAG] for study in content.summary.studies],
         dir=folder,
         mode=mode,
-        settings=wandb.Settings(
-            silent=True,
-            console="off",
-            init_timeout=SECONDS_TO_CONNECT if mode == "online" else SECONDS_TO_START,
-            finish_timeout=SECONDS_TO_UPLOAD,
-            finish_timeout_raises=True,
-        ),
+        settings=run_settings(mode, SECONDS_TO_UPLOAD),
     )
     drawings = {f"figures/{stem}": svg(figure) for stem, figure in content.figures().items()}
     media: dict[str, Any] = {f"tables/{stem}": _table(table) for stem, table in content.tables().items()}

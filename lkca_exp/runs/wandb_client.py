@@ -12,6 +12,8 @@ from http.client import HTTPException
 from typing import Any
 
 SECONDS_TO_ANSWER = 2
+SECONDS_TO_CONNECT = 10  # of a server that has just answered
+SECONDS_TO_START = 90  # without a network; a busy machine starts W&B's own process slowly
 
 
 def client() -> Any:
@@ -22,6 +24,18 @@ def client() -> Any:
 
     wandb.setup(wandb.Settings(silent=True))
     return wandb
+
+
+def run_settings(mode: str, seconds_to_upload: int, **more: Any) -> Any:
+    """Of a run that says nothing and raises where the server does not take it in time."""
+    return client().Settings(
+        silent=True,
+        console="off",
+        init_timeout=SECONDS_TO_CONNECT if mode == "online" else SECONDS_TO_START,
+        finish_timeout=seconds_to_upload,
+        finish_timeout_raises=True,
+        **more,
+    )
 
 
 def wanted_mode(mode: str = "auto") -> str:

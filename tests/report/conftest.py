@@ -15,6 +15,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pytest
+import wandb
 
 from lkca_exp.config.job import compose
 from lkca_exp.report.charts.chart import Chart
@@ -22,6 +23,7 @@ from lkca_exp.runs.lock import hold
 from lkca_exp.runs.record import Attempt, Record, Timings, read, write
 from lkca_exp.runs.rows import write_rows
 from lkca_exp.runs.run import Run, new_record
+from tests.training.wandb_server import WandbServer, serve_wandb
 
 MEASURED: dict[str, Any] = {
     "status": "finished",
@@ -38,6 +40,17 @@ MEASURED: dict[str, Any] = {
 """Entries of the records that depend on the machine."""
 
 MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[WandbServer]:
+    """A stand-in for W&B that its client talks to."""
+    wandb.teardown()
+    with serve_wandb() as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+        wandb.teardown()
 
 
 @pytest.fixture

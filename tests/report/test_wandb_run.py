@@ -15,7 +15,6 @@ from lkca_exp.report import wandb_run
 from lkca_exp.report.build import report
 from lkca_exp.runs import wandb_client
 from tests.training.wandb_files import history, only, stored, summary
-from tests.training.wandb_server import serve_wandb
 
 
 @pytest.fixture(autouse=True)
@@ -23,17 +22,6 @@ def _offline(monkeypatch):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", "/nonexistent")
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """A stand-in for W&B that its client talks to."""
-    wandb.teardown()
-    with serve_wandb() as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
-        wandb.teardown()
 
 
 def test_tables_figures_and_page_go_to_the_project_of_the_runs(make_run, compared, capsys):

@@ -12,21 +12,10 @@ import wandb
 from lkca_exp.cli.report import main
 from lkca_exp.runs import wandb_client
 from tests.training.wandb_files import only, stored, summary
-from tests.training.wandb_server import StoredRun, WandbServer, serve_wandb
+from tests.training.wandb_server import StoredRun, WandbServer
 
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20")  # of wandb-workspaces
 FLAG = "--wandb-workspace"
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """A stand-in for W&B that its client talks to."""
-    wandb.teardown()
-    with serve_wandb() as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
-        wandb.teardown()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 import wandb
 
 from lkca_exp.config.schema import NoLoggerConfig, WandbConfig
+from lkca_exp.runs import wandb_client
 from lkca_exp.runs.handover import Handover
 from lkca_exp.runs.wandb_client import problem_of_server
 from lkca_exp.training.sinks import open_sink
@@ -211,7 +212,7 @@ def test_an_attempt_online_with_rows_unsent_that_continues_offline(here, run, mo
 
 
 def test_a_server_that_answers_and_then_hangs_at_the_start(here, run, monkeypatch, caplog):
-    monkeypatch.setattr(wandb_sink, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(wandb_client, "SECONDS_TO_CONNECT", 1)
     assert wandb_mode(WandbConfig()) == "online"
     monkeypatch.setattr(wandb_sink, "problem_of_server", lambda: "")
     here.fault = "500"

@@ -13,8 +13,8 @@ import altair as alt
 
 from lkca_exp.report.charts.style import Style
 from lkca_exp.report.charts.theme import QUIET
-from lkca_exp.report.compare.aggregate import Variant
 from lkca_exp.report.compare.metric import Metric
+from lkca_exp.report.compare.variant import Variant
 from lkca_exp.report.formats import count, printable
 
 SHOWN = "indexof(hidden, datum.variant) < 0"

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lkca_exp.report.charts.theme import INK
-from lkca_exp.report.compare.aggregate import Setting, Summary, Variant
 from lkca_exp.report.compare.names import in_order
+from lkca_exp.report.compare.variant import Setting, Summary, Variant
 
 COLOURS = ("#0077bb", "#ee7733", "#009988", "#ee3377", "#33bbee", "#cc3311")
 LOOKS = (((1, 0), "circle"), ((6, 4), "square"), ((2, 3), "triangle-up"), ((7, 3, 2, 3), "diamond"))

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from lkca_exp.report.compare.aggregate import Comparison, Setting, Summary, Variant
 from lkca_exp.report.compare.progress import progress
 from lkca_exp.report.compare.statistics import MOST_SEEDS, Estimate
+from lkca_exp.report.compare.variant import Comparison, Setting, Summary, Variant
 from lkca_exp.report.formats import count, device, duration, joined, p_value, ratio
 
 MOST_NAMES = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from lkca_exp.report.compare.aggregate import Summary, Variant
+from lkca_exp.report.compare.variant import Summary, Variant
 from lkca_exp.report.read.load import Run
 
 

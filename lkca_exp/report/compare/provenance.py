@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lkca_exp.report.compare.aggregate import Setting, Summary
 from lkca_exp.report.compare.names import show
+from lkca_exp.report.compare.variant import Setting, Summary
 from lkca_exp.report.formats import commit, machine
 from lkca_exp.report.read.load import Run
 

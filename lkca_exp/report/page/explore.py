@@ -8,7 +8,7 @@ from typing import Any
 
 from lkca_exp.report.charts.style import COLOURS, Style
 from lkca_exp.report.charts.theme import config, on_page
-from lkca_exp.report.compare.aggregate import Summary, Variant
+from lkca_exp.report.compare.variant import Summary, Variant
 from lkca_exp.report.formats import printable
 from lkca_exp.report.read.load import Run
 

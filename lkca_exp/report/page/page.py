@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lkca_exp.report.charts import draw
@@ -19,17 +18,17 @@ from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.style import Style, swatch
 from lkca_exp.report.charts.theme import on_page
 from lkca_exp.report.compare import provenance
-from lkca_exp.report.compare.aggregate import Setting
 from lkca_exp.report.compare.answer import beside, headline, how_tested, unfinished
 from lkca_exp.report.compare.progress import Progress, progress
+from lkca_exp.report.compare.variant import Setting
 from lkca_exp.report.content import Content
 from lkca_exp.report.formats import MINUS, duration, printable
 from lkca_exp.report.page.explore import explored
+from lkca_exp.report.page.html import environment, ours
 from lkca_exp.report.section import ANSWER
 from lkca_exp.report.tables.column import Cell, Column, Table
 
 STAMP = re.compile(r"\((selected on (?:test|validation))\)")
-FILES = Path(__file__).parent / "templates"
 
 Link = Callable[[Path], str]
 
@@ -37,18 +36,12 @@ Link = Callable[[Path], str]
 def page(content: Content, link: Link, now: float, version: str = "") -> str:
     """The HTML of the page. `link` gives the address of a run's folder; `now` is in seconds since 1970; a page with a
     `version` asks its server for newer ones."""
-    environment = Environment(
-        loader=PackageLoader("lkca_exp.report.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"marked": marked, "drawn": _drawn, "specification": _specification}
-    environment.filters |= {"swatch": _swatch, "duration": duration, "printable": printable}
-    environment.globals |= {"grid": _grid, "link": link}
+    templates = environment()
+    templates.filters |= {"marked": marked, "drawn": _drawn, "specification": _specification}
+    templates.filters |= {"swatch": _swatch, "duration": duration, "printable": printable}
+    templates.globals |= {"grid": _grid, "link": link}
     summary = content.summary
-    return environment.get_template("page.html").render(
+    return templates.get_template("page.html").render(
         content=content,
         summary=summary,
         title=" and ".join(summary.studies),
@@ -65,8 +58,8 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         facts=provenance.facts(summary.runs),
         commands=provenance.commands(summary),
         settings=[(setting, *provenance.describe_setting(setting)) for setting in summary.settings],
-        css=_ours("page.css"),
-        scripts=[Markup(draw.script()), _ours("page.js")] + ([_ours("live.js")] if version else []),
+        css=ours("page.css"),
+        scripts=[Markup(draw.script()), ours("page.js")] + ([ours("live.js")] if version else []),
     )
 
 
@@ -150,7 +143,3 @@ def _specification(chart: Chart) -> Markup:
 
 def _swatch(style: Style) -> Markup:
     return Markup(on_page(swatch(style)))
-
-
-def _ours(name: str) -> Markup:
-    return Markup((FILES / name).read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import altair as alt
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Template
 from markupsafe import Markup
 
 from lkca_exp.config.schema import GROUP_SCHEMAS, Config
@@ -20,6 +20,7 @@ from lkca_exp.report.charts.chart import Chart, Mean, line_with_band, titled, zo
 from lkca_exp.report.charts.style import COLOURS, LOOKS, Style
 from lkca_exp.report.compare.names import show
 from lkca_exp.report.formats import duration, printable
+from lkca_exp.report.page.html import environment, ours
 from lkca_exp.report.read.analysis import read_extras
 from lkca_exp.report.read.load import Run
 from lkca_exp.report.sections.inside import curves_chart
@@ -64,7 +65,7 @@ def run_page(run: Run, folder: str, home: str, refresh: bool = False) -> str:
         home=home,
         folder=folder,
         refresh=refresh,
-        css=Markup((Path(__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")),
+        css=ours("page.css"),
         error=record.error.traceback or str(record.error) if record and record.error else run.error,
         charts=[Markup(draw.inline(chart)) for chart in [*run_charts(run), *analysed]],
         pictures=extras.pictures,
@@ -172,12 +173,5 @@ def _names(folder: Path) -> list[str]:
 
 
 @cache
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("lkca_exp.report.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("run.html")
+def _template() -> Template:
+    return environment().get_template("run.html")

@@ -22,9 +22,9 @@ from lkca_exp.report.charts.chart import (
     zoomable,
 )
 from lkca_exp.report.charts.style import MOST_DRAWN, Style, styles
-from lkca_exp.report.compare.aggregate import Summary, Variant
 from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.names import MIXER, PRESET, describe
+from lkca_exp.report.compare.variant import Summary, Variant
 from lkca_exp.report.read.load import is_number
 from lkca_exp.report.section import Block, Material, Section
 

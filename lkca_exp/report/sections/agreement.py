@@ -16,8 +16,8 @@ from pathlib import Path
 from scipy.special import bdtr
 
 from lkca_exp.report import formats
-from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.statistics import holm
+from lkca_exp.report.compare.variant import Setting, Variant
 from lkca_exp.report.read.predictions import Predictions
 from lkca_exp.report.section import TableBlock
 from lkca_exp.report.tables.column import Column, Table, number, words

@@ -13,9 +13,9 @@ import numpy as np
 from lkca_exp.report.charts.chart import Chart, coloured, plot, titled, zoomable
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import CELL, INK, ON_CELL
-from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.statistics import Estimate, estimate
+from lkca_exp.report.compare.variant import Setting, Variant
 from lkca_exp.report.formats import count
 from lkca_exp.report.read.predictions import Predictions
 

@@ -21,7 +21,7 @@ from lkca_exp.report.charts.chart import (
 )
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import QUIET
-from lkca_exp.report.compare.aggregate import Setting, Variant
+from lkca_exp.report.compare.variant import Setting, Variant
 from lkca_exp.report.formats import count, device
 from lkca_exp.report.section import Material, Section, charts_of_settings
 

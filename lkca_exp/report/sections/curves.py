@@ -21,8 +21,8 @@ from lkca_exp.report.charts.chart import (
     zoomable,
 )
 from lkca_exp.report.charts.style import Style, in_charts
-from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.metric import Metric
+from lkca_exp.report.compare.variant import Setting, Variant
 from lkca_exp.report.formats import device, printable
 from lkca_exp.report.read.load import Run
 from lkca_exp.report.section import Material, Section, charts_of_settings

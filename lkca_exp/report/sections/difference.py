@@ -11,8 +11,8 @@ import altair as alt
 from lkca_exp.report.charts.chart import Chart, coloured, plot, rows_of, titled, zoomable
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import QUIET
-from lkca_exp.report.compare.aggregate import Setting, Variant
 from lkca_exp.report.compare.answer import verdict
+from lkca_exp.report.compare.variant import Setting, Variant
 from lkca_exp.report.section import ANSWER, Block, Material, Section
 
 MOST_ROWS = 24

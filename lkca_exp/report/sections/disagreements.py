@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lkca_exp.report.charts.picture import image_address
-from lkca_exp.report.compare.aggregate import Setting, Variant
+from lkca_exp.report.compare.variant import Setting, Variant
 from lkca_exp.report.formats import thousands
 from lkca_exp.report.read.load import Run
 from lkca_exp.report.read.packed import read_test_images

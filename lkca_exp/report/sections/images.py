@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lkca_exp.report.charts.style import in_charts
-from lkca_exp.report.compare.aggregate import Setting
+from lkca_exp.report.compare.variant import Setting
 from lkca_exp.report.read.predictions import FILE, Predictions, read_predictions
 from lkca_exp.report.section import FIGURES, Block, Material, Section
 from lkca_exp.report.sections.agreement import agreement_block, agreement_table, agreements

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lkca_exp.report.compare.aggregate import Summary, Variant
 from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.names import MIXER, MODEL, PRESET, is_plain, show
+from lkca_exp.report.compare.variant import Summary, Variant
 from lkca_exp.report.formats import thousands
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.section import Block, Material, Section, TableBlock

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -17,11 +17,9 @@ from lkca_exp.report.charts.chart import Chart, Mean, line_with_band, plot, read
 from lkca_exp.report.charts.picture import address
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import QUIET
-from lkca_exp.report.compare.aggregate import Setting, Variant
-from lkca_exp.report.compare.statistics import Estimate, estimate
+from lkca_exp.report.compare.reach import Reach, read_reaches
+from lkca_exp.report.compare.statistics import Estimate
 from lkca_exp.report.formats import count, joined
-from lkca_exp.report.read.analysis import FIELD, LOCALITY, UNREADABLE, Field, Mass, mean_distance, read_field, read_mass
-from lkca_exp.report.read.load import Run
 from lkca_exp.report.section import Block, Material, Section, TableBlock
 from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 
@@ -55,54 +53,6 @@ class PictureRow:
     address: str
 
 
-@dataclass(frozen=True)
-class Reach:
-    """A variant with the analyses of its seeds, all of the first one's shape; `fields` where they were asked for."""
-
-    variant: Variant
-    masses: Sequence[Mass]
-    fields: Sequence[Field]
-
-    @cached_property
-    def distance(self) -> list[Estimate]:
-        """By layer, in tokens."""
-        return _estimates([mass.distance for mass in self.masses])
-
-    @cached_property
-    def overall(self) -> Estimate:
-        """The mean distance over layers."""
-        return estimate([float(mass.distance.mean()) for mass in self.masses])
-
-    @cached_property
-    def within(self) -> list[list[Estimate]]:
-        """Shares of the mass by layer and r."""
-        return [_estimates(layer) for layer in zip(*(mass.within for mass in self.masses), strict=True)]
-
-    @property
-    def even(self) -> np.ndarray:
-        """(R,) shares of the mass if all tokens were read alike."""
-        return self.masses[0].even
-
-    @property
-    def even_distance(self) -> float:
-        return float(mean_distance(self.even))
-
-    @cached_property
-    def radius(self) -> list[Estimate]:
-        """By layer, in pixels; empty without fields."""
-        return _estimates([field.radii for field in self.fields])
-
-    @property
-    def even_radius(self) -> float | None:
-        """If the centre depended on all pixels alike."""
-        return self.fields[0].even if self.fields else None
-
-    @property
-    def pictures(self) -> np.ndarray:
-        """(layers, H, W): receptive fields, each of sum 1, a mean over the seeds."""
-        return np.mean([field.pictures / field.pictures.sum((1, 2), keepdims=True) for field in self.fields], axis=0)
-
-
 def section(material: Material) -> Section:
     """Of each setting with runs that were analysed."""
     blocks, everywhere, problems = [], [], []
@@ -121,36 +71,6 @@ def section(material: Material) -> Section:
     if everywhere:
         files = {"reach": reach_table(everywhere), "reach_layers": layer_table(everywhere)}
     return Section(blocks, files, problems)
-
-
-def read_reaches(setting: Setting) -> tuple[list[Reach], list[str]]:
-    """The variants that were analysed, the shortest mean distance first, and a line for each file that cannot be
-    used."""
-    problems: list[str] = []
-
-    def read(reader: Callable[[Run], Any], name: str, runs: Iterable[Run]) -> list[Any]:
-        results = []
-        for run in runs:
-            try:
-                results.append(reader(run))
-            except UNREADABLE as error:
-                problems.append(f"{run.folder.name}/analysis/{name}: {error}")
-        return [result for result in results if result is not None]
-
-    reaches = []
-    for variant in setting.variants:
-        masses: list[Mass] = read(read_mass, LOCALITY, variant.counted)
-        fields: list[Field] = read(read_field, FIELD, variant.counted)
-        if masses:
-            masses = [mass for mass in masses if mass.within.shape == masses[0].within.shape]
-            fields = [field for field in fields if field.pictures.shape == fields[0].pictures.shape]
-            reaches.append(Reach(variant, masses, fields))
-    return sorted(reaches, key=lambda reach: reach.overall.mean), problems
-
-
-def _estimates(seeds: Sequence[np.ndarray]) -> list[Estimate]:
-    """Of (n,) values of each seed, n estimates."""
-    return [estimate(values) for values in np.transpose(seeds).tolist()] if seeds else []
 
 
 def sentences(reaches: Sequence[Reach]) -> list[str]:

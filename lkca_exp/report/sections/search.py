@@ -19,8 +19,8 @@ import numpy as np
 from lkca_exp.report.charts.chart import WIDE, Chart, axis_title, coloured, plot, titled, zoomable
 from lkca_exp.report.charts.style import COLOURS, Style
 from lkca_exp.report.charts.theme import QUIET
-from lkca_exp.report.compare.aggregate import Setting, Summary, Variant
 from lkca_exp.report.compare.names import describe, show
+from lkca_exp.report.compare.variant import Setting, Summary, Variant
 from lkca_exp.report.formats import count
 from lkca_exp.report.section import Block, Material, Section, TableBlock
 from lkca_exp.report.tables.column import Column, Table, number, words

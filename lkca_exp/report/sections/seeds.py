@@ -10,7 +10,7 @@ import altair as alt
 
 from lkca_exp.report.charts.chart import Chart, Mean, axis_title, coloured, mean_of, plot, rows_of, titled, zoomable
 from lkca_exp.report.charts.style import Style, in_charts
-from lkca_exp.report.compare.aggregate import Setting, Variant
+from lkca_exp.report.compare.variant import Setting, Variant
 from lkca_exp.report.section import Material, Section, charts_of_settings
 
 

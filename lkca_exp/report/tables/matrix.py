@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lkca_exp.report.compare.aggregate import Summary, Variant
 from lkca_exp.report.compare.choice import Choice, resolve
 from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.names import describe, in_order, is_plain
+from lkca_exp.report.compare.variant import Summary, Variant
 from lkca_exp.report.read.published import Published
 from lkca_exp.report.sections.published import DAGGER, is_like, notes, origin, published_for, source_marks
 from lkca_exp.report.tables.column import Column, Table

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lkca_exp.report import formats
-from lkca_exp.report.compare.aggregate import Summary, Variant
 from lkca_exp.report.compare.names import PRESET, show
+from lkca_exp.report.compare.variant import Summary, Variant
 from lkca_exp.report.read.load import Run
 from lkca_exp.report.tables.column import Column, Table, number, raw_only, words
 from lkca_exp.report.tables.variants import stamped

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lkca_exp.report import formats
-from lkca_exp.report.compare.aggregate import Summary, Variant
 from lkca_exp.report.compare.answer import verdict
 from lkca_exp.report.compare.metric import Metric
 from lkca_exp.report.compare.statistics import MOST_SEEDS, Difference, Estimate
+from lkca_exp.report.compare.variant import Summary, Variant
 from lkca_exp.report.tables.column import Column, Table, number, words
 
 FURTHER = ("test/top1", "test/top5", "test/calibration_error")

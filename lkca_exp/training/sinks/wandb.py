@@ -25,15 +25,13 @@ from typing import Any
 
 from lkca_exp.config.schema import LoggerConfig, WandbConfig
 from lkca_exp.runs.handover import Handover
-from lkca_exp.runs.wandb_client import client, problem_of_server, wanted_mode
+from lkca_exp.runs.wandb_client import SECONDS_TO_START, client, problem_of_server, run_settings, wanted_mode
 from lkca_exp.training.sinks.sink import Row, RunFacts, first_line
 
 log = logging.getLogger(__name__)
 
 OFFLINE = "offline; `wandb sync RUN/wandb/offline-*` uploads a run"
 UNREACHABLE = "unreachable"
-SECONDS_TO_CONNECT = 10  # of a server that has just answered
-SECONDS_TO_START = 90  # without a network; a busy machine starts W&B's own process slowly
 SECONDS_TO_UPLOAD = 5  # at the end; what is left then stays on disk for `wandb sync`
 
 
@@ -130,14 +128,8 @@ def _init(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
         mode=mode,  # type: ignore[arg-type]
         resume="allow" if mode == "online" else None,
         reinit="create_new",
-        settings=wandb.Settings(
-            silent=True,
-            console="off",
-            init_timeout=SECONDS_TO_CONNECT if mode == "online" else SECONDS_TO_START,
-            finish_timeout=SECONDS_TO_UPLOAD,
-            finish_timeout_raises=True,
-            x_save_requirements=False,  # a list of every package installed, made anew for each run; the record has ours
-        ),
+        # Without a list of every package installed, made anew for each run; the record has ours.
+        settings=run_settings(mode, SECONDS_TO_UPLOAD, x_save_requirements=False),
     )
 
 

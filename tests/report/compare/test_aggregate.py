@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from lkca_exp.report.compare.aggregate import Comparison, Summary, Variant, summarise
+from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.compare.answer import answer
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.compare.statistics import Estimate
+from lkca_exp.report.compare.variant import Comparison, Summary, Variant
 from lkca_exp.report.read.load import load
 from lkca_exp.runs.record import Timings
 from lkca_exp.runs.sweeps import Sweep, note_sweep

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lkca_exp.report.compare.aggregate import Summary, summarise
+from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.compare.variant import Summary
 from lkca_exp.report.read.load import Run, read_run
 
 NUM_STUDIES = 2000

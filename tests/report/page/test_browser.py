@@ -234,7 +234,8 @@ def test_curves_are_read_against_steps_too_and_the_epochs_chosen_hold(browser, i
     assert "60" in all_steps
     assert "60" not in late
     assert again == "steps"
-    assert "3.0" in epochs
+    assert 3.0 in map(float, epochs)  # "3" or "3.0", as there is room
+    assert "120" not in epochs
 
 
 @pytest.mark.parametrize("name", ["image", "title", HOSTILE, "a'\"]); alert(1) //", "datum.mean"])

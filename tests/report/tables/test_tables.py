@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from lkca_exp.report.build import markdown
-from lkca_exp.report.compare.aggregate import Summary, summarise
+from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.compare.choice import Choice
+from lkca_exp.report.compare.variant import Summary
 from lkca_exp.report.content import gather
 from lkca_exp.report.read.load import load
 from lkca_exp.report.tables.column import Table
