@@ -17,12 +17,12 @@ from tests.conftest import environment
 
 CHECKOUT = Path(__file__).parents[1]
 VARIANTS = {
-    "kernel_size": 4,  # K = 3, 5, 7 on 4 x 4 tokens, and attention
-    "views_equal": 2,
-    "data_fraction": 2,
-    "kernel_sharing": 7,
-    "local_global": 2,
-    "tuned": 2,
+    "kernel_size": 9,  # two operators with K = 3, 5, 7 on 4 x 4 tokens, attention, identity and pooling
+    "views_equal": 4,
+    "data_fraction": 3,
+    "kernel_sharing": 13,
+    "local_global": 3,
+    "tuned": 3,
 }
 
 
@@ -48,9 +48,11 @@ def test_a_study_runs_on_digits(name: str, tmp_path: Path) -> None:
     assert ran
     assert int(ran[1]) == int(ran[2]) == len(results)
     assert all(row["data"].startswith("digits") for row in results)
-    compared = {row["variant"] for row in results if row["study"] == name}
-    assert len(compared) == VARIANTS[name]
-    assert all(0.1 < float(row["top1_percent"]) <= 100 for row in results)
+    compared = [row for row in results if row["study"] == name]
+    variants = {row["variant"] for row in compared}
+    assert len(variants) == VARIANTS[name]
+    assert all(0.1 < float(row["top1_percent"]) <= 100 for row in compared)
+    assert all(row["top1_percent"] == "" for row in results if row not in compared)  # trials are not compared by test
     table = (home / "table.md").read_text()
-    assert all(escape_markdown(variant.split()[0]) in table for variant in compared)
+    assert all(escape_markdown(variant.split()[0]) in table for variant in variants)
     assert [*(home / "figures").glob("*.svg")]

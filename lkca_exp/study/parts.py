@@ -16,13 +16,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import methodcaller
 
 from lkca_exp.report.charts.draw import svg
 from lkca_exp.report.compare.answer import headlines
 from lkca_exp.report.content import Content
 from lkca_exp.report.formats import count, duration
-from lkca_exp.report.tables.column import Table
+from lkca_exp.report.tables.column import Table, raw_only
 from lkca_exp.report.tables.files import csv_table, escape_markdown, markdown_table
 from lkca_exp.report.tables.variants import answer_table
 
@@ -43,13 +44,13 @@ class Drawing:
     note: str
 
 
-def results_csv(content: Content) -> str:
-    """A row a run, as the report writes it, of files no more than their names."""
-    columns = [
-        replace(column, raw={name: value for name, value in column.raw.items() if name not in NOT_PUBLISHED})
-        for column in content.runs.columns
-    ]
-    return FOLDERS.sub("", csv_table(Table(columns, content.runs.rows)))
+def results_csv(rounds: Sequence[Content]) -> str:
+    """A row a run, as the report of each round writes it, of files no more than their names."""
+    raw = (content.runs.raw() for content in rounds)
+    rows = [dict(zip(names, values, strict=True)) for names, table in raw for values in table]
+    names = (name for row in rows for name in row if name not in NOT_PUBLISHED)
+    columns = [raw_only(name, methodcaller("get", name)) for name in dict.fromkeys(names)]
+    return FOLDERS.sub("", csv_table(Table(columns, rows)))
 
 
 def runs(results: str, planned: int) -> str:

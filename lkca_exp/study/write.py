@@ -85,8 +85,9 @@ def _of_other_data(name: str, words: Sequence[str], text: str) -> str:
 
 
 def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
-    whole, content = _content(rounds), _content(rounds[-1:], finished=True)
-    results = parts.results_csv(whole) if whole else _read(folder / RESULTS)
+    ran = [content for jobs in rounds if (content := _content(jobs))]
+    content = _content(rounds[-1], finished=True)
+    results = parts.results_csv(ran) if ran else _read(folder / RESULTS)
 
     def body(part: str, before: str) -> str:
         match part.split():
@@ -95,7 +96,7 @@ def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
             case ["runs"]:
                 return parts.runs(results, sum(len(jobs.unique) for jobs in rounds))
             case ["search"]:
-                search = _content(rounds[:1], Choice(metric="val/top1"), finished=True)
+                search = _content(rounds[0], Choice(metric="val/top1"), finished=True)
                 return parts.table(search, "variants") if search else before
             case ["answer"]:
                 return parts.answer(content) if content else before
@@ -106,7 +107,7 @@ def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
         raise ValueError(f"<!-- study: {part} --> is no part that can be written")
 
     text = document.filled(text, body)
-    if whole:
+    if ran:
         _save(folder / RESULTS, results)
     if content:
         _save(folder / TABLE, markdown(content))
@@ -116,13 +117,13 @@ def _write(folder: Path, text: str, rounds: Sequence[Jobs]) -> Path:
 
 
 def _content(
-    rounds: Sequence[Jobs],
+    jobs: Jobs,
     choice: Choice = Choice(),  # noqa: B008
     finished: bool = False,
 ) -> Content | None:
-    """What the report says of exactly the runs of these rounds; None if there are none yet, or none `finished`."""
-    jobs = enumerate(job for jobs in rounds for job in jobs.unique)
-    wanted = {job.directory.resolve(): (place, job) for place, job in jobs if job.directory.is_dir()}
+    """What the report says of exactly the runs of these jobs; None if there are none yet, or none `finished`."""
+    numbered = enumerate(jobs.unique)
+    wanted = {job.directory.resolve(): (place, job) for place, job in numbered if job.directory.is_dir()}
     runs, left_out = load(sorted({folder.parent for folder in wanted}))
     mine = [_of_job(run, *wanted[run.folder]) for run in runs if run.folder in wanted]
     damaged = [run for run in left_out if run.folder in wanted]
