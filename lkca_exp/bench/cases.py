@@ -5,7 +5,8 @@ from __future__ import annotations
 
 SUITES = ("skeleton", "paper")
 """Of `bench model`: every mixer in one skeleton; the paper's models."""
-DTYPES = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16")
+"""In which every device computes what it is told; `bench gpu` has TF32 as well."""
 GRIDS = (4, 7, 8, 16)
 """Sides of the grids of tokens of `bench op`."""
 SHARINGS = ("channel", "head", "all")

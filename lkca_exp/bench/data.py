@@ -1,9 +1,10 @@
 """Our input pipeline against torchvision's transforms with PyTorch's DataLoader, both to normalised float batches.
 
 The other side takes PIL images through torchvision's transforms, in the first version (what the protocol of Lee et al.
-is written with) and the second, with each number of worker processes, started before the clock; the best counts. All
-take turns, and ours with both kinds of pixels for AutoAugment (augment.policy_pixels) in the same turns. Images are
-synthetic, smoothed noise in uint8: their content hardly changes the work.
+is written with) and the second, with each number of worker processes, started before the clock; the best counts. On a
+GPU its batches are pinned and copied there. All take turns, and ours with both kinds of pixels for AutoAugment
+(augment.policy_pixels) in the same turns. Images are synthetic, smoothed noise in uint8: their content hardly changes
+the work.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from torchvision.transforms import v2
 from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.batches.loader import TrainLoader
-from lkca_exp.bench.machine import table_of
+from lkca_exp.bench.machine import name_of, table_of
 from lkca_exp.config.job import compose
 from lkca_exp.data.arrays import Split
 
@@ -62,30 +63,29 @@ class PilImages(Dataset):
         return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
 
 
-def run(rounds: int) -> dict[str, Any]:
+def run(rounds: int, device: str) -> dict[str, Any]:
     """Measure all cases, print the table, return the figures."""
     cases: dict[str, dict[str, Any]] = {}
     for recipe, side in CASES:
-        lines = measure(recipe, side, rounds)
+        lines = measure(recipe, side, rounds, device)
         cases |= {f"{line}, {side}x{side}": figures for line, figures in lines.items()}
-    made = f"{torch.get_num_threads()} CPU threads, synthetic images, median of {rounds} rounds"
-    title = f"Training batches, images/s, {made}"
+    title = f"Training batches, images/s, {name_of(device)}, synthetic images, median of {rounds} rounds"
     Console().print(table_of(title, (_row(*case) for case in cases.items())))
     return {"threads": torch.get_num_threads(), "batch_size": BATCH_SIZE, "rounds": rounds, "cases": cases}
 
 
-def measure(recipe: str, side: int, rounds: int) -> dict[str, dict[str, Any]]:
+def measure(recipe: str, side: int, rounds: int, device: str) -> dict[str, dict[str, Any]]:
     """For each line of `recipe`, images per second of ours and of every other pipeline, medians over `rounds`, and the
     ratio of ours to the best of the others."""
     split = synthetic(side)
-    pipelines = {line: ours(recipe, split, overrides) for line, overrides in OURS[recipe].items()}
+    pipelines = {line: ours(recipe, split, overrides, device=device) for line, overrides in OURS[recipe].items()}
     for version in ("v1", "v2"):
         for workers in WORKERS:
-            pipelines[f"torchvision {version}, {workers} workers"] = theirs(recipe, split, version, workers)
+            pipelines[f"torchvision {version}, {workers} workers"] = theirs(recipe, split, version, workers, device)
     rates: dict[str, list[float]] = {name: [] for name in pipelines}
     for number in range(rounds + 1):
         for name, passes in pipelines.items():
-            rate = images_per_s(passes)
+            rate = images_per_s(passes, device)
             if number:  # the first round warms up and starts the workers
                 rates[name].append(rate)
     figures = {name: round(statistics.median(each), 1) for name, each in rates.items()}
@@ -101,12 +101,14 @@ def measure(recipe: str, side: int, rounds: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def images_per_s(passes: Passes) -> float:
+def images_per_s(passes: Passes, device: str) -> float:
     """The rate of whole passes, from asking for the first batch to holding the last: as many as take a second."""
     start, count = time.perf_counter(), 0
     while (seconds := time.perf_counter() - start) < SECONDS:
         for images, _ in passes():
-            count += len(images)
+            count += len(images.to(device, non_blocking=True))
+        if device == "cuda":
+            torch.cuda.synchronize()
     return count / seconds
 
 
@@ -129,11 +131,17 @@ def ours(recipe: str, split: Split, overrides: list[str], **here: Any) -> Passes
     return lambda: iter(loader)
 
 
-def theirs(recipe: str, split: Split, version: str, workers: int) -> Passes:
+def theirs(recipe: str, split: Split, version: str, workers: int, device: str) -> Passes:
     """The same recipe from torchvision and PyTorch; batches are mixed where they arrive, as the protocol does."""
     data = PilImages(split, torchvision_transform(recipe, split.images.shape[-1], version))
     loader: DataLoader = DataLoader(
-        data, BATCH_SIZE, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0
+        data,
+        BATCH_SIZE,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=device == "cuda",
     )
     return (lambda: iter(loader)) if recipe == "light" else (lambda: mixed(loader))
 

@@ -7,7 +7,6 @@ its clock. Shapes: B images a batch, n x n tokens, K kernel side.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
 import subprocess
@@ -18,30 +17,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from rich.console import Console
-from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from lkca_exp.bench import op
 from lkca_exp.bench.clock import milliseconds
-from lkca_exp.bench.contenders import Contender, contenders, paper_contenders
+from lkca_exp.bench.contenders import contenders, paper_contenders
 from lkca_exp.bench.data import BATCH_SIZE, synthetic
 from lkca_exp.bench.data import ours as our_loader
-from lkca_exp.bench.machine import table_of
-from lkca_exp.config.schema import AdamwConfig
-from lkca_exp.config.specs import SPECS
-from lkca_exp.models.build import no_weight_decay
-from lkca_exp.models.compilation import compile_model, works
-from lkca_exp.models.large_kernel import large_kernel_mix
-from lkca_exp.models.large_kernel.rule import Problem, fastest_backend
-from lkca_exp.training.optim import build_optimizer
+from lkca_exp.bench.machine import matmul_peak, name_of, table_of
+from lkca_exp.bench.model import FORMS, Way, training_step
+from lkca_exp.models.compilation import works
 
-CHANNELS, NUM_HEADS, BATCH = 192, 12, 128
-SHARINGS = {"channel": CHANNELS, "head": NUM_HEADS, "all": 1}
+BATCH = 128
 GRIDS_AND_SIDES = ((8, 3), (8, 7), (8, 15), (16, 7), (16, 31))
 PRECISIONS = ("fp32", "tf32", "bf16")
-WAYS = ("eager", "compiled", "graphs")
-OPERATORS = ("toeplitz", "convolution", "per_channel", "conv2d", "channels_last", "attention")
 COMPILED = ("lkca_t", "vit_lite")
 """In every precision, the other models of the paper in bf16 only: each takes half a minute or more."""
 CHUNKS = (1024, 4096, 8192, 16384)
@@ -64,9 +54,9 @@ def run(device: str, rounds: int, names: Sequence[str], small: bool) -> dict[str
     that all works."""
     console = Console(width=160)
     machine = {
-        "device": torch.cuda.get_device_name() if device == "cuda" else "CPU",
+        "device": name_of(device),
         "torch": torch.__version__,
-        "peak_tflops": {precision: peak(device, precision, rounds) / 1e12 for precision in PRECISIONS},
+        "peak_tflops": {precision: matmul_peak(device, precision) / 1e12 for precision in PRECISIONS},
     }
     parts: dict[str, list[dict[str, Any]]] = {}
     for name in names:
@@ -88,42 +78,12 @@ def as_markdown(figures: dict[str, Any]) -> str:
 
 def operator(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
     """One step forward and backward of each backend, of cuDNN in both layouts, and of fused attention."""
-    cases = itertools.product(GRIDS_AND_SIDES[:1] if small else GRIDS_AND_SIDES, SHARINGS.items(), PRECISIONS)
-    for (n, side), (sharing, num_kernels), precision in cases:
+    cases = itertools.product(GRIDS_AND_SIDES[:1] if small else GRIDS_AND_SIDES, op.SHARINGS, PRECISIONS)
+    for (n, side), sharing, precision in cases:
         batch = 2 if small else max(BATCH * 64 // n**2, 1)
-        dtype = set_precision(precision)
-        steps = _operator_steps(device, dtype, batch, n, side, num_kernels)
-        times = {name: milliseconds(steps[name], device, rounds) if name in steps else None for name in OPERATORS}
-        problem = Problem(batch, (n, n), CHANNELS, num_kernels, side, dtype, device)
-        yield {"n": n, "K": side, "kernel per": sharing, "in": precision, **times, "rule": fastest_backend(problem)}
-
-
-def _operator_steps(
-    device: str, dtype: torch.dtype, batch: int, n: int, side: int, num_kernels: int
-) -> dict[str, Step]:
-    def random(*shape: int, kind: torch.dtype = dtype) -> Tensor:
-        return torch.randn(shape, device=device, dtype=kind).requires_grad_()
-
-    tokens, kernel = random(batch, n * n, CHANNELS), random(num_kernels, side, side, kind=torch.float32)
-    steps: dict[str, Step] = {}
-    for backend in ("toeplitz", "convolution"):
-        mixing = lambda x, k, backend=backend: large_kernel_mix(x, k, (n, n), backend)  # noqa: E731
-        steps[backend] = _step(mixing, tokens, kernel)
-    if num_kernels == CHANNELS and device == "cuda":
-        per_channel = importlib.import_module("lkca_exp.models.large_kernel.per_channel")  # needs Triton
-        steps["per_channel"] = _step(lambda x, k: per_channel.mix(x, k, (n, n)), tokens, kernel)
-    weight = random(CHANNELS, 1, side, side)
-    for name, layout in (("conv2d", torch.contiguous_format), ("channels_last", torch.channels_last)):
-        image = random(batch, CHANNELS, n, n).detach().contiguous(memory_format=layout).requires_grad_()
-        steps[name] = _step(lambda x, w: F.conv2d(x, w, padding=side // 2, groups=CHANNELS), image, weight)
-    qkv = [random(batch, NUM_HEADS, n * n, CHANNELS // NUM_HEADS) for _ in range(3)]
-    steps["attention"] = _step(F.scaled_dot_product_attention, *qkv)
-    return steps
-
-
-def _step(mix: Callable[..., Tensor], *inputs: Tensor) -> Step:
-    upstream = torch.randn_like(mix(*inputs))
-    return lambda: torch.autograd.grad(mix(*inputs), inputs, upstream)
+        figures = op.measure(op.Case(n, side, sharing, precision, batch), rounds, device)
+        times = {name: figures["ms"].get(name) for name in (*op.BACKENDS[device], *op.REFERENCES)}
+        yield {"n": n, "K": side, "kernel per": sharing, "in": precision, **times, "rule": figures["auto"]}
 
 
 def models(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
@@ -134,40 +94,20 @@ def models(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
     batch = 2 if small else BATCH
     for contender in paper[:1] if small else [*paper, *contenders()]:
         for precision in PRECISIONS:
-            peak_flops = peak(device, precision, rounds)
+            peak = matmul_peak(device, precision)
             row: dict[str, Any] = {"model": contender.name, "in": precision}
             compiled = compiler and (contender.name in COMPILED or (contender in paper and precision == "bf16"))
-            for way in WAYS:
-                row[f"{way}, ms"] = None
-                if way == "eager" or compiled:
-                    step = training_step(contender, device, precision, batch, way)
-                    row[f"{way}, ms"] = milliseconds(step, device, rounds)
+            for form in FORMS["cuda"]:
+                row[f"{form}, ms"] = None
+                if form == "eager" or compiled:
+                    torch.compiler.reset()
+                    step = training_step(contender, Way(precision, form), batch, device)
+                    row[f"{form}, ms"] = milliseconds(step, device, rounds)
                     row.setdefault("kernels", kernels(step, device))
             best = min(value for name, value in row.items() if name.endswith("ms") and value is not None)
             row["images/s"] = round(1000 * batch / best)
-            row["% of peak"] = 100 * 3 * contender.flops_per_image * batch / (best / 1000) / peak_flops
+            row["% of peak"] = 100 * 3 * contender.flops_per_image * batch / (best / 1000) / peak
             yield row
-
-
-def training_step(contender: Contender, device: str, precision: str, batch: int, way: str) -> Step:
-    """One step of a fresh model, always on the same batch."""
-    dtype, data = set_precision(precision), SPECS["cifar100"]
-    torch.compiler.reset()
-    model = contender.make(batch, dtype, device).to(device).train()
-    if way != "eager":
-        compile_model(model, graphs=way == "graphs")
-    optimizer = build_optimizer(model, AdamwConfig(), no_weight_decay(model))
-    images = torch.randn(batch, data.channels, data.image_size, data.image_size, device=device)
-    labels = torch.randint(data.num_classes, (batch,), device=device)
-
-    def step() -> None:
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-            loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return step
 
 
 def kernels(step: Step, device: str) -> int | None:
@@ -220,20 +160,6 @@ def jobs(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
             failed = sum(process.wait() != 0 for process in running)
             seconds = time.perf_counter() - start
         yield {"jobs at once": count, "seconds": seconds, "runs/minute": 60 * count / seconds, "failed": failed}
-
-
-def set_precision(precision: str) -> torch.dtype:
-    """Have matrix products and convolutions of float32 computed so; returns the type of the tokens."""
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    return torch.bfloat16 if precision == "bf16" else torch.float32
-
-
-def peak(device: str, precision: str, rounds: int) -> float:
-    """Operations a second of a large matrix product."""
-    side = 8192 if device == "cuda" else 512
-    a, b = torch.randn(2, side, side, device=device).to(set_precision(precision))
-    return 2 * side**3 / (milliseconds(lambda: a @ b, device, rounds) / 1000)
 
 
 PARTS = {

@@ -2,8 +2,8 @@
 vit-pytorch, and the models of the paper beside LKCA as it was published.
 
 A step is forward, backward and AdamW on one batch of random images of 32 x 32 pixels; what a run does beside that is
-left out. Every model takes it in fp32 and in bf16 autocast, those of one skeleton also compiled. All take turns, so
-that a machine that slows down slows all of them; ratios are to be trusted, times less.
+left out. Every model takes it in fp32 and in bf16 autocast, those of one skeleton also compiled and, on a GPU, as CUDA
+graphs. All take turns, so that a machine that slows down slows all of them; ratios are to be trusted, times less.
 """
 
 from __future__ import annotations
@@ -19,50 +19,50 @@ import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import track
 
+from lkca_exp.bench.clock import turn
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
-from lkca_exp.bench.machine import in_gflops, matmul_peak, table_of
+from lkca_exp.bench.machine import in_gflops, matmul_peak, name_of, set_precision, table_of
 from lkca_exp.config.schema import AdamwConfig
 from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import no_weight_decay
 from lkca_exp.models.compilation import compile_model, works
 from lkca_exp.training.optim import build_optimizer
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 TABLE_WIDTH = 140
 
 
 class Way(NamedTuple):
-    """A way to train a model."""
+    """A way to train a model: `form` is "eager", "compiled" or "graphs", which is compiled and CUDA graphs."""
 
-    dtype: str
-    compiled: bool
+    precision: str
+    form: str = "eager"
 
     def __str__(self) -> str:
-        return f"{self.dtype} compiled" if self.compiled else self.dtype
+        return self.precision if self.form == "eager" else f"{self.precision} {self.form}"
 
 
 class Suite(NamedTuple):
-    """Models that are measured together, each plain and, where there is a compiler, `compiled`; `pairs` are a model and
-    those that it is held against."""
+    """Models that are measured together, eager and, if they are `compiled` and there is a compiler, in other forms;
+    `pairs` are a model and those that it is held against."""
 
     contenders: Callable[[], Iterable[Contender]]
-    compiled: tuple[bool, ...]
+    compiled: bool
     batch: int
     pairs: dict[str, tuple[str, ...]]
 
 
-def run(rounds: int, names: Sequence[str], dtypes: Sequence[str]) -> dict[str, Any]:
+def run(rounds: int, names: Sequence[str], precisions: Sequence[str], device: str) -> dict[str, Any]:
     """Measure the suites of these names in these precisions, print their tables, return the figures."""
     console = Console(width=TABLE_WIDTH)
-    peaks = {name: matmul_peak(DTYPES[name]) for name in dtypes}
+    peaks = {precision: matmul_peak(device, precision) for precision in precisions}
     figures = {}
     for name in names:
         suite = SUITES[name]
-        ways = [Way(dtype, compiled) for compiled in suite.compiled if works() or not compiled for dtype in dtypes]
-        models = measure(list(suite.contenders()), ways, suite.batch, rounds, peaks)
+        forms = FORMS[device] if suite.compiled and works(device) else ("eager",)
+        ways = [Way(precision, form) for form in forms for precision in precisions]
+        models = measure(list(suite.contenders()), ways, suite.batch, rounds, peaks, device)
         ratios = {name: ratios_to(models, name, others) for name, others in suite.pairs.items()}
-        threads = f"{torch.get_num_threads()} CPU threads, median of {rounds} rounds"
-        title = f"training images/s, batches of {suite.batch}, {threads}"
+        title = f"training images/s, batches of {suite.batch}, {name_of(device)}, median of {rounds} rounds"
         console.print(table_of(title, (_row(*model) for model in models.items())))
         console.print(
             table_of(
@@ -82,22 +82,23 @@ def run(rounds: int, names: Sequence[str], dtypes: Sequence[str]) -> dict[str, A
     return {"peak_flops": peaks, "threads": torch.get_num_threads(), "rounds": rounds, "suites": figures}
 
 
+FORMS = {"cpu": ("eager", "compiled"), "cuda": ("eager", "compiled", "graphs")}
 SUITES = {
     "skeleton": Suite(
-        contenders, (False, True), 128, {OURS["attention"]: PEERS, OURS["lkca_depthwise"]: (OURS["attention"], *PEERS)}
+        contenders, True, 128, {OURS["attention"]: PEERS, OURS["lkca_depthwise"]: (OURS["attention"], *PEERS)}
     ),
     # The published form is not compiled.
-    "paper": Suite(paper_contenders, (False,), 64, {lkca: (as_published(lkca), vit) for lkca, vit in PAPER.items()}),
+    "paper": Suite(paper_contenders, False, 64, {lkca: (as_published(lkca), vit) for lkca, vit in PAPER.items()}),
 }
 
 
 def measure(
-    models: Sequence[Contender], ways: Sequence[Way], batch: int, rounds: int, peaks: dict[str, float]
+    models: Sequence[Contender], ways: Sequence[Way], batch: int, rounds: int, peaks: dict[str, float], device: str
 ) -> dict[str, dict[str, Any]]:
     """Parameters, operations, images/s and share of the peak of each model, and the way that is its fastest."""
     # torch counts recompilations of all modules together, and gives up after 8.
     with torch._dynamo.config.patch(recompile_limit=len(models) * len(ways)):
-        steps = {(model, way): training_step(model, way, batch) for model in models for way in ways}
+        steps = {(model, way): training_step(model, way, batch, device) for model in models for way in ways}
         for (model, way), step in steps.items():
             start = time.perf_counter()
             step()
@@ -105,9 +106,7 @@ def measure(
         seconds: dict[tuple[Contender, Way], list[float]] = {key: [] for key in steps}
         for _ in track(range(rounds), "measuring", console=Console(stderr=True), transient=True):
             for key, step in steps.items():
-                start = time.perf_counter()
-                step()
-                seconds[key].append(time.perf_counter() - start)
+                seconds[key].append(turn(step, device))
     figures = {}
     for model in models:
         rates = {way: batch / statistics.median(seconds[model, way]) for way in ways}
@@ -117,26 +116,26 @@ def measure(
             "flops_per_image": model.flops_per_image,
             "images_per_s": {str(way): rate for way, rate in rates.items()},
             "share_of_peak_percent": {
-                str(way): 100 * rate * step_flops / peaks[way.dtype] for way, rate in rates.items()
+                str(way): 100 * rate * step_flops / peaks[way.precision] for way, rate in rates.items()
             },
             "best": str(max(rates, key=lambda way: rates[way])),
         }
     return figures
 
 
-def training_step(contender: Contender, way: Way, batch: int) -> Callable[[], object]:
+def training_step(contender: Contender, way: Way, batch: int, device: str) -> Callable[[], object]:
     """One step of a fresh model, always on the same batch."""
     torch.manual_seed(0)
-    dtype, data = DTYPES[way.dtype], SPECS["cifar100"]
-    model = contender.make(batch, dtype, "cpu").train()
-    if way.compiled:
-        compile_model(model)
+    dtype, data = set_precision(way.precision), SPECS["cifar100"]
+    model = contender.make(batch, dtype, device).to(device).train()
+    if way.form != "eager":
+        compile_model(model, graphs=way.form == "graphs")
     optimizer = build_optimizer(model, AdamwConfig(), no_weight_decay(model))
-    images = torch.randn(batch, data.channels, data.image_size, data.image_size)
-    labels = torch.randint(data.num_classes, (batch,))
+    images = torch.randn(batch, data.channels, data.image_size, data.image_size, device=device)
+    labels = torch.randint(data.num_classes, (batch,), device=device)
 
     def step() -> None:
-        with torch.autocast("cpu", dtype, enabled=way.dtype == "bf16"):
+        with torch.autocast(device, torch.bfloat16, enabled=way.precision == "bf16"):
             loss = F.cross_entropy(model(images), labels)
         optimizer.zero_grad()
         loss.backward()

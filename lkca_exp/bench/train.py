@@ -21,11 +21,10 @@ import torch.nn.functional as F
 from rich.console import Console
 from torch import nn
 
-from lkca_exp.bench import gpu
-from lkca_exp.bench.machine import matmul_peak, table_of
+from lkca_exp.bench.machine import matmul_peak, name_of, table_of
 from lkca_exp.config.job import Job, compose
 from lkca_exp.config.machine import available_cpus
-from lkca_exp.config.schema import PathsConfig, TrainerConfig
+from lkca_exp.config.schema import PathsConfig
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.engine.fit import build_datamodule, fit
 from lkca_exp.engine.lifecycle import begin
@@ -53,14 +52,12 @@ class Stopwatch(pl.Callback):
         self.num_steps = trainer.global_step
 
 
-def run(rounds: int, device: str = "auto") -> dict[str, Any]:
-    """Measure all cases on a device as `trainer` names it, print the table, return the figures."""
-    on_gpu = uses_gpu(TrainerConfig(accelerator=device))
-    peak = gpu.peak("cuda", "fp32", rounds) if on_gpu else matmul_peak()
+def run(rounds: int, device: str) -> dict[str, Any]:
+    """Measure all cases, print the table, return the figures."""
+    peak = matmul_peak(device, "fp32")
     cases = {name: measure(job, rounds, peak) for name, job in _jobs(device)}
     console = Console()
-    where = torch.cuda.get_device_name() if on_gpu else f"{torch.get_num_threads()} CPU threads"
-    title = f"Training, {where}, median of {rounds} rounds"
+    title = f"Training, {name_of(device)}, median of {rounds} rounds"
     console.print(table_of(title, (_row(*case) for case in cases.items())))
     console.print(f"Peak of the fp32 matrix product: {peak / 1e9:.0f} GFLOP/s.")
     return {"peak_fp32_flops": peak, "threads": torch.get_num_threads(), "rounds": rounds, "cases": cases}
@@ -127,11 +124,12 @@ def busy_case(job: Job, rounds: int) -> dict[str, str]:
 
 
 def _jobs(device: str) -> Iterator[tuple[str, Job]]:
+    trainer = {"cpu": "cpu", "cuda": "gpu"}[device]
     for data_set, overrides in CASES.items():
         for mixer in ("attention", "lkca"):
             yield (
                 f"{data_set}, {mixer}",
-                compose([*overrides, f"model/mixer={mixer}", f"trainer={device}", "logger=none"]),
+                compose([*overrides, f"model/mixer={mixer}", f"trainer={trainer}", "logger=none"]),
             )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lkca_exp.bench.cases import DTYPES, GPU_PARTS, GRIDS, SHARINGS, SUITES
+from lkca_exp.bench.cases import GPU_PARTS, GRIDS, PRECISIONS, SHARINGS, SUITES
 from lkca_exp.cli.arguments import check_writable_file, number
 from lkca_exp.config.errors import ConfigError, short_answers
 from lkca_exp.config.machine import gpus, limit_spinning
@@ -25,17 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="Whole models beside those of timm and vit-pytorch: python -m lkca_exp.bench model",
     )
     bench.add_argument("--rounds", type=number, default=5, metavar="N", help="times that each pair is measured (5)")
-    bench.add_argument("--device", default="auto", choices=("auto", "cpu", "gpu"), help="(auto: a GPU if there is one)")
     bench.add_argument("--busy", action="store_true", help="instead: on CPUs, alone and beside a busy process")
     bench.set_defaults(run=run_train)
     bench = benches.add_parser("model", help="training steps of whole models, ours and those of others")
     bench.add_argument("--rounds", type=number, default=7, metavar="N", help="times that each is measured (7)")
     bench.add_argument("--suite", nargs="+", default=[*SUITES], choices=SUITES, help="(all)")
-    bench.add_argument("--dtype", nargs="+", default=[*DTYPES], choices=DTYPES, help="(all)")
-    bench.set_defaults(run=lambda args: _bench("model").run(args.rounds, args.suite, args.dtype))
+    bench.add_argument("--precision", nargs="+", default=[*PRECISIONS], choices=PRECISIONS, help="(all)")
+    bench.set_defaults(run=lambda args: _bench("model").run(args.rounds, args.suite, args.precision, device(args)))
     bench = benches.add_parser("data", help="our input pipeline against torchvision's with PyTorch's DataLoader")
     bench.add_argument("--rounds", type=number, default=3, metavar="N", help="times that each pipeline is measured (3)")
-    bench.set_defaults(run=lambda args: _bench("data").run(args.rounds))
+    bench.set_defaults(run=lambda args: _bench("data").run(args.rounds, device(args)))
     bench = benches.add_parser("sweep", help="what a run costs beside its training, and one that is finished")
     bench.add_argument("--rounds", type=number, default=3, metavar="N", help="times that each is measured (3)")
     bench.set_defaults(run=lambda args: _bench("sweep").run(args.rounds))
@@ -43,17 +42,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench.add_argument("--grid", type=number, nargs="+", default=GRIDS, metavar="n", help="n x n tokens (4 7 8 16)")
     bench.add_argument("--kernel", type=number, nargs="+", metavar="K", help="kernel sides (3 5 7 11 15 and 2n-1)")
     bench.add_argument("--sharing", nargs="+", default=SHARINGS, choices=SHARINGS, help="one kernel per (all)")
-    bench.add_argument("--dtype", nargs="+", default=DTYPES, choices=DTYPES, help="(all)")
+    bench.add_argument("--precision", nargs="+", default=PRECISIONS, choices=PRECISIONS, help="(all)")
     bench.add_argument("--rounds", type=number, default=7, metavar="N", help="times that each is measured (7)")
     bench.set_defaults(run=run_op)
     bench = benches.add_parser("gpu", help="a GPU: operator, steps of models, loader, jobs side by side")
     bench.add_argument("--rounds", type=number, default=5, metavar="N", help="times that each is measured (5)")
     bench.add_argument("--part", nargs="+", default=[*GPU_PARTS], choices=GPU_PARTS, help="(all)")
-    bench.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help="(cuda)")
     bench.add_argument("--small", action="store_true", help="little of each part, to see that all works")
     bench.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     bench.set_defaults(run=run_gpu)
-    for each in benches.choices.values():
+    for name, each in benches.choices.items():
+        if name != "sweep":
+            usual = "gpu" if name == "gpu" else "auto"
+            what = "(gpu)" if name == "gpu" else "(auto: a GPU if there is one)"
+            each.add_argument("--device", default=usual, choices=("auto", "cpu", "gpu"), help=what)
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args(arguments)
     limit_spinning()
@@ -71,23 +73,31 @@ def _bench(name: str) -> ModuleType:
     return importlib.import_module(f"lkca_exp.bench.{name}")
 
 
+def device(args: argparse.Namespace) -> str:
+    """The one to measure, by torch's name."""
+    if args.device == "gpu" and not gpus():
+        raise ConfigError("--device", "gpu", "There is no GPU on this machine.", "Measure the CPU with --device cpu.")
+    return "cuda" if args.device != "cpu" and gpus() else "cpu"
+
+
 def run_train(args: argparse.Namespace) -> dict[str, Any]:
+    where = device(args)
     train = _bench("train")
-    return train.run_busy(args.rounds) if args.busy else train.run(args.rounds, args.device)
+    return train.run_busy(args.rounds) if args.busy else train.run(args.rounds, where)
 
 
 def run_op(args: argparse.Namespace) -> dict[str, Any]:
+    where = device(args)
     op = _bench("op")
-    return op.run(op.grid_of_cases(args.grid, args.kernel, args.sharing, args.dtype), args.rounds)
+    return op.run(op.grid_of_cases(args.grid, args.kernel, args.sharing, args.precision), args.rounds, where)
 
 
 def run_gpu(args: argparse.Namespace) -> dict[str, Any]:
     """The figures, and their tables as Markdown."""
     check_writable_file("--markdown", args.markdown)
-    if args.device == "cuda" and not gpus():
-        raise ConfigError("--device", "cuda", "There is no GPU on this machine.", "Try it out with --device cpu.")
+    where = device(args)
     gpu = _bench("gpu")
-    figures = gpu.run(args.device, args.rounds, args.part, args.small)
+    figures = gpu.run(where, args.rounds, args.part, args.small)
     if args.markdown:
         args.markdown.write_text(gpu.as_markdown(figures))
     return figures
