@@ -20,7 +20,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lkca_exp.cli.streams import make_streams_last
-from lkca_exp.config.errors import ConfigError, RunFailedError, is_out_of_memory, out_of_memory, short_answers
+from lkca_exp.config.errors import (
+    ConfigError,
+    GpuLostError,
+    RunFailedError,
+    is_out_of_memory,
+    out_of_memory,
+    short_answers,
+)
 from lkca_exp.config.job import checked, conf_dir
 from lkca_exp.config.machine import limit_spinning
 from lkca_exp.config.memory import check_memory
@@ -31,7 +38,7 @@ from lkca_exp.data.content import run_of
 from lkca_exp.runs.handover import Journal
 from lkca_exp.runs.run import Run, try_to_write
 from lkca_exp.runs.store import find, log_result
-from lkca_exp.runs.worker import end_with_parent, take_gpus
+from lkca_exp.runs.worker import end_with_parent, leave_lost_gpu, take_gpus
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +109,8 @@ def _run(run: Run) -> float | None:
         if journal:
             log.error("%s", error)
             journal.note(error.kind if isinstance(error, RunFailedError) else str(error))
+            if isinstance(error, GpuLostError) and not journal.reason_to_stop(run.config.on_failure):
+                leave_lost_gpu(run)
         raise
     if journal and metric is not None:
         journal.note(None)

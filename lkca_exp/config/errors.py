@@ -54,6 +54,10 @@ class RunFailedError(Exception):
         return LACK_OF_MEMORY if self.cause.startswith(LACK_OF_MEMORY) else self.cause
 
 
+class GpuLostError(RunFailedError):
+    """A run after which no call to the GPU works any more in this process, as after an illegal access to memory."""
+
+
 def show(value: object) -> str:
     """A value as it would be typed on the command line."""
     if value is None:

@@ -19,7 +19,7 @@ import torch
 from omegaconf import OmegaConf
 from torch.distributed.elastic.multiprocessing.api import SignalException
 
-from lkca_exp.config.errors import ConfigError, RunFailedError, is_out_of_memory, out_of_memory
+from lkca_exp.config.errors import ConfigError, GpuLostError, RunFailedError, is_out_of_memory, out_of_memory
 from lkca_exp.config.schema import Config
 from lkca_exp.data.prepare import RunData, prepare
 from lkca_exp.engine.distributed import launch
@@ -224,8 +224,7 @@ def _recorded(directory: Path) -> Iterator[None]:
             log.error("%s failed: %s", directory.name, cause)
         else:
             log.exception("%s failed", directory.name)
-        _release(error)
-        raise RunFailedError(directory.name, cause) from None
+        raise (RunFailedError if _release(error) else GpuLostError)(directory.name, cause) from None
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
@@ -256,8 +255,9 @@ def _note_end(directory: Path, status: str, error: Exception | None = None) -> N
         log.error("%s: %s, which its record cannot say: %s", directory.name, status, problem)
 
 
-def _release(error: BaseException | None) -> None:
-    """Let go of what the frames of an error hold, which is the model and its gradients: the next run needs the room."""
+def _release(error: BaseException | None) -> bool:
+    """Let go of what the frames of an error hold, which is the model and its gradients: the next run needs the room.
+    Returns whether there can be a next run: whether the GPU still answers."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
@@ -266,6 +266,7 @@ def _release(error: BaseException | None) -> None:
         try:
             torch.cuda.synchronize()
             torch.cuda.empty_cache()
-        except RuntimeError as lost:  # as after an illegal access to memory: no call of this process works any more
+        except RuntimeError as lost:
             log.error("the GPU is lost to this process (%s): it ends here", str(lost).splitlines()[0])
-            raise SystemExit(1) from lost
+            return False
+    return True

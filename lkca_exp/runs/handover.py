@@ -20,7 +20,8 @@ ALIKE_TO_STOP = 3
 class Handover:
     """`gpus` are to be shared by the jobs of a machine, as CUDA_VISIBLE_DEVICES names them; `pid` is the sweep's own
     process; `journal` the file of its Journal; `num_jobs` are to be done since `begun`; `varied_keys` those in whose
-    overrides its jobs differ; `wandb_offline` says that W&B did not answer the sweep."""
+    overrides its jobs differ; `wandb_offline` says that W&B did not answer the sweep; `lost` are the ids of runs after
+    which the sweep's process had lost the GPU and began anew."""
 
     gpus: tuple[str, ...] = ()
     pid: int | None = None
@@ -29,6 +30,7 @@ class Handover:
     num_jobs: int = 0
     begun: str = ""
     wandb_offline: bool = False
+    lost: tuple[str, ...] = ()
 
     @classmethod
     def received(cls) -> Handover:

@@ -1,10 +1,12 @@
-"""What a process does before its first run of a sweep: take a place on a GPU, and watch the sweep's process."""
+"""What a process does for its sweep beside the runs: take a place on a GPU, watch the sweep's process, and end or begin
+anew once it has lost the GPU."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -16,12 +18,15 @@ from filelock import FileLock, Timeout
 from lkca_exp.config.machine import gpus
 from lkca_exp.config.schema import TrainerConfig
 from lkca_exp.runs.handover import Handover
+from lkca_exp.runs.run import Run
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_TRIES = 0.2
 SECONDS_BETWEEN_CHECKS = 1.0
 SECONDS_TO_END = 5.0
+MOST_LOST = 3
+"""So often a sweep begins anew on a GPU that was lost."""
 _places: list[FileLock] = []
 """On GPUs. A process that has begun to use a GPU keeps to it, so a place is given back when the process ends."""
 _watched: set[int] = set()
@@ -91,3 +96,20 @@ def _watch(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS_TO_END)
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def leave_lost_gpu(run: Run) -> None:
+    """After a run with which this process lost the GPU, have its sweep go on in another: a worker ends, and the sweep
+    launches anew what it had left; the sweep's own process becomes a new one of the same command, without this run.
+
+    Does nothing outside a sweep, nor after MOST_LOST times, nor where the same command would train all again.
+    """
+    sweep = Handover.received()
+    if sweep.pid is None or len(sweep.lost) >= MOST_LOST or run.config.force:
+        return
+    log.info("the sweep goes on in a new process")
+    logging.shutdown()
+    if sweep.pid != os.getpid():
+        os._exit(1)
+    os.environ.update(Handover(lost=(*sweep.lost, run.id)).environment)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

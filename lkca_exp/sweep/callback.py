@@ -46,7 +46,7 @@ class SweepCallback(Callback):
             if "n_jobs" in launcher and not OmegaConf.is_interpolation(launcher, "n_jobs") and launcher.n_jobs == 0:
                 raise ConfigError("hydra.launcher.n_jobs", 0, "It must be at least 1, or -1 for all CPUs.")
             shared = gpus() if _class(config.hydra.launcher) in LAUNCHERS else ()
-            os.environ.update(Handover(shared, pid=os.getpid()).environment)
+            os.environ.update(Handover(shared, pid=os.getpid(), lost=Handover.received().lost).environment)
             logging.getLogger("hydra_plugins.hydra_joblib_launcher").setLevel(logging.WARNING)  # it echoes every job
             if _class(config.hydra.sweeper) != "StudySweeper":
                 self._begin(config)

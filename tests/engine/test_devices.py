@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from lkca_exp.config.errors import RunFailedError, out_of_memory
+from lkca_exp.config.errors import GpuLostError, RunFailedError, out_of_memory
 from lkca_exp.data.content import run_of
 from lkca_exp.data.prepare import prepare
 from lkca_exp.engine import lifecycle
 from lkca_exp.engine.lifecycle import begin, train
 from lkca_exp.runs.handover import ALIKE_TO_STOP, Journal
 from lkca_exp.runs.record import read
+from tests.conftest import TINY
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 def test_a_run_that_comes_to_another_kind_of_device_chooses_its_way_of_computing_anew(job, caplog):
@@ -37,7 +41,7 @@ def test_a_run_that_comes_to_another_kind_of_device_chooses_its_way_of_computing
     assert kept.warnings == ()
 
 
-def test_a_process_whose_gpu_is_lost_ends_with_its_run_recorded(job, monkeypatch, caplog):
+def test_a_run_that_loses_the_gpu_is_recorded(job, monkeypatch, caplog):
     """After such an error every call to the GPU raises it again, that of the handler too."""
     run = run_of(job())
 
@@ -50,12 +54,56 @@ def test_a_process_whose_gpu_is_lost_ends_with_its_run_recorded(job, monkeypatch
         lost()
 
     monkeypatch.setattr(lifecycle, "fit", fail)
-    with pytest.raises(SystemExit):
+    with pytest.raises(GpuLostError):
         train(run)
     record = read(run.directory)
     assert record.status == "failed"
     assert "illegal memory access" in record.error.message
     assert "the GPU is lost to this process" in caplog.text
+
+
+LOSE = """
+import torch
+from lkca_exp.engine import lifecycle
+
+fit = lifecycle.fit
+
+def lost(*_):
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+def fit_or_fail(run, *args, **kwargs):
+    if run.config.seed in {seeds}:
+        torch.cuda.is_initialized, torch.cuda.synchronize = lambda: True, lost
+        lost()
+    return fit(run, *args, **kwargs)
+
+lifecycle.fit = fit_or_fail
+"""
+"""A `sitecustomize.py`, which every Python imports as it starts: training with one of these seeds loses the GPU."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher", "seeds", "finished", "on_failure"),
+    [
+        ("basic", {1, 3}, {0, 2, 4}, "continue"),
+        ("joblib", {1, 3}, {0, 2, 4}, "continue"),
+        ("basic", {1}, {0}, "stop"),
+        ("basic", {0, 1, 2, 3, 4}, set(), "continue"),
+    ],
+)
+def test_a_sweep_goes_on_in_another_process(cli, tmp_path, launcher, seeds, finished, on_failure):
+    (tmp_path / "sitecustomize.py").write_text(LOSE.replace("{seeds}", str(seeds)))
+    words = ["-m", "seed=range(5)", f"on_failure={on_failure}", f"hydra/launcher={launcher}"]
+    done = cli(*TINY, *words, PYTHONPATH=f"{tmp_path}:{CHECKOUT}")
+    assert done.returncode == 1
+    records = [read(folder) for folder in tmp_path.glob("runs/*/*-s*")]
+    assert {record.seed for record in records if record.status == "finished"} == finished
+    assert {record.seed for record in records if record.status == "failed"} <= seeds
+    assert all(len(record.attempts) == 1 for record in records)
+    assert not [*tmp_path.glob("runs/*/.sweep-*")]
+    if on_failure == "continue":
+        assert "goes on in a new process" in done.stdout + done.stderr
 
 
 def test_runs_that_lack_memory_fail_alike_whatever_they_ask_for(tmp_path):
