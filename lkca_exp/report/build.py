@@ -34,8 +34,10 @@ def report(
     published: Path | None = None,
     to_wandb: bool = False,
     wandb_workspace: bool = False,
+    brief: bool = False,
 ) -> Path:
-    """Write `report/` into the first of the study folders, print the summary, and return the path of the page.
+    """Write `report/` into the first of the study folders, print the summary, of which a `brief` one has no tables, and
+    return the path of the page.
 
     With `to_wandb` the same goes to W&B; with `wandb_workspace` W&B gets a view and a report of the study.
 
@@ -49,7 +51,7 @@ def report(
     content = gather(studies, choice, read_published(published))
     index = write(content, studies[0] / "report")
     console = console or Console()
-    show(content, console)
+    show(content, console, brief)
     if to_wandb:
         where = log_to_wandb(content, index.parent, index.read_text(encoding="utf-8"))
         console.print(Text(where), soft_wrap=True)
@@ -94,11 +96,11 @@ def _with_run_pages(content: Content, folder: Path) -> tuple[Content, Link]:
     return content, lambda target: f"runs/{quote(os.fsencode(names[target]))}" if target in names else linked(target)
 
 
-def show(content: Content, console: Console) -> None:
-    """The answer and the tables of variants on a terminal or in a pipe."""
+def show(content: Content, console: Console, brief: bool = False) -> None:
+    """The answer and the tables of variants on a terminal or in a pipe; `brief`: the answer alone."""
     for sentence in content.sentences:
         console.print(Text(printable(sentence)))
-    for setting, table in zip(content.summary.settings, content.variants, strict=True):
+    for setting, table in zip(content.summary.settings, content.variants, strict=True) if not brief else ():
         drawn, num_left_out = terminal_table(table, console.width)
         console.print()
         console.print(Text(printable(setting.name), style="bold"))
