@@ -51,7 +51,7 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         answers=_answers(content),
         how_tested=how_tested(summary),
         unfinished=unfinished(summary),
-        explored=Markup(explored(summary, content.style)) if len(summary.runs) > 1 else "",
+        explored=Markup(explored(summary, content.style, link)) if len(summary.runs) > 1 else "",
         blocks=[block for block in content.blocks if block.heading != ANSWER],
         has_matrix=len(content.matrix.columns) > 3 or any(row.is_published for row in content.matrix.rows),
         under_way=[(state, _share(state)) for state in progress(summary, now)],
