@@ -292,6 +292,23 @@ def test_the_answer_and_its_table_are_on_the_first_screen(browser, compared):
         assert not page.get_by_text("How to read").locator("xpath=following-sibling::p").first.is_visible()
 
 
+def test_the_answers_of_six_settings_are_on_the_first_screen_and_open(browser, make_run, compared):
+    for fraction in (0.01, 0.05, 0.1, 0.2, 0.5):
+        for mixer in ("attention", "lkca", "lkca_depthwise"):
+            for seed in range(2):
+                make_run(mixer, seed, 0.9 + seed / 100, config={"data.fraction": fraction})
+    address = report([compared], Console(quiet=True)).as_uri()
+    with opened(browser, address, viewport={"width": 1400, "height": 900}) as page:
+        settings = page.locator(".in-brief > summary")
+        assert settings.count() == page.locator(".in-brief > summary svg").count() == 6
+        last = settings.last.bounding_box()
+        assert last["y"] + last["height"] < 700
+        assert not page.locator(".in-brief .headline").first.is_visible()
+        settings.first.press("Enter")
+        assert page.locator(".in-brief .headline").first.is_visible()
+        assert chart(page, "Difference from attention").locator(".live .mark-symbol path").count() == 1
+
+
 def test_columns_are_chosen_and_stay_chosen_in_the_address(browser, index):
     with opened(browser, index) as page:
         table = page.get_by_role("region", name="Variants on digits", exact=True)

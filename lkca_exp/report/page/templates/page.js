@@ -377,7 +377,7 @@ async function drawExplored(section, data, columns, runs, total, controls) {
         .filter(Boolean).map(({ field, name, words }) => ({ field, type: words ? "nominal" : "quantitative", title: name })),
     },
   };
-  listExplored(section.querySelector(".listed"), drawn, [...new Set([columns.get("variant"), columns.get("seed"), x, y])].filter(Boolean));
+  listExplored(section.querySelector(".listed"), drawn, [...new Set([...["variant", "data", "seed"].map((name) => columns.get(name)), x, y])].filter(Boolean));
   const values = drawn.map((run, index) => ({ ...run, jitter: ((index * 0.618) % 1) * 2 - 1 }));
   const spec = facet
     ? { facet: { field: facet.field, type: facet.words ? "nominal" : "ordinal", title: null,
