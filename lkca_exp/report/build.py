@@ -85,11 +85,14 @@ def _with_run_pages(content: Content, folder: Path) -> tuple[Content, Link]:
     runs, place = content.summary.runs, folder / "runs"
     names, linked = page_names(runs), linked_from(folder.resolve())
     place.mkdir(exist_ok=True)
+    to_folder, kept = linked_from(place.resolve()), set(names.values())
     for old in place.glob("*.html"):
-        old.unlink()
-    to_folder = linked_from(place.resolve())
+        if old.name not in kept:
+            old.unlink()
     for run in runs if names else ():
-        _write(place / names[run.folder], run_page(run, to_folder(run.folder), "../index.html"))
+        path = place / names[run.folder]
+        before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        _write(path, run_page(run, to_folder(run.folder), "../index.html", before=before))
     if runs and not names:
         note = f"The {len(runs):,} runs link to their folders; runs have pages of their own up to {MOST_PAGES} runs, "
         content = replace(content, notes=[*content.notes, note + "and always with --watch."])
