@@ -66,9 +66,8 @@ def test_the_papers_table_has_every_model_on_every_data_set():
     assert cells("paper_classification") == expected | excluded
     few = ["data=svhn,tiny_imagenet", "model=twins_s,lkca_b", "seed=0"]
     table = {job.id: job.label for job in jobs_of(["+experiment=paper_classification", *few]).unique}
-    assert sorted(table.values()) == sorted(
-        ["svhn-lkca_b-lkca-k15", "tiny_imagenet-lkca_b-lkca-k15", "tiny_imagenet-twins_s"]
-    )
+    named = sorted("-".join(label.split("-")[:2]) for label in table.values())
+    assert named == ["svhn-lkca_b", "tiny_imagenet-lkca_b", "tiny_imagenet-twins_s"]
     alone = [["+experiment=paper_svhn", "model=lkca_b"], ["+experiment=paper_tiny_imagenet", "model=lkca_b,twins_s"]]
     assert {job.id for words in alone for job in jobs_of([*words, "seed=0"]).unique} == table.keys()
     seeds = jobs_of(["+experiment=paper_classification", "data=svhn", "model=lkca_b"]).unique

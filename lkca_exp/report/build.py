@@ -34,8 +34,10 @@ def report(
     published: Path | None = None,
     to_wandb: bool = False,
     wandb_workspace: bool = False,
+    brief: bool = False,
 ) -> Path:
-    """Write `report/` into the first of the study folders, print the summary, and return the path of the page.
+    """Write `report/` into the first of the study folders, print the summary, of which a `brief` one has no tables, and
+    return the path of the page.
 
     With `to_wandb` the same goes to W&B; with `wandb_workspace` W&B gets a view and a report of the study.
 
@@ -49,7 +51,7 @@ def report(
     content = gather(studies, choice, read_published(published))
     index = write(content, studies[0] / "report")
     console = console or Console()
-    show(content, console)
+    show(content, console, brief)
     if to_wandb:
         where = log_to_wandb(content, index.parent, index.read_text(encoding="utf-8"))
         console.print(Text(where), soft_wrap=True)
@@ -83,22 +85,25 @@ def _with_run_pages(content: Content, folder: Path) -> tuple[Content, Link]:
     runs, place = content.summary.runs, folder / "runs"
     names, linked = page_names(runs), linked_from(folder.resolve())
     place.mkdir(exist_ok=True)
+    to_folder, kept = linked_from(place.resolve()), set(names.values())
     for old in place.glob("*.html"):
-        old.unlink()
-    to_folder = linked_from(place.resolve())
+        if old.name not in kept:
+            old.unlink()
     for run in runs if names else ():
-        _write(place / names[run.folder], run_page(run, to_folder(run.folder), "../index.html"))
+        path = place / names[run.folder]
+        before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        _write(path, run_page(run, to_folder(run.folder), "../index.html", before=before))
     if runs and not names:
         note = f"The {len(runs):,} runs link to their folders; runs have pages of their own up to {MOST_PAGES} runs, "
         content = replace(content, notes=[*content.notes, note + "and always with --watch."])
     return content, lambda target: f"runs/{quote(os.fsencode(names[target]))}" if target in names else linked(target)
 
 
-def show(content: Content, console: Console) -> None:
-    """The answer and the tables of variants on a terminal or in a pipe."""
+def show(content: Content, console: Console, brief: bool = False) -> None:
+    """The answer and the tables of variants on a terminal or in a pipe; `brief`: the answer alone."""
     for sentence in content.sentences:
         console.print(Text(printable(sentence)))
-    for setting, table in zip(content.summary.settings, content.variants, strict=True):
+    for setting, table in zip(content.summary.settings, content.variants, strict=True) if not brief else ():
         drawn, num_left_out = terminal_table(table, console.width)
         console.print()
         console.print(Text(printable(setting.name), style="bold"))

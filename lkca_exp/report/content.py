@@ -22,7 +22,7 @@ from lkca_exp.report.tables.matrix import MatrixRow, matrix
 from lkca_exp.report.tables.runs import RunRow, run_table
 from lkca_exp.report.tables.variants import variant_table
 from lkca_exp.runs.record import Damaged
-from lkca_exp.runs.sweeps import not_started
+from lkca_exp.runs.sweeps import num_not_started
 
 OBJECTIVE = "val/top1"
 """What a search chooses by."""
@@ -79,7 +79,7 @@ def gather(studies: Sequence[Path], choice: Choice, published: Sequence[Publishe
 
     Raises ValueError for a folder that does not exist or holds no runs, and for a choice that fits none of them.
     """
-    num_waiting = sum(len(not_started(study)) for study in studies)
+    num_waiting = sum(num_not_started(study) for study in studies)
     return work_out(*load(studies), choice, published, num_waiting)
 
 

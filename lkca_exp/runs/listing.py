@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lkca_exp.runs.state import RunState, State, run_state
-from lkca_exp.runs.sweeps import not_started
+from lkca_exp.runs.sweeps import num_not_started
 
 COLOURS = {
     State.NEW: "dim",
@@ -39,7 +39,7 @@ def print_status(studies: Mapping[Path, Sequence[Path]], console: Console) -> No
             if run.error:
                 console.print(Text(f"{run.folder.name}: {run.error}"), soft_wrap=True)
         runs += here
-        waiting += len(not_started(study))
+        waiting += num_not_started(study)
     console.print(Text(totals(runs, waiting)), soft_wrap=True)
 
 

@@ -7,25 +7,22 @@ import functools
 import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.config.job import Job
 from lkca_exp.config.schema import (
     BestOnTestConfig,
     Config,
     HoldoutConfig,
-    TimmConfig,
     VitConfig,
-    VitPytorchConfig,
 )
-from lkca_exp.config.specs import FOLDER
 from lkca_exp.runs.environment import command_line, git_state, versions
+from lkca_exp.runs.format import RUN_FOLDER
+from lkca_exp.runs.label import label_of, result_fields
 from lkca_exp.runs.record import Record, Timings, now
 
 NUMERICS = 6
@@ -79,35 +76,31 @@ class Run(Job):
 
     @functools.cached_property
     def label(self) -> str:
-        """A short name for people: data set, or the name of its folder; the model's preset, or its name if it is of
-        another package, or its embedding if that is not the plain one; the mixer and, for a kernel, its side."""
-        model = self.config.model
-        data = self.config.data
-        parts = [Path(data.root).absolute().name if data.name == FOLDER else data.name]
-        if model.preset is not None:
-            parts.append(model.preset)
-        elif isinstance(model, TimmConfig):
-            parts.append(f"timm_{model.name}")
-        elif isinstance(model, VitPytorchConfig):
-            parts.append(f"vit_pytorch_{model.family}")
-        elif isinstance(model, VitConfig) and model.embedding.name != "linear":
-            parts.append(model.embedding.name)
-        if isinstance(model, VitConfig):
-            parts.append(model.mixer.name)
-        if isinstance(self.derived, VitDerived) and self.derived.kernel_size is not None:
-            parts.append(f"k{self.derived.kernel_size}")
-        return re.sub(r"[^\w.-]", "_", "-".join(parts))
+        """A short name for people, which the configuration alone decides."""
+        return label_of(self.config, self.derived)
 
     @functools.cached_property
     def directory(self) -> Path:
-        """`<paths.runs>/<study>/<label>-s<seed>-<id8>`."""
-        name = f"{self.label}-s{self.config.seed}-{self.id[:8]}"
-        return Path(self.config.paths.runs) / self.config.study / name
+        """`<paths.runs>/<study>/<label>-s<seed>-<id8>`; where a folder of the study ends like this under another label,
+        which a version with other labels gave it, that one."""
+        study = Path(self.config.paths.runs) / self.config.study
+        end = f"-s{self.config.seed}-{self.id[:8]}"
+        named = study / f"{self.label}{end}"
+        if named.is_dir() or not study.is_dir():
+            return named
+        return study / _by_end(study, study.stat().st_mtime_ns).get(end, named.name)
 
     @property
     def name(self) -> str:
         """The name of its directory."""
         return self.directory.name
+
+
+@functools.lru_cache(maxsize=16)
+def _by_end(study: Path, modified: int) -> dict[str, str]:
+    """The names of the run folders of a study as it was when last `modified`, by their ends without the label."""
+    names = os.listdir(study)
+    return {found[0]: name for name in names if (found := RUN_FOLDER.search(name))}
 
 
 def check_writable(config: Config) -> None:
@@ -173,14 +166,9 @@ def new_record(run: Run) -> Record:
     )
 
 
-def _result_keys(settings: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
-        value, name = getattr(settings, field.name), prefix + field.name
-        if not field.metadata.get("result", True) or (field.metadata.get("later") and value == field.default):
-            continue
-        if dataclasses.is_dataclass(value):
-            yield from _result_keys(value, name + ".")
-        else:
+def _result_keys(config: Config) -> Iterator[tuple[str, Any]]:
+    for name, value, field in result_fields(config):
+        if not (field.metadata.get("later") and value == field.default):
             yield name, value
 
 

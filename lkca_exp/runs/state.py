@@ -30,6 +30,10 @@ class State(StrEnum):
     DAMAGED = "damaged"
 
 
+ENDED = (State.FINISHED, State.FAILED)
+"""Those that a sweep does not go on with."""
+
+
 @dataclass(frozen=True)
 class RunState:
     """A run at one moment.

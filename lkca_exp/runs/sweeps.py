@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lkca_exp.runs.find import runs_in
+
 FILE = "sweeps.jsonl"
 
 
 @dataclass(frozen=True)
 class Sweep:
     """`jobs` are the names of the run folders, in the order of the jobs; `baseline` is the experiment's
-    `report.baseline`, empty for none. `search`: whether the best of the jobs by validation go on."""
+    `report.baseline`, empty for none. `search`: whether the best of the jobs by validation go on. `num_unnamed` more
+    jobs have no name yet, as the sweeper chooses them when their turn comes."""
 
     jobs: tuple[str, ...]
     baseline: str = ""
     search: bool = False
+    num_unnamed: int = 0
 
 
 def note_sweep(study: Path, sweep: Sweep) -> None:
@@ -44,10 +48,18 @@ def places(sweeps: Sequence[Sweep]) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
-def not_started(study: Path) -> list[str]:
-    """The jobs of the latest sweep of a study that have no folder yet."""
-    latest = read_sweeps(study)[-1:]
-    return [name for sweep in latest for name in sweep.jobs if not (study / name).is_dir()]
+def num_not_started(study: Path) -> int:
+    """How many jobs of the latest sweep of a study have no folder yet; one that the sweep does not name is that of an
+    unnamed job."""
+    sweeps = read_sweeps(study)
+    if not sweeps:
+        return 0
+    latest = sweeps[-1]
+    num_named = sum(not (study / name).is_dir() for name in latest.jobs)
+    if not latest.num_unnamed:
+        return num_named
+    chosen = {folder.name for folder in runs_in(study)}.difference(latest.jobs)
+    return num_named + max(latest.num_unnamed - len(chosen), 0)
 
 
 def _sweep(line: str) -> Sweep | None:
@@ -57,7 +69,9 @@ def _sweep(line: str) -> Sweep | None:
         return None
     if not isinstance(entries, dict):
         return None
-    jobs, baseline = entries.get("jobs"), entries.get("baseline")
+    jobs, baseline, num_unnamed = entries.get("jobs"), entries.get("baseline"), entries.get("num_unnamed", 0)
     if not isinstance(jobs, list) or not all(isinstance(name, str) for name in jobs) or not isinstance(baseline, str):
         return None
-    return Sweep(tuple(jobs), baseline, entries.get("search") is True)
+    if not isinstance(num_unnamed, int):
+        return None
+    return Sweep(tuple(jobs), baseline, entries.get("search") is True, num_unnamed)

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from lkca_exp.config.errors import ConfigError, refuse
 from lkca_exp.config.machine import gpus
 from lkca_exp.runs.handover import Handover, Journal
+from lkca_exp.runs.record import now
 from lkca_exp.sweep.jobs import first_job, parse
 from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.plan import duration
@@ -36,6 +37,7 @@ class SweepCallback(Callback):
 
     def __init__(self) -> None:
         self.studies: list[Path] = []
+        self.search: Path | None = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a sweep that cannot work, before anything is written; have Optuna continue its study."""
@@ -60,7 +62,7 @@ class SweepCallback(Callback):
         handover = replace(Handover.received(), wandb_offline=sweep_stays_offline([job.config.logger]))
         os.environ.update(handover.environment)
         if _class(config.hydra.sweeper) == "OptunaSweeper":
-            from lkca_exp.sweep.optuna import check_search, continue_study, near_ends
+            from lkca_exp.sweep.optuna import check_search, continue_study, near_ends, note_begin
 
             sweeper = config.hydra.sweeper
             params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
@@ -71,22 +73,39 @@ class SweepCallback(Callback):
             for word in (word for override in overrides for word in near_ends(override)):
                 first_job(config, loader, [word])
             continue_study(sweeper, job.directory.parent)
+            self.search = job.directory.parent
+            note_begin(self.search, sweeper.n_trials * config.seeds)
+            os.environ.update(replace(handover, num_jobs=sweeper.n_trials, begun=now()).environment)
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         """Say how far the sweep is."""
-        if line := progress_line(Handover.received(), datetime.now(UTC)):
+        sweep = Handover.received()
+        if line := progress_line(sweep, num_done(sweep, config.hydra), datetime.now(UTC)):
             log.info("%s", line)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Show what came of it."""
+        if self.search:
+            from lkca_exp.sweep.optuna import note_end
+
+            note_end(self.search)
         if self.studies:
             show_comparison(self.studies)
 
 
-def progress_line(sweep: Handover, now: datetime) -> str:
+def num_done(sweep: Handover, settings: DictConfig) -> int:
+    """How many jobs of a sweep have ended, seen from one that starts, of which `settings` are `hydra`. Optuna starts
+    `n_jobs` at a time and waits for them."""
+    if sweep.journal:
+        return Journal(Path(sweep.journal)).num_ended()
+    if not sweep.num_jobs:
+        return 0
+    return settings.job.num - settings.job.num % settings.sweeper.n_jobs
+
+
+def progress_line(sweep: Handover, done: int, now: datetime) -> str:
     """7 of 24 jobs done, about 20 s left: if the others take as long, as many at a time. Empty before the first has
     ended, and outside a sweep."""
-    done = Journal(Path(sweep.journal)).num_ended() if sweep.journal else 0
     left = sweep.num_jobs - done
     if not done or left < 1:
         return ""

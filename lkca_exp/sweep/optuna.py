@@ -18,7 +18,10 @@ from optuna.trial import TrialState  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from lkca_exp.config.errors import ConfigError  # noqa: E402
+from lkca_exp.runs.find import runs_in  # noqa: E402
 from lkca_exp.runs.lock import is_held  # noqa: E402
+from lkca_exp.runs.state import ENDED, run_state  # noqa: E402
+from lkca_exp.runs.sweeps import Sweep, note_sweep  # noqa: E402
 from lkca_exp.sweep.grid import num_values, typed  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,17 @@ def continue_study(sweeper: DictConfig, folder: Path) -> None:
     if done:
         log.info("%s: %d of %d trials done before", sweeper.study_name, done, sweeper.n_trials)
     sweeper.n_trials = max(sweeper.n_trials - done, 0)
+
+
+def note_begin(study: Path, num_runs: int) -> None:
+    """Note in the study's folder that a search is to choose and make so many runs."""
+    ended = [run.name for run in runs_in(study) if run_state(run).state in ENDED]
+    note_sweep(study, Sweep(tuple(ended), search=True, num_unnamed=num_runs))
+
+
+def note_end(study: Path) -> None:
+    """Note the runs of a search by their names, which are known now: trials that chose alike are one run."""
+    note_sweep(study, Sweep(tuple(run.name for run in runs_in(study)), search=True))
 
 
 def check_search(sweeper: DictConfig, overrides: Sequence[Override]) -> None:

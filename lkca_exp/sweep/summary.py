@@ -75,11 +75,11 @@ def _commit(git: Mapping[str, str | bool | None]) -> str:
     return f"{str(git['commit'])[:8]}{' with changes' if git['dirty'] else ''}" if git["commit"] else "not under git"
 
 
-def show_comparison(studies: Sequence[Path]) -> None:
-    """Write the report of these studies and show its answer, if there is anything to compare."""
+def show_comparison(studies: Sequence[Path], brief: bool = False) -> None:
+    """Write the report of these studies and show its answer, if there is anything to compare; `brief`: no tables."""
     from lkca_exp.report.build import report
 
     try:
-        report(studies)
+        report(studies, brief=brief)
     except (OSError, ValueError) as problem:
         log.warning("no comparison: %s", problem)

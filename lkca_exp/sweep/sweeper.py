@@ -26,7 +26,7 @@ from lkca_exp.runs.handover import Handover, Journal
 from lkca_exp.runs.lock import hold, is_held
 from lkca_exp.runs.record import end_attempt, now, objective
 from lkca_exp.runs.run import try_to_write
-from lkca_exp.runs.state import RunState, State, run_state
+from lkca_exp.runs.state import ENDED, RunState, State, run_state
 from lkca_exp.runs.store import find
 from lkca_exp.runs.sweeps import Sweep, note_sweep
 from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
@@ -38,7 +38,6 @@ from lkca_exp.training.sinks.wandb import sweep_stays_offline
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKS = 1.0
-ENDED = (State.FINISHED, State.FAILED)
 
 
 def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext) -> list[float | None]:
@@ -63,15 +62,25 @@ def sweep(master: DictConfig, task_function: TaskFunction, context: HydraContext
     two_rounds = expected_second_round(jobs, master, loader) is not None
     states, reason = _run_round(jobs, loader, new_launcher, master.hydra.launcher, is_search=two_rounds)
     more = second_round(jobs, master, loader) if two_rounds and not reason else None
+    rounds = [jobs]
     if more is not None and more.unique:
         log.info("The best on validation go on: %s", ", ".join(job.directory.name for job in more.unique))
-        jobs = more
-        states += _run_round(jobs, loader, new_launcher, master.hydra.launcher)[0]
-    if any(run_state(job.directory).state is State.FINISHED for job in jobs.unique):
-        show_comparison(jobs.studies)
+        rounds.append(more)
+        states += _run_round(more, loader, new_launcher, master.hydra.launcher)[0]
+    _show_comparisons(rounds)
     if without := [state for state in states if state.state is not State.FINISHED]:
         raise RunFailedError("the sweep", f"{len(without)} of {len(states)} runs have no result")
     return [objective(state.record) if state.record else None for state in states]
+
+
+def _show_comparisons(rounds: Sequence[Jobs]) -> None:
+    """The report of each round that has results: in brief of a search that has a study of its own, whole of the last
+    round."""
+    *_, last = rounds
+    for jobs in rounds:
+        studies = [study for study in jobs.studies if jobs is last or study not in last.studies]
+        if studies and any(run_state(job.directory).state is State.FINISHED for job in jobs.unique):
+            show_comparison(studies, brief=jobs is not last)
 
 
 def _run_round(

@@ -19,8 +19,10 @@ from lkca_exp.engine import lifecycle
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs import files as runs_files
 from lkca_exp.runs.checksums import CHECKED, checksums, misfits
+from lkca_exp.runs.lock import hold
 from lkca_exp.runs.record import Record, read, read_finished
 from lkca_exp.runs.run import Run
+from lkca_exp.runs.store import find
 from lkca_exp.training.checkpoints import CheckpointFiles
 from tests.conftest import TINY, environment
 from tests.runs.conftest import change
@@ -107,6 +109,30 @@ def test_a_twin_whose_files_differ_is_not_reused(run, job, caplog):
     assert record is not None
     assert record.reused_from is None
     assert "weights.safetensors differs from its record" in caplog.text
+
+
+def test_a_run_under_an_older_label_is_continued_and_found_where_it_is(run, job, monkeypatch):
+    save = CheckpointFiles.save_checkpoint
+
+    def save_and_stop(*args, **kwargs):
+        save(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CheckpointFiles, "save_checkpoint", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(run)
+    older = run.directory.rename(run.directory.with_name(f"older-s0-{run.id[:8]}"))
+    with hold(older):
+        assert train(run_of(job("epochs=2"))) is None, "it is locked"
+    train(run_of(job("epochs=2")))
+    record = find(run_of(job("epochs=2")))
+    assert record is not None
+    assert record.attempts[-1].from_epoch == 1
+    assert [path.parent for path in older.parent.glob("*/run.json")] == [older]
+    other_study = find(run_of(job("epochs=2", "study=other")))
+    assert other_study is not None
+    assert other_study.reused_from == f"default/{older.name}"
 
 
 def full_disk(monkeypatch, names: tuple[str, ...]) -> None:

@@ -76,7 +76,7 @@ def test_devices_count_for_models_that_see_a_share_of_the_batch(job):
 def test_a_preset_is_its_values(job):
     preset, written_out = (job(*words) for words in (["model=vit_lite"], VIT_LITE))
     assert Run(preset.config, preset.derived).id == Run(written_out.config, written_out.derived).id
-    assert Run(preset.config, preset.derived).name.startswith("digits-vit_lite-attention-s0-")
+    assert Run(preset.config, preset.derived).name.startswith("digits-vit_lite-attention-")
 
 
 def test_data_count_by_their_content_and_not_by_their_place(job):
@@ -102,9 +102,9 @@ def test_seeds_share_a_group_and_nothing_else_does(job):
 
 
 def test_a_directory_can_be_read(job):
-    made = job("seed=3")
-    assert Run(made.config, made.derived).name == f"digits-lkca-k7-s3-{name(job, 'seed=3')[:8]}"
-    made = job("model/mixer=attention")
+    made = compose(["seed=3"])
+    assert Run(made.config, made.derived).name == f"digits-lkca-k7-s3-{job_name('seed=3')[:8]}"
+    made = compose(["model/mixer=attention"])
     assert Run(made.config, made.derived).name.startswith("digits-attention-s0-")
 
 
@@ -118,6 +118,17 @@ def test_a_directory_can_be_read(job):
         (["model=lkca_t"], "digits-lkca_t-lkca-k7"),
         (["model=resnet18"], "digits-resnet18"),
         (["model=timm", "model.name=resnet18"], "digits-timm_resnet18"),
+        (
+            ["model.mixer.sharing=channel", "model.mixer.value_bias=true"],
+            "digits-lkca-k7-sharing_channel-value_bias_true",
+        ),
+        (
+            ["epochs=5", "optim.lr=2e-3", "data.fraction=0.1", "model.depth=4", "model.mixer.init=normal"],
+            "digits-lkca-k7-init_normal-depth_4-fraction_0.1-lr_0.002-epochs_5",
+        ),
+        (["protocol=final", "optim.clip_norm=null"], "digits-lkca-k7-clip_norm_null-final"),
+        (["model=lkca_b", "model.drop_path=0"], "digits-lkca_b-lkca-k7-drop_path_0"),
+        (["model=deepvit_s", "model.options.depth=3"], "digits-deepvit_s-depth_3"),
     ],
 )
 def test_a_label_names_what_is_compared(overrides, label):
@@ -154,3 +165,24 @@ def test_a_key_that_came_later_is_no_part_of_it_at_its_default(job):
 def test_the_name_of_the_default_run_is_stable(job):
     """Identities must not move by accident: results that exist would be trained again."""
     assert name(job) == "12d95bf1808c23b3abde0edcc7d66f6eb8e3fe51c6223f162c2eae16f4aa537e"
+
+
+def test_a_long_label_ends_with_a_whole_word():
+    changed = ["model.mixer.sharing=channel", "model.mixer.value_bias=true", "model.width=48", "model.depth=4"]
+    made = compose([*changed, "optim.weight_decay=0.1", "optim.lr=2e-3", "epochs=5"])
+    label = Run(made.config, made.derived).label
+    assert label == "digits-lkca-k7-sharing_channel-value_bias_true-width_48-depth_4-lr_0.002"
+    assert len(f"{label}-weight_decay_0.1") > 80
+
+
+def test_a_folder_under_an_older_label_is_that_of_the_run(job):
+    made = job("seed=1")
+    new = Run(made.config, made.derived)
+    study = new.directory.parent
+    older = study / f"older_label-s1-{new.id[:8]}"
+    assert Run(made.config, made.derived).directory == study / f"{new.label}-s1-{new.id[:8]}"
+    for name in (f"other-s11-{new.id[:8]}", "other-s1-00000000", older.name):
+        (study / name).mkdir(parents=True)
+    assert Run(made.config, made.derived).directory == older
+    new.directory.mkdir()
+    assert Run(made.config, made.derived).directory == new.directory

@@ -13,7 +13,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from lkca_exp.runs.sweeps import Sweep, num_not_started, read_sweeps
+from lkca_exp.sweep.optuna import note_begin, note_end
 from tests.conftest import TINY, environment
+from tests.report.conftest import write_run
 
 OPTUNA = ["-m", *TINY, "hydra/sweeper=optuna", "optim.lr=interval(0.0005,0.01)"]
 
@@ -67,6 +70,9 @@ def test_seeds_are_repeats_whose_mean_is_tuned(cli, tmp_path, trials):
     assert sorted(record["seed"] for record in runs) == [0, 1, 2]
     (trial,) = trials()
     assert trial.params.keys() == {"optim.lr"}
+    begun, ended = read_sweeps(tmp_path / "runs" / "default")
+    assert begun == Sweep((), search=True, num_unnamed=3)
+    assert sorted(ended.jobs) == sorted(path.parent.name for path in tmp_path.glob("runs/default/*/run.json"))
     assert trial.value == pytest.approx(statistics.fmean(record["metrics"]["val/top1"] for record in runs))
 
 
@@ -79,8 +85,19 @@ def test_a_failed_trial_does_not_end_the_search(cli, tmp_path, trials):
     words = ["optim.lr=interval(0.001,1e30)", "optim.clip_norm=null", "optim.warmup_epochs=0"]
     done = cli("-m", *TINY, "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", *words)
     assert done.returncode == 0, done.stderr
+    assert "1 of 2 jobs done, about " in done.stdout
     assert [trial.state.name for trial in trials()] == ["FAIL", "COMPLETE"]
     assert "Best parameters: {'optim.lr': 0.001}" in done.stdout
+
+
+def test_what_has_not_ended_when_a_search_begins_is_still_to_come(tmp_path):
+    for seed, (status, top1) in enumerate((("finished", 0.9), ("failed", None), ("interrupted", None))):
+        study = write_run(tmp_path, "lkca", seed, top1, status=status).parent
+    note_begin(study, 3)
+    assert num_not_started(study) == 2, "the third is continued"
+    note_end(study)
+    assert num_not_started(study) == 0, "trials that chose alike are one run"
+    assert len(read_sweeps(study)[-1].jobs) == 3
 
 
 def test_a_wrong_start_is_refused_before_anything_is_written(in_process, tmp_path):

@@ -65,7 +65,10 @@ def test_the_best_of_each_goes_on_and_a_failure_is_a_lost_try(in_process, tmp_pa
         (mixer, seed) for mixer in ("attention", "lkca") for seed in (1, 2)
     }
     assert {record["config"]["protocol"]["name"] for record in chosen} == {"final"}
-    assert (tmp_path / "runs" / "chosen" / "report" / "index.html").exists()
+    for study in ("default", "chosen"):
+        assert (tmp_path / "runs" / study / "report" / "index.html").exists()
+        assert f"runs/{study}/report/index.html" in done.stdout
+    assert done.stdout.count("Best of 4 trials") == 1
     assert [sweep.search for sweep in read_sweeps(tmp_path / "runs" / "default")] == [True]
     assert [sweep.search for sweep in read_sweeps(tmp_path / "runs" / "chosen")] == [False]
 

@@ -176,14 +176,17 @@ def axis_title(metric: Metric) -> str:
 
 
 def _layered(layers: Sequence[alt.Chart]) -> dict[str, Any]:
-    """Layers in one specification, with the rows of each once."""
+    """Layers in one specification, with the rows of each once: rows0, rows1, ..., so that charts of one kind differ in
+    their rows only."""
     drawn = [layer.to_dict(validate=False) for layer in layers]
     datasets = {name: rows for layer in drawn for name, rows in layer.pop("datasets").items()}
+    names = {name: f"rows{place}" for place, name in enumerate(datasets)}
     for layer in drawn:
         del layer["$schema"], layer["config"]
+        layer["data"]["name"] = names[layer["data"]["name"]]
     return {
         "$schema": alt.SCHEMA_URL,
-        "datasets": {name: json.loads(rows) for name, rows in datasets.items()},
+        "datasets": {names[name]: json.loads(rows) for name, rows in datasets.items()},
         "layer": drawn,
     }
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
 
 from lkca_exp.report.charts.chart import Chart
-from lkca_exp.report.charts.theme import config, on_page
+from lkca_exp.report.charts.theme import PAGE_COLOURS, config, on_page
 from lkca_exp.report.formats import printable
 
 WIDTH = 378  # pixels
@@ -16,6 +20,7 @@ POINTS_PER_PIXEL = 2 / 3
 """Of a file: a paper's column of 252 points, with letters of 8 points."""
 LEGEND_ROW, LEGEND_GAP = 14, 16  # pixels
 LONGEST_IN_TWO_COLUMNS = 22  # characters
+INLINE = re.compile(r'<svg [^>]*data-made-of="([0-9a-f]+)".*?</svg>', re.DOTALL)
 SIZE = re.compile(r'width="([\d.]+)" height="([\d.]+)" viewBox="0 0 [\d.]+ [\d.]+"')
 
 
@@ -35,11 +40,21 @@ def pdf(chart: Chart) -> bytes:
     return vl_convert.svg_to_pdf(_sized(chart, ""))
 
 
-def inline(chart: Chart) -> str:
-    """The same drawing for the page, in its colours, and without the legend below it if the page has one."""
+def inline(chart: Chart, before: Mapping[str, str] | None = None) -> str:
+    """The same drawing for the page, in its colours, and without the legend below it if the page has one. It is that
+    of an earlier page if `before` (from `drawn_in`) has it."""
     height = chart.height + (_legend_height(chart) if chart.legend == "always" else 0)
     size = f'width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}"'
-    return on_page(SIZE.sub(size, _drawn(_still(chart)), count=1))
+    made_of = json.dumps([version("vl-convert-python"), PAGE_COLOURS, size, _still(chart)])
+    digest = hashlib.sha256(made_of.encode()).hexdigest()[:20]
+    if before and digest in before:
+        return before[digest]
+    return on_page(SIZE.sub(f'data-made-of="{digest}" {size}', _drawn(chart), count=1))
+
+
+def drawn_in(page: str) -> dict[str, str]:
+    """The drawings of an earlier page, by the digest of what they were made of."""
+    return {found[1]: found[0] for found in INLINE.finditer(page)}
 
 
 def specification(chart: Chart) -> str:
@@ -66,19 +81,37 @@ def _legend_height(chart: Chart) -> int:
     return LEGEND_ROW * -(-len(chart.style) // _columns(chart)) + LEGEND_GAP
 
 
-def _still(chart: Chart) -> str:
+def _still(chart: Chart) -> dict[str, Any]:
     theme = config(chart.legend != "never")
     theme["legend"]["columns"] = _columns(chart)
     size = {"width": WIDTH, "height": chart.height + _legend_height(chart)}
-    return json.dumps(chart.still | size | {"config": theme})
+    return chart.still | size | {"config": theme}
+
+
+def _drawn(chart: Chart) -> str:
+    spec = _still(chart)
+    empty: dict[str, list[Any]] = {name: [] for name in spec["datasets"]}
+    return _svg(json.dumps(spec | {"datasets": empty}), json.dumps(spec["datasets"]))
 
 
 @lru_cache(maxsize=512)
-def _drawn(spec: str) -> str:
-    """SVG; that of a page that renews itself is mostly there already."""
+def _svg(spec: str, datasets: str) -> str:
+    """Of Vega-Lite without rows, and the rows; that of a page that renews itself is mostly there already."""
     import vl_convert
 
-    return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    vega, rows = json.loads(_compiled(spec)), json.loads(datasets)
+    for data in vega["data"]:
+        if data["name"] in rows:
+            data["values"] = rows[data["name"]]
+    return vl_convert.vega_to_svg(vega, allowed_base_urls=[])
+
+
+@lru_cache(maxsize=64)
+def _compiled(spec: str) -> str:
+    """Vega, which is the same for all charts of one kind."""
+    import vl_convert
+
+    return json.dumps(vl_convert.vegalite_to_vega(spec))
 
 
 def _sized(chart: Chart, unit: str) -> str:
@@ -88,4 +121,4 @@ def _sized(chart: Chart, unit: str) -> str:
         width, height = (f"{float(pixels) * POINTS_PER_PIXEL:g}{unit}" for pixels in found.groups())
         return f'width="{width}" height="{height}" viewBox="0 0 {found[1]} {found[2]}"'
 
-    return SIZE.sub(points, _drawn(_still(chart)), count=1)
+    return SIZE.sub(points, _drawn(chart), count=1)

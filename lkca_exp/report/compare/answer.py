@@ -39,6 +39,21 @@ def headlines(summary: Summary) -> list[str]:
     return [*map(headline, summary.settings), *how_tested(summary), *unfinished(summary)]
 
 
+def in_brief(setting: Setting) -> str:
+    """The headline on a line, for a list of many settings that has their names and that of the baseline."""
+    baseline, others = setting.baseline, _others(setting)
+    if baseline is None or not others:
+        best = setting.best
+        return "no comparison" + (f"; {best.name}: {_reached(best, best.score)}" if best and best.score else "")
+    verdicts, best = Counter(map(verdict, others)), setting.best
+    counts = f"{verdicts['above']} of {len(others)} above, {verdicts['below']} below"
+    if best is None or best.score is None:
+        return f"{counts}; none has finished"
+    if best is baseline or best.comparison is None:
+        return f"{counts}; best: {best.name}, {baseline.metric.with_unit(best.score.mean)}"
+    return f"{counts}; best: {best.name}, {_change(best)} ({_evidence(best, baseline)})"
+
+
 def verdict(variant: Variant) -> str:
     """The outcome of a variant's comparison with the baseline, in a word or two."""
     comparison = variant.comparison
@@ -69,7 +84,7 @@ def _compared(variant: Variant, baseline: Variant) -> str:
     if comparison is None:
         return " ".join(_alone(model) for model in sorted((variant, baseline), key=lambda model: model.score is None))
     size, where = metric.size(comparison.difference.value), f"in {metric.name} on {variant.setting}"
-    signed = f"{metric.delta(comparison.difference.value)} {metric.points}".rstrip()
+    signed = _change(variant)
     end = f"({_evidence(variant, baseline)}){_cost(variant, baseline)}."
     match verdict(variant):
         case "above" | "below" as way:
@@ -125,8 +140,14 @@ def _counted(setting: Setting, others: Sequence[Variant], baseline: Variant) -> 
         return f"{start}; none has finished."
     if best is baseline or best.comparison is None:
         return f"{start}; best: {best.name} with {metric.with_unit(best.score.mean)}."
-    change = f"{metric.delta(best.comparison.difference.value)} {metric.points}".rstrip()
-    return f"{start}; best: {best.name}, {change} ({_evidence(best, baseline)})."
+    return f"{start}; best: {best.name}, {_change(best)} ({_evidence(best, baseline)})."
+
+
+def _change(variant: Variant) -> str:
+    """The difference from the baseline with its unit."""
+    assert variant.comparison is not None
+    metric = variant.metric
+    return f"{metric.delta(variant.comparison.difference.value)} {metric.points}".rstrip()
 
 
 def beside(setting: Setting) -> list[str]:

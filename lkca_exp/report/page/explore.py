@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lkca_exp.report.charts.style import COLOURS, Style
@@ -16,11 +17,12 @@ VARIANT, DATA, RUN = "variant", "data", "run"
 FEW_DIGITS = 6
 
 
-def explored(summary: Summary, style: Mapping[str, Style]) -> str:
+def explored(summary: Summary, style: Mapping[str, Style], link: Callable[[Path], str]) -> str:
     """JSON: `columns`, each with its `name` and either the `values` of all runs, numbers or null, or its `words` and
-    for each run the place of its own among them; the columns to begin with; and how charts look. A column that says the
-    same of all runs is left out, but for the first three."""
-    rows = [_row(run, variant) for variant in summary.variants for run in variant.runs]
+    for each run the place of its own among them; the `links` of all runs, from their folders; the columns to begin
+    with; and how charts look. A column that says the same of all runs is left out, but for the first three."""
+    runs = [(run, variant) for variant in summary.variants for run in variant.runs]
+    rows = [_row(run, variant) for run, variant in runs]
     known = dict.fromkeys(name for row in rows for name in row)
     if summary.is_search:  # whose trials are not chosen by test
         known = {name: None for name in known if not name.startswith("test/")}
@@ -29,6 +31,7 @@ def explored(summary: Summary, style: Mapping[str, Style]) -> str:
     looks = {printable(name): {"colour": look.colour, "shape": look.shape} for name, look in style.items()}
     content = {
         "columns": kept,
+        "links": [link(run.folder) for run, _ in runs],
         "start": {"x": VARIANT, "y": summary.metric.key, "colour": VARIANT},
         "looks": looks,
         "colours": COLOURS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,16 +18,19 @@ from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.style import Style, swatch
 from lkca_exp.report.charts.theme import on_page
 from lkca_exp.report.compare import provenance
-from lkca_exp.report.compare.answer import beside, headline, how_tested, unfinished
+from lkca_exp.report.compare.answer import beside, headline, how_tested, in_brief, unfinished
 from lkca_exp.report.compare.progress import Progress, progress
 from lkca_exp.report.compare.variant import Setting
 from lkca_exp.report.content import Content
-from lkca_exp.report.formats import MINUS, duration, printable
+from lkca_exp.report.formats import MINUS, duration, joined, printable
 from lkca_exp.report.page.explore import explored
 from lkca_exp.report.page.html import environment, ours
 from lkca_exp.report.section import ANSWER
+from lkca_exp.report.sections.difference import strips
 from lkca_exp.report.tables.column import Cell, Column, Table
 
+MOST_IN_FULL = 2
+"""More settings than this have an answer of one line each, which opens."""
 STAMP = re.compile(r"\((selected on (?:test|validation))\)")
 
 Link = Callable[[Path], str]
@@ -49,9 +52,10 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         version=version,
         several=len(summary.settings) > 1,
         answers=_answers(content),
+        brief=_in_brief(content),
         how_tested=how_tested(summary),
         unfinished=unfinished(summary),
-        explored=Markup(explored(summary, content.style)) if len(summary.runs) > 1 else "",
+        explored=Markup(explored(summary, content.style, link)) if len(summary.runs) > 1 else "",
         blocks=[block for block in content.blocks if block.heading != ANSWER],
         has_matrix=len(content.matrix.columns) > 3 or any(row.is_published for row in content.matrix.rows),
         under_way=[(state, _share(state)) for state in progress(summary, now)],
@@ -82,6 +86,35 @@ class Answer:
     headline: str
     details: list[str]
     charts: list[Chart]
+
+
+@dataclass(frozen=True)
+class AnswersInBrief:
+    """A line a setting, with a small chart where there is one, by the setting's name; what the colours are; and a
+    sentence on the charts."""
+
+    lines: Mapping[str, str]
+    charts: Mapping[str, Chart]
+    looks: Mapping[str, Style]
+    note: str
+
+
+def _in_brief(content: Content) -> AnswersInBrief | None:
+    """None of settings that are so few that their answers stand on the first screen in full."""
+    summary = content.summary
+    if len(summary.settings) <= MOST_IN_FULL or summary.is_search:
+        return None
+    small = strips(summary.settings, content.style)
+    drawn = {name for chart in small.charts.values() for name in chart.style}
+    looks = {name: look for name, look in content.style.items() if name in drawn}
+    metric = summary.metric
+    baselines = dict.fromkeys(setting.baseline.name for setting in summary.settings if setting.baseline)
+    ends = " to ".join(metric.delta(end / metric.scale) for end in small.ends)
+    note = (
+        f"Differences from {joined([*baselines])}, at the line, with 95 % CI, on one scale from {ends} {metric.points}"
+    )
+    lines = {setting.name: in_brief(setting) for setting in summary.settings}
+    return AnswersInBrief(lines, small.charts, looks, f"{note.rstrip()}." if small.charts else "")
 
 
 def _answers(content: Content) -> list[Answer]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import altair as alt
+from altair.utils.schemapi import debug_mode
 from jinja2 import Template
 from markupsafe import Markup
 
@@ -51,14 +52,18 @@ class Facts:
     entries: Mapping[str, str]
 
 
-def run_page(run: Run, folder: str, home: str, refresh: bool = False) -> str:
+def run_page(run: Run, folder: str, home: str, refresh: bool = False, before: str = "") -> str:
     """The HTML. `folder` and `home` are the addresses of the run's folder and of the report's page, seen from this one;
-    with `refresh` the browser asks for a newer one from time to time."""
+    with `refresh` the browser asks for a newer one from time to time. What has not changed since the page `before` is
+    not drawn again."""
     record = read(run.folder)
     if not isinstance(record, Record):  # was there a moment ago
         record = None
     extras = read_extras(run)
-    analysed = [curves_chart(curves, run.label, STYLE["training"]) for curves in extras.curves]
+    with debug_mode(False):  # Altair's own checks take longer than all else
+        analysed = [curves_chart(curves, run.label, STYLE["training"]) for curves in extras.curves]
+        charts = [*run_charts(run), *analysed]
+    earlier = draw.drawn_in(before)
     return _template().render(
         run=run,
         title=printable(f"{run.label}, seed {run.seed}"),
@@ -67,7 +72,7 @@ def run_page(run: Run, folder: str, home: str, refresh: bool = False) -> str:
         refresh=refresh,
         css=ours("page.css"),
         error=record.error.traceback or str(record.error) if record and record.error else run.error,
-        charts=[Markup(draw.inline(chart)) for chart in [*run_charts(run), *analysed]],
+        charts=[Markup(draw.inline(chart, earlier)) for chart in charts],
         pictures=extras.pictures,
         problems=[*extras.problems, *run.notes, *run.warnings],
         facts=[facts for facts in _facts(run, record) if facts.entries],

@@ -13,6 +13,7 @@ from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import QUIET
 from lkca_exp.report.compare.answer import verdict
 from lkca_exp.report.compare.variant import Setting, Variant
+from lkca_exp.report.formats import printable
 from lkca_exp.report.section import ANSWER, Block, Material, Section
 
 MOST_ROWS = 24
@@ -30,6 +31,8 @@ class Names:
 
 
 BESIDE, ABOVE = Names(22), Names(34, 5, 6)
+LONGEST_OF_STRIP = 3
+"""An interval of a strip ends at the largest difference times this."""
 LONGEST_BESIDE = 24
 """Characters of a name for which there is room beside the marks."""
 
@@ -54,14 +57,13 @@ def section(material: Material) -> Section:
 
 def difference(setting: Setting, style: Mapping[str, Style]) -> Chart | None:
     """A row a variant, best first, with a mark at zero; None where nothing is compared."""
-    baseline = setting.baseline
-    few = len(setting.variants) <= MOST_ROWS
-    compared = [variant for variant in (setting.variants if few else in_charts(setting)) if variant.comparison]
+    baseline, compared = setting.baseline, _compared(setting)
     if baseline is None or not compared:
         return None
     metric = baseline.metric
     stamps = (metric.stamp(variant.selected_on) for variant in [baseline, *compared])
-    note = "" if few else f"Of {len(setting.variants)} variants the best are drawn."
+    num_variants = len(setting.variants)
+    note = f"Of {num_variants} variants the best are drawn." if num_variants > MOST_ROWS else ""
     unit = f", {metric.points}" if metric.points else ""
     title = titled(f"difference from {baseline.name} in {metric.name}{unit} (95 % CI)", stamps)
     shown = {variant.name: style[variant.name] for variant in compared}
@@ -69,6 +71,47 @@ def difference(setting: Setting, style: Mapping[str, Style]) -> Chart | None:
     place = BESIDE if max(map(len, shown)) <= LONGEST_BESIDE else ABOVE
     height = 40 + place.height * len(rows)
     return Chart("difference", title, note, _layers(rows, shown, place), height, shown, "never", ("x",))
+
+
+@dataclass(frozen=True)
+class Strips:
+    """The differences of all settings as small charts without words, by the setting's name, on one scale between the
+    `ends`, in the unit of the metric."""
+
+    charts: Mapping[str, Chart]
+    ends: tuple[float, float]
+
+
+def strips(settings: Sequence[Setting], style: Mapping[str, Style]) -> Strips:
+    """Intervals that are long beside all differences are cut off."""
+    rows = {setting.name: [difference_row(variant) for variant in _compared(setting)] for setting in settings}
+    every = [row for of_setting in rows.values() for row in of_setting]
+    most = LONGEST_OF_STRIP * max((abs(row.value) for row in every), default=0.0) or 1.0
+    low = max(min((row.value if row.low is None else row.low for row in every), default=-most), -most)
+    high = min(max((row.value if row.high is None else row.high for row in every), default=most), most)
+    ends = (min(low, 0.0), max(high, 0.0))
+    return Strips({name: _strip(of_setting, style, ends) for name, of_setting in rows.items() if of_setting}, ends)
+
+
+def _strip(rows: Sequence[DifferenceRow], style: Mapping[str, Style], ends: tuple[float, float]) -> Chart:
+    shown = {row.variant: style[row.variant] for row in rows}
+    height = min(14 * len(rows), 56)
+    x = partial(alt.X, type="quantitative", axis=None, scale=alt.Scale(domain=ends, nice=False, padding=6))
+    y = alt.Y("variant:N", sort=[printable(name) for name in shown], axis=None)
+    zero = plot([replace(row, value=0.0) for row in rows[:1]]).mark_rule(color=QUIET)
+    bars = plot([row for row in rows if row.low is not None]).mark_rule(clip=True)
+    points = plot(rows).mark_point(size=36)
+    layers = [
+        zero.encode(x("value")),
+        bars.encode(x("low"), y, x2="high:Q", **coloured(shown)),
+        points.encode(x("value"), y, **coloured(shown, "shape")),
+    ]
+    return Chart("strip", "", "", layers, height, shown, "never")
+
+
+def _compared(setting: Setting) -> list[Variant]:
+    few = len(setting.variants) <= MOST_ROWS
+    return [variant for variant in (setting.variants if few else in_charts(setting)) if variant.comparison]
 
 
 def difference_row(variant: Variant) -> DifferenceRow:

@@ -30,6 +30,9 @@ from lkca_exp.training.sinks.sink import Row, RunFacts, first_line
 
 log = logging.getLogger(__name__)
 
+LONGEST_TAG = 64
+"""Characters that W&B allows."""
+
 OFFLINE = "offline; `wandb sync RUN/wandb/offline-*` uploads a run"
 UNREACHABLE = "unreachable"
 SECONDS_TO_UPLOAD = 5  # at the end; what is left then stays on disk for `wandb sync`
@@ -122,7 +125,7 @@ def _init(logger: WandbConfig, run: RunFacts, mode: str) -> Any:
         name=run.name,
         group=run.study,
         job_type=run.group[:16],
-        tags=run.tags,
+        tags=[tag[:LONGEST_TAG] for tag in run.tags],
         config=run.config,
         dir=run.directory,
         mode=mode,  # type: ignore[arg-type]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lkca_exp.report.compare.aggregate import summarise
-from lkca_exp.report.compare.answer import answer, headline
+from lkca_exp.report.compare.answer import answer, headline, in_brief
 from lkca_exp.report.compare.choice import Choice
 from lkca_exp.report.content import gather
 from lkca_exp.report.read.load import load
@@ -19,6 +19,18 @@ def test_the_whole_answer(compared):
         "lkca is 3.00 points above attention in top-1 on digits (95 % CI +1.69 to +4.31, n = 3), at 0.93× the "  # noqa: RUF001
         "parameters and 1.60× the training throughput."  # noqa: RUF001
     ]
+
+
+def test_an_answer_in_brief_counts_and_names_the_best(make_run, compared, runs):
+    make_run("attention", 0, 0.9, study="alone")
+    make_run("attention", 0, 0.9, study="ahead")
+    make_run("lkca", 0, 0.8, study="ahead")
+    (first,), (alone,), (ahead,) = (
+        summarise(*load([study])).settings for study in (compared, runs / "alone", runs / "ahead")
+    )
+    assert in_brief(first) == "1 of 1 above, 0 below; best: lkca, +3.00 points (95 % CI +1.69 to +4.31, n = 3)"
+    assert in_brief(alone) == "no comparison; attention: 90.00 % top-1"
+    assert in_brief(ahead) == "0 of 1 above, 0 below; best: attention, 90.00 % top-1"
 
 
 def test_below_is_said_as_plainly(make_run, runs):

@@ -171,12 +171,18 @@ def test_dragging_zooms_all_curves_to_the_epochs_and_a_double_click_zooms_out(br
         settled(page)
         ends = [box.input_value() for box in page.locator(".epoch-end").all()[:2]]
         zoomed = sorted(ticks.all_text_contents())
+        page.reload()
+        loss = chart(page, "Training loss")
+        chart(page, "Training top-1")
+        reloaded = [box.input_value() for box in page.locator(".epoch-end").all()[:2]]
+        still_zoomed = sorted(ticks.all_text_contents())
         loss.dblclick()
         page.wait_for_function("!chosen.zoom.get('epoch')?.x")
         settled(page)
         after = sorted(ticks.all_text_contents())
-    assert ends == ["2", "3"]
-    assert zoomed != before == after
+        assert page.url == index + "#"
+    assert ends == reloaded == ["2", "3"]
+    assert zoomed == still_zoomed != before == after
 
 
 def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browser, index):
@@ -190,6 +196,7 @@ def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browse
         page.wait_for_function("chosen.zoom.get('epoch')?.x")
         settled(page)
         narrow = sorted(ticks.all_text_contents())
+        last = controls.get_by_label("to", exact=True).input_value()
         controls.get_by_role("button", name="Reset zoom").press("Enter")
         settled(page)
         after = sorted(ticks.all_text_contents())
@@ -202,6 +209,7 @@ def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browse
         page.wait_for_timeout(700)
         logarithmic = sorted(ticks.all_text_contents())
     assert narrow != before == after
+    assert last == "3", "the end that was left open"
     assert smooth != straight
     assert logarithmic != after
 
@@ -284,6 +292,23 @@ def test_the_answer_and_its_table_are_on_the_first_screen(browser, compared):
         assert not page.get_by_text("How to read").locator("xpath=following-sibling::p").first.is_visible()
 
 
+def test_the_answers_of_six_settings_are_on_the_first_screen_and_open(browser, make_run, compared):
+    for fraction in (0.01, 0.05, 0.1, 0.2, 0.5):
+        for mixer in ("attention", "lkca", "lkca_depthwise"):
+            for seed in range(2):
+                make_run(mixer, seed, 0.9 + seed / 100, config={"data.fraction": fraction})
+    address = report([compared], Console(quiet=True)).as_uri()
+    with opened(browser, address, viewport={"width": 1400, "height": 900}) as page:
+        settings = page.locator(".in-brief > summary")
+        assert settings.count() == page.locator(".in-brief > summary svg").count() == 6
+        last = settings.last.bounding_box()
+        assert last["y"] + last["height"] < 700
+        assert not page.locator(".in-brief .headline").first.is_visible()
+        settings.first.press("Enter")
+        assert page.locator(".in-brief .headline").first.is_visible()
+        assert chart(page, "Difference from attention").locator(".live .mark-symbol path").count() == 1
+
+
 def test_columns_are_chosen_and_stay_chosen_in_the_address(browser, index):
     with opened(browser, index) as page:
         table = page.get_by_role("region", name="Variants on digits", exact=True)
@@ -346,6 +371,38 @@ def test_runs_are_explored_by_any_key_and_the_address_keeps_it(browser, index):
         again.locator("[name=is]").press("Tab")
         page.wait_for_timeout(700)
         assert status.inner_text() == "4 of 10 runs."
+
+
+def test_points_and_a_list_link_to_the_pages_of_runs(browser, compared):
+    index = report([compared], Console(quiet=True)).as_uri()
+    with opened(browser, index) as page:
+        explored(page).locator(".mark-symbol.role-mark path").first.click()
+        page.get_by_role("heading", name="Configuration where").wait_for()
+        pointed = page.url
+        page.go_back()
+        section = explored(page, x="seed")
+        section.get_by_text("List of these runs").press("Enter")
+        first = section.get_by_role("listitem").first.get_by_role("link")
+        assert section.get_by_role("listitem").count() == 6
+        assert first.inner_text().startswith("variant ")
+        section.get_by_label("facet").focus()
+        first.press("Enter")
+        page.get_by_role("heading", name="Configuration where").wait_for()
+        assert page.url.startswith(index.removesuffix("index.html") + "runs/")
+    assert pointed.startswith(index.removesuffix("index.html") + "runs/")
+
+
+@pytest.mark.parametrize("facet", ["", "variant"])
+def test_the_explored_chart_is_as_wide_as_the_window(browser, compared, facet):
+    index = report([compared], Console(quiet=True)).as_uri()
+    with opened(browser, index, viewport={"width": 1300, "height": 900}) as page:
+        drawn = explored(page, facet=facet).locator("svg.marks")
+        wide = drawn.bounding_box()["width"]
+        page.set_viewport_size({"width": 800, "height": 900})
+        page.wait_for_timeout(700)
+        narrow = drawn.bounding_box()["width"]
+    assert 1000 < wide <= 1300
+    assert 600 < narrow <= 800
 
 
 @pytest.mark.parametrize("name", [HOSTILE, "a'\"]); alert(1) //", "datum.f0"])

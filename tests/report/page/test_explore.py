@@ -8,10 +8,13 @@ from lkca_exp.report.page.explore import explored
 from lkca_exp.report.read.load import load
 
 
-def columns_of(folder):
+def explored_of(folder):
     summary = summarise(*load([folder]))
-    content = json.loads(explored(summary, styles(summary)))
-    return {column["name"]: column for column in content["columns"]}
+    return json.loads(explored(summary, styles(summary), lambda folder: f"to/{folder.name}"))
+
+
+def columns_of(folder):
+    return {column["name"]: column for column in explored_of(folder)["columns"]}
 
 
 def test_a_column_for_each_key_and_number_that_differs(make_run, runs):
@@ -34,3 +37,12 @@ def test_words_beside_numbers_make_a_column_of_words(make_run, runs):
     make_run("attention", 1, config={"model.depth": "four"})
     make_run("attention", 2, config={"model.depth": [1, 2]})
     assert sorted(columns_of(runs / "digits_compare")["model.depth"]["words"]) == ["4", "[1, 2]", "four"]
+
+
+def test_each_run_has_the_link_of_its_folder(make_run, runs):
+    folders = [make_run(mixer, seed, label=mixer) for mixer in ("attention", "lkca") for seed in range(2)]
+    content = explored_of(runs / "digits_compare")
+    (labels,) = (column for column in content["columns"] if column["name"] == "run")
+    of_runs = [labels["words"][place] for place in labels["places"]]
+    assert sorted(content["links"]) == sorted(f"to/{folder.name}" for folder in folders)
+    assert all(link.startswith(f"to/{label}-s") for link, label in zip(content["links"], of_runs, strict=True))

@@ -147,6 +147,20 @@ def test_a_sentence_and_a_chart_answer_and_what_is_long_opens_on_click(make_run,
     assert {"variants", "part-1", "runs", "reproduce"} <= {one.get("id") for one in page.all("section")}
 
 
+def test_of_three_settings_on_each_has_a_line_that_opens(make_run, compared):
+    for fraction in (0.2, 0.5):
+        assert not [one for one in page_of(compared).all("details") if one.get("class") == "in-brief"]
+        for mixer in ("attention", "lkca"):
+            make_run(mixer, 0, 0.8, config={"data.fraction": fraction})
+    page = page_of(compared)
+    lines = [one for one in page.all("details") if one.get("class") == "in-brief"]
+    assert len(lines) == 3
+    assert all("open" not in one for one in lines)
+    answer = page.text.partition("The table\n")[0]
+    assert "Differences from attention, at the line, with 95" in answer
+    assert answer.index("1 of 1 above, 0 below; best: lkca") < answer.index("lkca is 3.00 points above attention")
+
+
 def test_every_run_links_to_its_page(make_run, runs, compared):
     make_run("lkca", 0, 0.5, study="other study", label="50% #1?", config={"epochs": 9})
     page = page_of(compared, runs / "other study")

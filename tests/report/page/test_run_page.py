@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import vl_convert
 from rich.console import Console
 
 from lkca_exp.report.build import report
@@ -11,6 +12,7 @@ from lkca_exp.report.page import run_page as pages
 from lkca_exp.report.page.run_page import changed_keys, page_names, run_charts, run_page
 from lkca_exp.report.read.load import read_run
 from lkca_exp.runs.record import Attempt, Failure
+from lkca_exp.runs.rows import write_rows
 from tests.report.conftest import rows
 
 HOSTILE = "</pre><script>alert(1)</script>"
@@ -39,6 +41,30 @@ def test_pages_of_an_earlier_report_are_gone(compared):
     stale.write_text("")
     report([compared], Console(quiet=True))
     assert not stale.exists()
+
+
+def test_a_later_report_draws_only_what_has_changed(make_run):
+    same, changed = make_run("lkca", 0), make_run("lkca", 1)
+    index = report([same.parent], Console(quiet=True))
+    pages_of_runs = [index.parent / "runs" / f"{folder.name}.html" for folder in (same, changed)]
+    for page in pages_of_runs:
+        page.write_text(page.read_text().replace("</svg>", "<!-- drawn before --></svg>"))
+    write_rows(changed / "metrics.jsonl", [{"epoch": 0, "step": 1, "train/loss": 0.123}])
+    report([same.parent], Console(quiet=True))
+    assert ["drawn before" in page.read_text() for page in pages_of_runs] == [True, False]
+
+
+def test_charts_of_one_kind_are_compiled_once(make_run, monkeypatch):
+    compiled = []
+    compile_one = vl_convert.vegalite_to_vega
+    monkeypatch.setattr(vl_convert, "vegalite_to_vega", lambda spec: compiled.append(spec) or compile_one(spec))
+    folders = [
+        make_run("lkca", seed, rows=[{"epoch": epoch, "lr": (seed + 1) / 7**epoch} for epoch in range(4)])
+        for seed in range(3)
+    ]
+    drawings = {re.search("<svg.*</svg>", html(folder), re.DOTALL)[0] for folder in folders}
+    assert len(drawings) == 3
+    assert len(compiled) <= 1
 
 
 def test_too_many_runs_link_to_their_folders_and_the_page_says_so(compared, monkeypatch):

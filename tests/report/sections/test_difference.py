@@ -5,7 +5,7 @@ import pytest
 from lkca_exp.report.charts.style import styles
 from lkca_exp.report.compare.aggregate import summarise
 from lkca_exp.report.read.load import load
-from lkca_exp.report.sections.difference import MOST_ROWS, difference
+from lkca_exp.report.sections.difference import MOST_ROWS, difference, strips
 from tests.report.conftest import rows
 
 
@@ -39,3 +39,24 @@ def test_of_very_many_variants_the_best_are_drawn_and_it_is_said(make_run, compa
     assert chart is not None
     assert len(rows(chart.layers[-1])) < MOST_ROWS
     assert chart.note == f"Of {MOST_ROWS + 2} variants the best are drawn."
+
+
+def test_strips_share_a_scale_that_no_wide_interval_stretches(make_run, compared):
+    for seed, lkca in enumerate((0.5, 0.9)):
+        make_run("attention", seed, 0.8 - 0.1 * seed, config={"data.fraction": 0.2})
+        make_run("lkca", seed, lkca, config={"data.fraction": 0.2})
+    summary = summarise(*load([compared]))
+    small = strips(summary.settings, styles(summary))
+    assert small.charts.keys() == {"digits", "digits, fraction=0.2"}
+    (wide,) = rows(small.charts["digits, fraction=0.2"].layers[-1])
+    assert wide["value"] == pytest.approx(-5)
+    assert wide["low"] < -100
+    assert small.ends == pytest.approx((-15, 15))
+    for chart in small.charts.values():
+        assert tuple(chart.layers[-1].to_dict()["encoding"]["x"]["scale"]["domain"]) == small.ends
+
+
+def test_there_is_no_strip_without_a_comparison(make_run, runs):
+    make_run()
+    summary = summarise(*load([runs / "digits_compare"]))
+    assert strips(summary.settings, styles(summary)).charts == {}

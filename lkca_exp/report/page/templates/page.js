@@ -5,6 +5,8 @@ const chosen = { hidden: new Set(), orders: new Map(), filter: "", zoom: new Map
 
 function start() {
   chosen.unit = address.get("curves") ?? "epoch";
+  const epochs = address.get("epochs")?.split(" to ").map(Number) ?? [];
+  if (epochs[0] < epochs[1]) chosen.zoom.set("epoch", { x: epochs });
   document.documentElement.classList.add("js");
   document.querySelectorAll("table.sorted").forEach(makeSortable);
   document.querySelectorAll("table.sorted").forEach(makeChooser);
@@ -157,11 +159,10 @@ function makeControls(panel) {
   };
   if (panel.querySelector('[data-x-axis="epoch"]')) {
     makeUnits(panel, line);
-    const ends = chosen.zoom.get("epoch")?.x ?? ["", ""];
     for (const [place, text] of ["epochs from", "to"].entries())
-      add(text, { type: "number", min: 1, value: ends[place], className: "epoch-end" }, () => {
+      add(text, { type: "number", min: 1, value: epochEnd(place), className: "epoch-end" }, () => {
         const [from, to] = [...line.querySelectorAll(".epoch-end")].map((input) => input.value);
-        zoom("epoch", from || to ? { x: [Number(from || 1), Number(to || 1e9)] } : {});
+        zoom("epoch", from || to ? { x: [Number(from || 1), Number(to || lastEpoch())] } : {});
       });
     for (const [key, text] of [["smooth", "smooth curves"], ["log", "logarithmic loss"]])
       add(text, { type: "checkbox", checked: chosen[key] }, (input) => {
@@ -173,6 +174,17 @@ function makeControls(panel) {
   reset.onclick = () => [...chosen.zoom.keys()].forEach((key) => zoom(key, {}));
   line.append(reset, "Drag across a chart to zoom, double-click it to zoom out.");
   panel.querySelector(".figures").before(line);
+}
+
+function epochEnd(place) {
+  const ends = chosen.zoom.get("epoch")?.x;
+  return ends ? Math.round(ends[place]) : "";
+}
+
+function lastEpoch() {
+  const scripts = [...document.querySelectorAll('[data-x-axis="epoch"] script')];
+  const rows = scripts.flatMap((script) => Object.values(JSON.parse(script.textContent).datasets)).flat();
+  return rows.reduce((last, row) => Math.max(last, row.x), 1);
 }
 
 // Learning curves against epochs or what an epoch is worth.
@@ -272,10 +284,11 @@ function zoom(key, ends) {
   chosen.zoom.set(key, ends);
   for (const [chart, view] of views)
     if (keyOf(chart) === key) view.signal("x_zoom", ends.x ?? null).signal("y_zoom", ends.y ?? null).runAsync();
-  if (key === "epoch" && chosen.unit !== "epoch") drawCurves();
-  if (key === "epoch")
-    for (const line of document.querySelectorAll(".controls"))
-      [...line.querySelectorAll(".epoch-end")].forEach((input, place) => (input.value = ends.x ? Math.round(ends.x[place]) : ""));
+  if (key !== "epoch") return;
+  if (chosen.unit !== "epoch") drawCurves();
+  address.set({ epochs: ends.x ? ends.x.map((end) => Number(end.toPrecision(4))).join(" to ") : null });
+  for (const line of document.querySelectorAll(".controls"))
+    [...line.querySelectorAll(".epoch-end")].forEach((input, place) => (input.value = epochEnd(place)));
 }
 
 // Explore: the runs by any two columns of their table. Charts call columns f0, f1, ..., so that no name of a run's is
@@ -287,7 +300,8 @@ function makeExplore(section) {
   const data = JSON.parse(section.querySelector("script").textContent);
   const columns = new Map(data.columns.map((column, index) => [column.name, { ...column, field: `f${index}` }]));
   const runs = data.columns[0].places.map((_, run) =>
-    Object.fromEntries([...columns.values()].map(({ field, values, words, places }) => [field, values ? values[run] : words[places[run]] ?? null])));
+    Object.fromEntries([["link", data.links[run]],
+      ...[...columns.values()].map(({ field, values, words, places }) => [field, values ? values[run] : words[places[run]] ?? null])]));
   const place = section.querySelector(".controls"), controls = {};
   const add = (key, text, input, value) => {
     const label = place.appendChild(document.createElement("label"));
@@ -316,12 +330,18 @@ function makeExplore(section) {
   add("logy", "logarithmic y", box("checkbox"), asked("logy"));
   add("filter", "only runs whose", chooser(["(all runs)"]), asked("filter"));
   add("is", "is", Object.assign(box("search"), { placeholder: "lkca, or 0.001 to 0.1" }), asked("is"));
+  let width = 0;
   const show = () => drawExplored(section, data, columns, runs.filter(fits(columns.get(controls.filter.value), controls.is.value)), runs.length, controls);
   new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    show();
+    new ResizeObserver(([{ target: { clientWidth } }]) => {
+      if (clientWidth === 0 || clientWidth === width) return;
+      width = clientWidth;
+      show();
+    }).observe(section.querySelector(".explored"));
   }, { rootMargin: "400px" }).observe(section);
+  section.querySelector(".listed").ontoggle = show;
 }
 
 // Words that the value has, or a number, or the ends of a range of numbers: "5", "0.001 to 0.1", "to 3", "0.5 to".
@@ -352,10 +372,12 @@ async function drawExplored(section, data, columns, runs, total, controls) {
       ...(colour && coloured(colour, data)),
       // Words have no place of their own along an axis of words: a little chance keeps runs apart.
       ...(x.words && { xOffset: { field: "jitter", type: "quantitative", scale: { domain: [-2, 2] } } }),
+      href: { field: "link", type: "nominal" },
       tooltip: [...new Set([columns.get("variant"), columns.get("run"), columns.get("seed"), x, y, colour, facet])]
         .filter(Boolean).map(({ field, name, words }) => ({ field, type: words ? "nominal" : "quantitative", title: name })),
     },
   };
+  listExplored(section.querySelector(".listed"), drawn, [...new Set([...["variant", "data", "seed"].map((name) => columns.get(name)), x, y])].filter(Boolean));
   const values = drawn.map((run, index) => ({ ...run, jitter: ((index * 0.618) % 1) * 2 - 1 }));
   const spec = facet
     ? { facet: { field: facet.field, type: facet.words ? "nominal" : "ordinal", title: null,
@@ -365,6 +387,17 @@ async function drawExplored(section, data, columns, runs, total, controls) {
   exploredView?.finalize();
   const { view } = await vegaEmbed(target, { data: { values }, config: data.config, ...spec }, options);
   exploredView = view;
+}
+
+// The runs as links, for those who have no pointer; a closed list is not made.
+function listExplored(details, runs, columns) {
+  const items = details.open ? runs.map((run) => {
+    const item = document.createElement("li");
+    const text = columns.map(({ field, name }) => `${name} ${run[field] ?? "none"}`).join(", ");
+    item.append(Object.assign(document.createElement("a"), { href: run.link, textContent: text }));
+    return item;
+  }) : [];
+  details.querySelector("ol").replaceChildren(...items);
 }
 
 function axis({ field, name, words }, log, runs) {
