@@ -57,7 +57,8 @@ def find_runs(texts: Sequence[str], root: Path) -> list[Path]:
 
 
 def find_run(text: str, root: Path) -> Path:
-    """The run that is given as its folder, as `study/name`, or by the beginning of its name or id.
+    """The run that is given as its folder, as `study/name`, by the beginning of its name or id, or by the first words
+    of its name with its seed.
 
     Raises:
         ConfigError: if there is no such run, or several.
@@ -102,13 +103,20 @@ def _fitting(runs: Sequence[Path], text: str) -> list[Path]:
 
 
 def _fits(run: Path, text: str) -> bool:
-    if _full_name(run).startswith(text) or run.name.startswith(text):
+    if any(_begins(name, text) for name in (_full_name(run), run.name)):
         return True
     short_id = run.name.rpartition("-")[2]
     if short_id.startswith(text):
         return True
     record = read(run) if text.startswith(short_id) else None
     return isinstance(record, Record) and record.id.startswith(text)
+
+
+def _begins(name: str, text: str) -> bool:
+    """Whether the text is the beginning of a run's name, or its first words with its seed: digits-lkca-s0."""
+    words, dash, seed = text.rpartition("-s")
+    with_seed = bool(dash) and name.startswith(f"{words}-") and name[: -len("-01234567")].endswith(f"-s{seed}")
+    return name.startswith(text) or with_seed
 
 
 def _full_name(run: Path) -> str:

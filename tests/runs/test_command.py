@@ -123,8 +123,8 @@ def test_a_run_is_given_in_many_ways(make_run, capsys):
     make_run("finished", "seed=8")
     id = records.read(folder).id
     start = folder.name.rpartition("-")[0]
-    for given in (str(folder), f"default/{folder.name}", folder.name, start, f"default/{start}",
-                  id, id[:20], id[:6], str(folder.absolute())):  # fmt: skip
+    for given in (str(folder), f"default/{folder.name}", folder.name, start, f"default/{start}", "digits-lkca-s7",
+                  "default/digits-s7", id, id[:20], id[:6], str(folder.absolute())):  # fmt: skip
         assert output_of(capsys, "show", given).startswith(f"default/{folder.name}: finished"), given
     os.chdir(folder)
     assert output_of(capsys, "show", ".").startswith(f"default/{folder.name}: finished")
@@ -137,6 +137,9 @@ def test_many_runs_are_given_by_a_study_or_a_beginning(make_run):
     root = Path("runs")
     assert find_runs(["default"], root) == find_runs(["runs/default"], root) == sorted([*lkca, attention])
     assert find_runs(["default/digits-lkca"], root) == sorted(lkca)
+    assert find_runs(["digits-s0"], root) == sorted([lkca[0], attention, other])
+    with pytest.raises(ConfigError, match="no such run"):
+        find_runs(["digits-lk-s0"], root)
     assert find_runs([lkca[1].name, "default"], root) == [lkca[1], *sorted([lkca[0], attention])], "each once"
     assert find_runs(["runs"], root) == [*sorted([*lkca, attention]), other]
     with pytest.raises(ConfigError, match="Did you mean other"):
