@@ -31,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench.add_argument("--rounds", type=number, default=7, metavar="N", help="times that each is measured (7)")
     bench.add_argument("--suite", nargs="+", default=[*SUITES], choices=SUITES, help="(all)")
     bench.add_argument("--precision", nargs="+", default=[*PRECISIONS], choices=PRECISIONS, help="(all)")
-    bench.set_defaults(run=lambda args: _bench("model").run(args.rounds, args.suite, args.precision, device(args)))
+    bench.set_defaults(run=lambda args: _bench("model").run(args.rounds, args.suite, args.precision, args.device))
     bench = benches.add_parser("data", help="our input pipeline against torchvision's with PyTorch's DataLoader")
     bench.add_argument("--rounds", type=number, default=3, metavar="N", help="times that each pipeline is measured (3)")
-    bench.set_defaults(run=lambda args: _bench("data").run(args.rounds, device(args)))
+    bench.set_defaults(run=lambda args: _bench("data").run(args.rounds, args.device))
     bench = benches.add_parser("sweep", help="what a run costs beside its training, and one that is finished")
     bench.add_argument("--rounds", type=number, default=3, metavar="N", help="times that each is measured (3)")
     bench.set_defaults(run=lambda args: _bench("sweep").run(args.rounds))
@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--kernel: a side is odd and at most 2n-1, which joins every two of n x n tokens")
     with short_answers():
         check_writable_file("--json", args.json)
+        if "device" in args:
+            args.device = device(args.device)
         figures = args.run(args)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -73,31 +75,29 @@ def _bench(name: str) -> ModuleType:
     return importlib.import_module(f"lkca_exp.bench.{name}")
 
 
-def device(args: argparse.Namespace) -> str:
-    """The one to measure, by torch's name."""
-    if args.device == "gpu" and not gpus():
+def device(asked: str) -> str:
+    """The one to measure, by torch's name; without torch, so that a GPU that is not there is refused at once."""
+    there = asked != "cpu" and bool(gpus())
+    if asked == "gpu" and not there:
         raise ConfigError("--device", "gpu", "There is no GPU on this machine.", "Measure the CPU with --device cpu.")
-    return "cuda" if args.device != "cpu" and gpus() else "cpu"
+    return "cuda" if there else "cpu"
 
 
 def run_train(args: argparse.Namespace) -> dict[str, Any]:
-    where = device(args)
     train = _bench("train")
-    return train.run_busy(args.rounds) if args.busy else train.run(args.rounds, where)
+    return train.run_busy(args.rounds) if args.busy else train.run(args.rounds, args.device)
 
 
 def run_op(args: argparse.Namespace) -> dict[str, Any]:
-    where = device(args)
     op = _bench("op")
-    return op.run(op.grid_of_cases(args.grid, args.kernel, args.sharing, args.precision), args.rounds, where)
+    return op.run(op.grid_of_cases(args.grid, args.kernel, args.sharing, args.precision), args.rounds, args.device)
 
 
 def run_gpu(args: argparse.Namespace) -> dict[str, Any]:
     """The figures, and their tables as Markdown."""
     check_writable_file("--markdown", args.markdown)
-    where = device(args)
     gpu = _bench("gpu")
-    figures = gpu.run(where, args.rounds, args.part, args.small)
+    figures = gpu.run(args.device, args.rounds, args.part, args.small)
     if args.markdown:
         args.markdown.write_text(gpu.as_markdown(figures))
     return figures

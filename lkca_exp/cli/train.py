@@ -35,7 +35,7 @@ from lkca_exp.config.refusals import explain, is_refusal
 from lkca_exp.config.schema import register
 from lkca_exp.config.words import flags_first
 from lkca_exp.data.content import run_of
-from lkca_exp.runs.handover import Journal
+from lkca_exp.runs.handover import Handover, Journal
 from lkca_exp.runs.run import Run, try_to_write
 from lkca_exp.runs.store import find, log_result
 from lkca_exp.runs.worker import end_with_parent, leave_lost_gpu, take_gpus
@@ -96,6 +96,8 @@ def _run(run: Run) -> float | None:
     result = find(run)
     if result is not None:
         return log_result(run, result)
+    if run.id in Handover.received().lost:
+        raise RunFailedError(run.name, "the GPU was lost with it, and it is not tried again by this sweep")
     journal = Journal.of_this_sweep()
     if journal and (reason := journal.reason_to_stop(run.config.on_failure)):
         log.info("%s: not started: %s", run.name, reason)
@@ -109,8 +111,9 @@ def _run(run: Run) -> float | None:
         if journal:
             log.error("%s", error)
             journal.note(error.kind if isinstance(error, RunFailedError) else str(error))
-            if isinstance(error, GpuLostError) and not journal.reason_to_stop(run.config.on_failure):
-                leave_lost_gpu(run)
+        stops = journal and journal.reason_to_stop(run.config.on_failure)
+        if isinstance(error, GpuLostError) and not stops:
+            leave_lost_gpu(run)
         raise
     if journal and metric is not None:
         journal.note(None)

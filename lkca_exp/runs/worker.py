@@ -102,11 +102,14 @@ def leave_lost_gpu(run: Run) -> None:
     """After a run with which this process lost the GPU, have its sweep go on in another: a worker ends, and the sweep
     launches anew what it had left; the sweep's own process becomes a new one of the same command, without this run.
 
-    Does nothing outside a sweep, nor after MOST_LOST times, nor where the same command would train all again.
+    After MOST_LOST times it ends instead, and where the same command would train all again. Does nothing outside a
+    sweep, where the run's error ends the process.
     """
     sweep = Handover.received()
-    if sweep.pid is None or len(sweep.lost) >= MOST_LOST or run.config.force:
+    if sweep.pid is None:
         return
+    if sweep.pid == os.getpid() and (len(sweep.lost) >= MOST_LOST or run.config.force):
+        raise SystemExit(1)
     log.info("the sweep goes on in a new process")
     logging.shutdown()
     if sweep.pid != os.getpid():

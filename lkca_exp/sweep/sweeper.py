@@ -94,7 +94,7 @@ def _run_round(
     why the sweep stopped early if it did."""
     begun = now()
     are_new = not all(job.directory.exists() for job in jobs.unique)
-    to_do = [job for job in jobs.unique if find(job) is None and job.id not in Handover.received().lost]
+    to_do = [job for job in jobs.unique if find(job) is None]
     show_start(jobs, to_do)
     reason = ""
     if to_do:
