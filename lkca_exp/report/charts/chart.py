@@ -20,6 +20,8 @@ from lkca_exp.report.formats import count, printable
 SHOWN = "indexof(hidden, datum.variant) < 0"
 WIDE = 8.0
 """A ratio of largest to smallest from which an axis is logarithmic."""
+LONGER = alt.Legend(symbolSize=196)
+"""Pieces of line of 14 pixels, as long as a row is high, in which dashes can be told apart."""
 
 
 @dataclass(frozen=True)
@@ -101,17 +103,31 @@ def zoomable(axis: str, *, log: bool = False, **options: Any) -> alt.Scale:
 
 
 def coloured(style: Mapping[str, Style], *channels: str) -> dict[str, Any]:
-    """Encodings of the field `variant`: colour, and of `channels` "shape" and "strokeDash"."""
+    """Encodings of the field `variant`: colour, and of `channels` "shape" or "strokeDash". They make the legend."""
+    return _styled(style, ["color", *channels], {"legend": LONGER} if "strokeDash" in channels else {})
+
+
+def unnamed(style: Mapping[str, Style], *channels: str) -> dict[str, Any]:
+    """The same for `channels` alone, "fill" as well, without a part in the legend: its points would be outlined in
+    dashes, and its lines be covered by spots."""
+    return _styled(style, channels, {"legend": None})
+
+
+def _styled(style: Mapping[str, Style], channels: Iterable[str], options: Mapping[str, Any]) -> dict[str, Any]:
     names, looks = [printable(name) for name in style], style.values()
+    colours = [look.colour for look in looks]
     ranges: dict[str, list[Any]] = {
-        "color": [look.colour for look in looks],
+        "color": colours,
+        "fill": colours,
         "shape": [look.shape for look in looks],
         "strokeDash": [look.dash for look in looks],
     }
-    kinds = {"color": alt.Color, "shape": alt.Shape, "strokeDash": alt.StrokeDash}
+    kinds = {"color": alt.Color, "fill": alt.Fill, "shape": alt.Shape, "strokeDash": alt.StrokeDash}
     return {
-        channel: kinds[channel]("variant:N", title=None, scale=alt.Scale(domain=names, range=ranges[channel]))
-        for channel in ("color", *channels)
+        channel: kinds[channel](
+            "variant:N", title=None, scale=alt.Scale(domain=names, range=ranges[channel]), **options
+        )
+        for channel in channels
     }
 
 
@@ -123,8 +139,8 @@ def line_with_band(
     band = plot([row for row in rows if row.low is not None], "x").mark_area()
     single = plot([row for row in rows if times[row.variant] == 1], "x").mark_point()
     return [
-        band.encode(x, y("low"), y2="high:Q", **coloured(style)),
-        single.encode(x, y("mean"), **coloured(style, "shape")),
+        band.encode(x, y("low"), y2="high:Q", **unnamed(style, "fill")),
+        single.encode(x, y("mean"), **unnamed(style, "fill", "shape")),
         plot(rows, "x").mark_line().encode(x, y("mean"), **coloured(style, "strokeDash")),
     ]
 
@@ -181,6 +197,12 @@ def _layered(layers: Sequence[alt.Chart]) -> dict[str, Any]:
     drawn = [layer.to_dict(validate=False) for layer in layers]
     datasets = {name: rows for layer in drawn for name, rows in layer.pop("datasets").items()}
     names = {name: f"rows{place}" for place, name in enumerate(datasets)}
+    unnamed = {
+        channel
+        for layer in drawn
+        for channel, encoding in layer["encoding"].items()
+        if isinstance(encoding, dict) and encoding.get("legend", "") is None
+    }
     for layer in drawn:
         del layer["$schema"], layer["config"]
         layer["data"]["name"] = names[layer["data"]["name"]]
@@ -188,6 +210,7 @@ def _layered(layers: Sequence[alt.Chart]) -> dict[str, Any]:
         "$schema": alt.SCHEMA_URL,
         "datasets": {names[name]: json.loads(rows) for name, rows in datasets.items()},
         "layer": drawn,
+        "resolve": {"legend": dict.fromkeys(sorted(unnamed), "independent")},
     }
 
 

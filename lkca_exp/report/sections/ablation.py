@@ -19,6 +19,7 @@ from lkca_exp.report.charts.chart import (
     plot,
     points_with_bars,
     titled,
+    unnamed,
     zoomable,
 )
 from lkca_exp.report.charts.style import MOST_DRAWN, Style, styles
@@ -156,9 +157,9 @@ def _layers(
     level = plot(levels, "", "mean").mark_rule(strokeWidth=2)
     line = plot(points).mark_line(clip=True)
     return [
-        band.encode(y("low"), y2="high:Q", **coloured(style)),
-        level.encode(y("mean"), tooltip=["variant:N", "text:N"], **coloured(style, "strokeDash")),
-        line.encode(x, y("mean"), **coloured(style, "strokeDash")),
+        band.encode(y("low"), y2="high:Q", **unnamed(style, "fill")),
+        level.encode(y("mean"), tooltip=["variant:N", "text:N"], **coloured(style), **unnamed(style, "strokeDash")),
+        line.encode(x, y("mean"), **coloured(style), **unnamed(style, "strokeDash")),
         *points_with_bars(points, x, y, style, [alt.Tooltip("x:Q", title=called, format=form)]),
     ]
 

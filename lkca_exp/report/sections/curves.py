@@ -18,6 +18,7 @@ from lkca_exp.report.charts.chart import (
     plot,
     read_out,
     titled,
+    unnamed,
     zoomable,
 )
 from lkca_exp.report.charts.style import Style, in_charts
@@ -141,7 +142,7 @@ def _layers(means: Sequence[Mean], runs: Sequence[RunRow], title: str, style: Ma
     ends = plot([row for row in runs if row.text], "x").mark_point()
     unfinished = [
         thin.encode(x, y("mean"), detail="run:N", **coloured(style, "strokeDash")),
-        ends.encode(x, y("mean"), tooltip=["variant:N", "text:N"], **coloured(style, "shape")),
+        ends.encode(x, y("mean"), tooltip=["variant:N", "text:N"], **unnamed(style, "fill", "shape")),
     ]
     return [*(unfinished if runs else []), *line_with_band(means, x, y, style)]
 

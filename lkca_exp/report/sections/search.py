@@ -140,7 +140,7 @@ def _history(trials: Sequence[Variant]) -> Chart:
     line = [TrialRow(BEST, place, float(score)) for place, score in enumerate(best, 1)]
     x = alt.X("x:Q", title="trial, by its start", scale=zoomable("x"), axis=alt.Axis(tickMinStep=1, grid=False))
     y = partial(alt.Y, "mean:Q", title=axis_title(metric), scale=zoomable("y"))
-    step = plot(line, "x", "mean").mark_line(interpolate="step-after").encode(x, y(), **coloured(STYLE, "strokeDash"))
+    step = plot(line, "x", "mean").mark_line(interpolate="step-after").encode(x, y(), **coloured(STYLE))
     points = (
         plot(rows, "x", "mean").mark_point().encode(x, y(), tooltip=_tips("x:Q", TRIAL), **coloured(STYLE, "shape"))
     )

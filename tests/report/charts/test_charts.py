@@ -274,6 +274,28 @@ def test_a_file_has_a_legend_where_no_axis_names_the_variants(compared):
         assert "".join(ElementTree.fromstring(svg(charts[stem])).itertext()).count("attention") == times
 
 
+def test_a_legend_shows_points_or_pieces_of_line(compared, make_run):
+    """Points that are outlined in dashes have no shape any more."""
+    for size in (3, 5):
+        make_run("lkca", 0, 0.9, config={"model.mixer.kernel_size": size})
+    charts = drawn(compared)
+
+    def symbols(stem: str) -> list[dict[str, str]]:
+        drawing = ElementTree.fromstring(svg(charts[stem]))
+        return [
+            symbol.attrib
+            for group in drawing.iter()
+            if "role-legend-symbol" in group.get("class", "")
+            for symbol in group
+        ]
+
+    points, pieces = symbols("ablation-model.mixer.kernel_size"), symbols("curve-train-loss")
+    assert {point["fill"] for point in points} == {COLOURS[3], INK}
+    assert not any("stroke-dasharray" in point for point in points)
+    assert not any("fill" in piece for piece in pieces)
+    assert {piece["stroke-dasharray"] for piece in pieces} == {"1,0", "4,2"}
+
+
 def test_the_page_has_the_same_drawing_without_its_legend(compared):
     """Which stands below, so that a lower picture leaves it out."""
     chart = drawn(compared)["curve-train-loss"]
