@@ -14,6 +14,8 @@ from lkca_exp.report.compare.baseline import check_baseline, check_paired, compa
 from lkca_exp.report.compare.choice import Choice, select
 from lkca_exp.report.compare.metric import Metric, metric_of
 from lkca_exp.report.compare.names import (
+    PLAIN_SETTING,
+    describe,
     in_order,
     name_settings,
     name_variants,
@@ -54,15 +56,21 @@ def summarise(
     check_baseline(choice.baseline, settings)
     if choice.paired:
         check_paired(settings)
+    apart = varying(keys)
+
+    def place(setting: Setting) -> Any:
+        """All images come after a fifth of them, though the name does not say "fraction=1.0"."""
+        return in_order(describe(PLAIN_SETTING | setting.keys, ["data.name", *apart], ", ")), in_order(setting.name)
+
     folders = [run.folder for run in chosen] + [damaged.folder for damaged in left_out]
     studies = dict.fromkeys(folder.parent.name for folder in folders)
     return Summary(
         studies=tuple(studies),
         metric=metric,
         choice=choice,
-        settings=tuple(sorted(corrected(settings, choice.margin, metric), key=lambda setting: in_order(setting.name))),
+        settings=tuple(sorted(corrected(settings, choice.margin, metric), key=place)),
         shown=tuple(tell_apart),
-        apart=tuple(varying(keys)),
+        apart=tuple(apart),
         recipes=tuple(
             dict.fromkeys(key for of_preset in everywhere.values() for key in of_preset if key not in tell_apart)
         ),

@@ -45,7 +45,9 @@ def matrix(summary: Summary, choice: Choice, published: Sequence[Published]) -> 
         if column in rows.setdefault(row, {}):
             _refuse(rows[row][column], variant, summary)
         rows[row][column] = variant
-    columns = sorted(dict.fromkeys(column for cells in rows.values() for column in cells), key=in_order)
+    columns = list(dict.fromkeys(column_of(variant) or "all" for variant in summary.variants))
+    if choice.rows or choice.columns:  # settings have an order
+        columns.sort(key=in_order)
     ours = [MatrixRow(name, cells, {}) for name, cells in rows.items()]
     ours.sort(key=lambda row: (not any(variant.is_baseline for variant in row.cells.values()), in_order(row.name)))
     theirs, sources = _theirs(summary, rows, columns, published)

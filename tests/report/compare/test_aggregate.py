@@ -271,9 +271,20 @@ def test_a_variant_is_called_the_same_in_every_setting(make_run, runs):
     make_run("lkca", config={"model.mixer.kernel_size": 5})
     make_run("lkca", config={"model.mixer.kernel_size": 3, "data.fraction": 0.2})
     assert [(v.setting, v.name) for v in summary_of(runs / "digits_compare").variants] == [
+        ("digits, fraction=0.2", "kernel_size=3"),
         ("digits", "kernel_size=3"),
         ("digits", "kernel_size=5"),
-        ("digits, fraction=0.2", "kernel_size=3"),
+    ]
+
+
+def test_settings_come_in_the_order_of_their_amount_of_data(make_run, runs):
+    for name, fraction in (("svhn", 0.2), ("digits", 1.0), ("digits", 0.2), ("digits", 0.05)):
+        make_run("lkca", config={"data.name": name, "data.fraction": fraction})
+    assert [setting.name for setting in summary_of(runs / "digits_compare").settings] == [
+        "digits, fraction=0.05",
+        "digits, fraction=0.2",
+        "digits",
+        "svhn, fraction=0.2",
     ]
 
 

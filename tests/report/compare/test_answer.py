@@ -179,7 +179,7 @@ def test_headlines_are_short(make_run, runs, num_variants):
 def test_a_setting_without_the_baseline_says_so(make_run, compared):
     make_run("lkca", 0, 0.8, config={"data.fraction": 0.2})
     sentences = answer(summarise(*load([compared]), Choice(baseline="attention")))
-    assert "On digits, fraction=0.2 there is no variant of the name asked for" in sentences[1]
+    assert "On digits, fraction=0.2 there is no variant of the name asked for" in sentences[0]
 
 
 def test_another_metric_is_told_in_its_own_unit(make_run, runs):

@@ -43,11 +43,11 @@ def swept(make_run, runs):
 
 def test_variants_by_data_the_baseline_first(swept):
     table = table_of(swept)
-    assert [column.title for column in table.shown()[0]] == ["", "digits", "Δ", "digits, fraction=0.2", "Δ"]
+    assert [column.title for column in table.shown()[0]] == ["", "digits, fraction=0.2", "Δ", "digits", "Δ"]
     assert texts(table) == [
         ["attention", "80.05 ± 0.07 (2)", "", "80.05 ± 0.07 (2)", ""],
         ["lkca kernel_size=3", "85.15 ± 0.21 (2)", "+5.10*", "85.15 ± 0.21 (2)", "+5.10*"],
-        ["lkca kernel_size=15", "90.00 (1; 1 failed)", "+9.95", "no run", ""],
+        ["lkca kernel_size=15", "no run", "", "90.00 (1; 1 failed)", "+9.95"],
     ]
 
 
@@ -55,8 +55,8 @@ def test_the_best_of_each_column_stands_out(swept):
     _, rows = table_of(swept).shown()
     assert [[cell.strong for cell in row] for row in rows] == [
         [False] * 5,
-        [False, False, False, True, False],
         [False, True, False, False, False],
+        [False, False, False, True, False],
     ]
 
 
@@ -111,15 +111,15 @@ def test_published_numbers_stand_below_with_their_source(make_run, compared):
     plain, table = table_of(compared), table_of(compared, published=OTHERS)
     assert texts(table)[:2] == texts(plain)
     assert [row for row in texts(table) if "†" in row[0]] == [
-        ["ViT †1", "97.50 †", "", "", "96.50 †"],
-        ["CCT †2", "99.00 †", "", "", ""],
+        ["ViT †1", "", "97.50 †", "", "96.50 †"],
+        ["CCT †2", "", "99.00 †", "", ""],
     ]
     assert table.remarks[-2:] == [
         "†1 published, not run here: A. Uthor 2021; 100 epochs, best on test",
         "†2 published, not run here: B. Uthor 2022; 300 epochs",
     ]
-    assert r"ViT \dag{}1 & 97.50 \dag{} &" in latex_table(table)
-    assert "| ViT †1 | 97.50 † |" in markdown_table(table)
+    assert r"ViT \dag{}1 &  & 97.50 \dag{} &" in latex_table(table)
+    assert "| ViT †1 |  | 97.50 † |" in markdown_table(table)
     theirs = json.loads(json_table(table))[2]
     assert theirs["digits: published_top1_percent"] == 97.5
     assert theirs["digits: top1_percent"] is None
