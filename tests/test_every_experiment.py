@@ -24,6 +24,10 @@ PUBLISHED = Path(__file__).parents[1] / "experiments" / "published_results.csv"
 PAPERS_DATA = ("cifar10", "cifar100", "svhn", "tiny_imagenet")
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 
+WHOLE = "paper_classification"
+OF_THE_PAPER = {name for name in EXPERIMENTS if name.startswith("paper_")} - {"paper_cifar10"}
+"""The larger models, of which one is enough for the fast tests; `WHOLE` is several of them in one."""
+
 TRIED: set[str] = set()
 
 FAST = 1
@@ -84,7 +88,10 @@ def test_the_header_states_question_command_expectation_time_and_machine(name):
     assert re.search(r"^# Takes .*(second|minute|hour).* on ", output, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "paper_classification"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in OF_THE_PAPER)) for name in EXPERIMENTS if name != WHOLE],
+)
 def test_an_experiment_trains_two_batches(name, archives, tmp_path):
     """Unless it is of a kind that another one has shown to train."""
     for job in first_jobs(name):

@@ -21,6 +21,7 @@ def accuracy(tmp_path, *overrides: str) -> float:
     return read(run_of(job).directory).metrics["test/top1"]
 
 
+@pytest.mark.slow
 @needs_fashion_mnist
 def test_a_few_images_go_a_long_way(tmp_path):
     assert accuracy(tmp_path, "+experiment=fashion_mnist_scarce", "epochs=5") > 0.65

@@ -66,7 +66,8 @@ def test_killed_at_random_moments_until_it_is_done(cli, tmp_path):
     assert_same(Path(run["folder"]), run_folder(tmp_path))
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_end_it_ends_cleanly_and_goes_on_later(how, cli, tmp_path):
     args = [*TINY, "epochs=40", "data.fraction=1"]
     assert start_and_stop(tmp_path, args, 3, how) == 130

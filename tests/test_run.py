@@ -47,7 +47,7 @@ NORMALISED = [
 """A model whose weights are not all of its state: batch norms count."""
 
 
-@pytest.mark.parametrize("model", [[], NORMALISED], ids=["lkca", "batch_norm"])
+@pytest.mark.parametrize("model", [[], pytest.param(NORMALISED, marks=pytest.mark.slow)], ids=["lkca", "batch_norm"])
 def test_a_run_killed_and_interrupted_ends_bit_for_bit_as_one_left_alone(cli, tmp_path, model):
     tiny = [word for word in TINY if not (model and word.startswith("model."))]
     args = [*tiny, *model, "epochs=12", "data.fraction=1", "optim.ema_decay=0.9"]

@@ -19,19 +19,23 @@ def shell(folder: Path, command: str, *args: str) -> subprocess.CompletedProcess
     return subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, timeout=240)
 
 
-@pytest.mark.parametrize("command", ["RUN >&- 2>&-", "RUN <&- >&- 2>&-", "RUN >/dev/full 2>&1"])
+CLOSED = [
+    "RUN <&- >&- 2>&-",
+    *(pytest.param(end, marks=pytest.mark.slow) for end in ("RUN >&- 2>&-", "RUN >/dev/full 2>&1")),
+]
+
+
+@pytest.mark.parametrize("command", CLOSED)
 def test_closed_streams_do_not_fail_a_run(tmp_path, command):
     done = shell(tmp_path, command)
     assert done.returncode == 0
     assert len(list(tmp_path.glob("runs/default/*/weights.safetensors"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "args",
-    [
-        ("-m", "seed=0,1", "hydra/launcher=basic"),
-        pytest.param(("-m", "seed=0,1", "hydra/launcher=joblib"), marks=pytest.mark.slow),
-    ],
+    [("-m", "seed=0,1", "hydra/launcher=basic"), ("-m", "seed=0,1", "hydra/launcher=joblib")],
     ids=["basic", "joblib"],
 )
 def test_a_sweep_goes_on_without_a_reader(tmp_path, args):

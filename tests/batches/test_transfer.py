@@ -42,7 +42,7 @@ def copies_of_an_epoch(job, overrides, share) -> list[Counter[str]]:
     return copies
 
 
-@pytest.mark.parametrize("share", [Share(), Share(1, 2)])
+@pytest.mark.parametrize("share", [Share(), pytest.param(Share(1, 2), marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "overrides",
     [

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lkca_exp.data.splits import split_off, subset
 
+patient = settings(deadline=None)  # as a busy machine may be slow
 labelled = st.lists(st.integers(0, 4), min_size=20, max_size=200).map(np.array)
 
 
+@patient
 @given(labelled, st.floats(0.01, 1), st.floats(0.01, 1), st.integers(0, 5))
 def test_smaller_subsets_lie_inside_larger_ones(labels, one, other, seed):
     small, large = (set(subset(labels, seed, fraction=f)) for f in sorted((one, other)))
     assert small <= large
 
 
+@patient
 @given(labelled, st.floats(0.01, 1), st.integers(0, 5))
 def test_a_fraction_takes_its_share_of_every_class(labels, fraction, seed):
     kept = labels[subset(labels, seed, fraction=fraction)]
@@ -43,6 +46,7 @@ def test_another_seed_chooses_other_images():
     assert set(subset(labels, 0, fraction=0.2)) == set(subset(labels, 0, fraction=0.2))
 
 
+@patient
 @given(labelled, st.integers(1, 19), st.integers(0, 5))
 def test_a_held_out_set_is_disjoint_stratified_and_complete(labels, count, seed):
     rest, held_out = split_off(labels, count, seed)

@@ -69,7 +69,7 @@ def test_a_result_in_previous_outlives_a_damaged_record(run, forced):
     assert (run.directory / "unusable" / "run.json").read_text() == "{"
 
 
-@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("force", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_newer_record_is_refused_and_kept(cli, tmp_path, force):
     args = [*TINY, "epochs=1", f"force={str(force).lower()}"]
     assert cli(*args).returncode == 0
@@ -243,6 +243,7 @@ def fill(file: Path) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_really_full(cli, small_disk):
     args = [*TINY, f"paths.runs={small_disk}/runs"]
     ballast = small_disk / "ballast"

@@ -122,6 +122,7 @@ def test_settings_of_another_version_are_told(finished):
         rerun(finished)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_continued(cli, tmp_path):
     args = [*TINY, "epochs=12", "data.fraction=1"]
     start_and_stop(tmp_path, args, 3, signal.SIGKILL)

@@ -45,8 +45,8 @@ except ValueError as error:
     [
         (4, 4, 7, 3, "float32"),
         (5, 7, 13, 2, "float32"),
-        (8, 8, 15, 33, "float32"),
-        (6, 6, 3, 5, "float32"),
+        pytest.param(8, 8, 15, 33, "float32", marks=pytest.mark.slow),
+        pytest.param(6, 6, 3, 5, "float32", marks=pytest.mark.slow),
         (5, 7, 9, 3, "bfloat16"),
     ],
 )

@@ -25,6 +25,10 @@ JOBS = {
 }
 
 
+OF_EACH_KIND = ("cifar100_lkca", "digits_scarce", "kernel_size", "paper_classification", "tuned")
+"""A run, a sweep, one with cases, one with more that is left out, and one of two rounds."""
+
+
 def plain(cfg) -> dict:
     return OmegaConf.to_container(cfg, resolve=False)
 
@@ -61,7 +65,9 @@ def test_jobs_with_other_values_of_the_same_keys_are_composed_as_hydra_would(mul
     assert loader.load_job(master, SERIES[0])[0].model.mixer.kernel_size == 3
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize(
+    "name", [name if name in OF_EACH_KIND else pytest.param(name, marks=pytest.mark.slow) for name in EXPERIMENTS]
+)
 def test_every_experiment_is_composed_as_hydra_would(name, multirun, hydra_loader, loader):
     master = multirun(f"+experiment={name}")
     for words in ([f"+experiment={name}", "seed=1"], [f"+experiment={name}", "model/mixer=attention", "epochs=3"]):

@@ -98,6 +98,7 @@ def test_the_journal_of_a_killed_sweep_goes_with_the_next_start_and_that_of_a_li
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_fails_one_run_only(tmp_path):
     """Weights of 1.7 GB, and three times as much for training, in a process that has a GB left once torch is loaded;
     the runs before and after it fit."""
@@ -185,6 +186,7 @@ def may_mount(tmp_path) -> None:
         pytest.skip("this machine lets nobody mount a file system of their own")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("may_mount")
 def test_a_full_disk_is_told_and_earlier_results_stay_whole(tmp_path):
     done = on_another_disk(tmp_path, "size=1500k", [*TINY, "keep=all", "seed=range(12)"])

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -20,6 +20,7 @@ from lkca_exp.report.compare.statistics import (
 )
 
 VALUES = [0.961, 0.953, 0.970, 0.948]
+patient = settings(deadline=None)  # as a busy machine may be slow
 samples = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=2, max_size=8).filter(
     lambda values: max(values) - min(values) > 1e-6
 )
@@ -33,6 +34,7 @@ def test_estimate_by_hand():
     assert found.high == pytest.approx(2 + 2.4841, abs=1e-4)
 
 
+@patient
 @given(samples)
 def test_estimate_agrees_with_scipy(values):
     found = estimate(values)
@@ -97,6 +99,7 @@ def test_no_interval_and_no_p_value_where_there_is_no_ground_for_one(ours, their
     assert why in found.why_not
 
 
+@patient
 @given(samples, samples)
 def test_difference_turns_its_sign_with_its_sides(a, b):
     forth, back = difference(dict(enumerate(a)), dict(enumerate(b))), difference(dict(enumerate(b)), dict(enumerate(a)))
@@ -174,6 +177,7 @@ def test_two_one_sided_tests_as_published():
     assert equivalence_p(found, margin) == pytest.approx(0.004, abs=0.0005)
 
 
+@patient
 @given(samples, samples, st.floats(1e-3, 1))
 def test_equivalence_is_an_interval_of_ninety_percent_inside_the_margin(a, b, margin):
     ours, theirs = dict(enumerate(a)), dict(enumerate(b))

@@ -58,7 +58,7 @@ def index(make_run, compared) -> str:
     for path in compared.iterdir():
         write_predictions(path, 0.9 if "lkca" in path.name else 0.8)
     for mixer in ("attention", "lkca"):
-        make_run(mixer, 0, 0.8, config={"data.fraction": 0.2})
+        make_run(mixer, 0, 0.8, config={"data.name": "svhn", "data.fraction": 0.2})
     make_run("lkca", 3, None, status="failed", label=HOSTILE, error=Failure("ValueError", HOSTILE, ""))
     make_run("lkca", 4, None, status="running")
     (make_run("lkca", 5) / "run.json").write_text("{")
@@ -310,7 +310,7 @@ def test_the_answers_of_six_settings_are_on_the_first_screen_and_open(browser, m
         assert not page.locator(".in-brief .headline").first.is_visible()
         settings.first.press("Enter")
         assert page.locator(".in-brief .headline").first.is_visible()
-        assert chart(page, "Difference from attention").locator(".live .mark-symbol path").count() == 1
+        assert chart(page, "Difference from attention").locator(".live .mark-symbol path").count() == 2
 
 
 def test_columns_are_chosen_and_stay_chosen_in_the_address(browser, index):
