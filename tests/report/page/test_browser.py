@@ -121,6 +121,16 @@ def settled(page) -> None:
     page.evaluate("Promise.all([...views.values()].map((view) => view.runAsync())).then(() => null)")
 
 
+def until(page, true: str) -> None:
+    """Wait for an expression. Playwright's own `wait_for_function` evaluates a text in the page, which its policy for
+    content forbids."""
+    for _ in range(100):
+        if page.evaluate(true):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never true: {true}")
+
+
 def changed(page, texts, before: list[str]) -> list[str]:
     """The texts, sorted, once they are others than before, which takes a busy machine a while."""
     for _ in range(100):
@@ -176,7 +186,7 @@ def test_dragging_zooms_all_curves_to_the_epochs_and_a_double_click_zooms_out(br
         page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
         page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
         page.mouse.up()
-        page.wait_for_function("chosen.zoom.get('epoch')?.x")
+        until(page, "chosen.zoom.get('epoch')?.x")
         settled(page)
         ends = [box.input_value() for box in page.locator(".epoch-end").all()[:2]]
         zoomed = sorted(ticks.all_text_contents())
@@ -186,7 +196,7 @@ def test_dragging_zooms_all_curves_to_the_epochs_and_a_double_click_zooms_out(br
         reloaded = [box.input_value() for box in page.locator(".epoch-end").all()[:2]]
         still_zoomed = sorted(ticks.all_text_contents())
         loss.dblclick()
-        page.wait_for_function("!chosen.zoom.get('epoch')?.x")
+        until(page, "!chosen.zoom.get('epoch')?.x")
         settled(page)
         after = sorted(ticks.all_text_contents())
         assert page.url == index + "#"
@@ -202,7 +212,7 @@ def test_the_keyboard_chooses_epochs_a_logarithmic_axis_and_smooth_curves(browse
         controls = page.locator(".controls").first
         controls.get_by_label("epochs from").press_sequentially("2")
         controls.get_by_label("epochs from").press("Tab")
-        page.wait_for_function("chosen.zoom.get('epoch')?.x")
+        until(page, "chosen.zoom.get('epoch')?.x")
         settled(page)
         narrow = sorted(ticks.all_text_contents())
         last = controls.get_by_label("to", exact=True).input_value()
@@ -229,7 +239,7 @@ def test_curves_are_read_against_steps_too_and_the_epochs_chosen_hold(browser, i
         controls.get_by_label("curves against").select_option("steps")
         caption = page.locator("figcaption", has_text="Training loss against steps").first
         caption.wait_for()
-        page.wait_for_function("document.querySelector('.unit').value === 'steps'")
+        until(page, "document.querySelector('.unit').value === 'steps'")
         all_steps = changed(page, ticks, before)
         assert "steps" in loss.locator(".live").text_content()
         controls.get_by_label("epochs from").press_sequentially("2")
@@ -402,7 +412,7 @@ def test_the_explored_chart_is_as_wide_as_the_window(browser, compared, facet):
         drawn = explored(page, facet=facet).locator("svg.marks")
         wide = drawn.bounding_box()["width"]
         page.set_viewport_size({"width": 800, "height": 900})
-        page.wait_for_function("document.querySelector('#explore svg.marks')?.getBoundingClientRect().width <= 800")
+        until(page, "document.querySelector('#explore svg.marks')?.getBoundingClientRect().width <= 800")
         narrow = drawn.bounding_box()["width"]
     assert 1000 < wide <= 1300
     assert 600 < narrow <= 800
@@ -480,7 +490,7 @@ def test_a_live_page_renews_itself_and_keeps_what_was_chosen(browser, make_run, 
                 assert chart(page, "Test top-1, seed by seed").get_attribute("data-seen") == "before"
                 assert legend(page, "attention").get_attribute("aria-pressed") == "false"
                 loss = chart(page, "Training loss")
-                page.wait_for_function("document.querySelectorAll('.live').length === views.size")
+                until(page, "document.querySelectorAll('.live').length === views.size")
                 settled(page)
                 assert lines(loss) == 2, "the mean of lkca, and the new run"
                 assert page.locator(".epoch-end").first.input_value() == "1"
