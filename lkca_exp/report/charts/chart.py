@@ -20,8 +20,6 @@ from lkca_exp.report.formats import count, printable
 SHOWN = "indexof(hidden, datum.variant) < 0"
 WIDE = 8.0
 """A ratio of largest to smallest from which an axis is logarithmic."""
-LONGER = alt.Legend(symbolSize=196)
-"""Pieces of line of 14 pixels, as long as a row is high, in which dashes can be told apart."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def zoomable(axis: str, *, log: bool = False, **options: Any) -> alt.Scale:
 
 def coloured(style: Mapping[str, Style], *channels: str) -> dict[str, Any]:
     """Encodings of the field `variant`: colour, and of `channels` "shape" or "strokeDash". They make the legend."""
-    return _styled(style, ["color", *channels], {"legend": LONGER} if "strokeDash" in channels else {})
+    return _styled(style, ["color", *channels], {})
 
 
 def unnamed(style: Mapping[str, Style], *channels: str) -> dict[str, Any]:

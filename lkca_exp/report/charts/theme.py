@@ -47,7 +47,7 @@ def config(with_legend: bool) -> dict[str, Any]:
             "orient": "bottom",
             "direction": "vertical",
             "labelLimit": 340,
-            "symbolSize": 50,
+            "symbolSize": 80,  # of a line its length, squared: 9 pixels
             "symbolOpacity": 1,
             "rowPadding": 2,
             "columnPadding": 24,

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import altair as alt
 import pytest
+import vl_convert
 
 from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.draw import WIDTH, inline, pdf, specification, svg
@@ -294,6 +295,11 @@ def test_a_legend_shows_points_or_pieces_of_line(compared, make_run):
     assert not any("stroke-dasharray" in point for point in points)
     assert not any("fill" in piece for piece in pieces)
     assert {piece["stroke-dasharray"] for piece in pieces} == {"1,0", "4,2"}
+
+
+def test_what_the_pages_script_draws_has_no_legend(compared):
+    for chart in drawn(compared).values():
+        assert not vl_convert.vegalite_to_vega(specification(chart)).get("legends"), chart.slug
 
 
 def test_the_page_has_the_same_drawing_without_its_legend(compared):
