@@ -102,16 +102,16 @@ def zoomable(axis: str, *, log: bool = False, **options: Any) -> alt.Scale:
 
 def coloured(style: Mapping[str, Style], *channels: str) -> dict[str, Any]:
     """Encodings of the field `variant`: colour, and of `channels` "shape" or "strokeDash". They make the legend."""
-    return _styled(style, ["color", *channels], {})
+    return _styled(style, ["color", *channels], alt.Undefined)
 
 
 def unnamed(style: Mapping[str, Style], *channels: str) -> dict[str, Any]:
     """The same for `channels` alone, "fill" as well, without a part in the legend: its points would be outlined in
     dashes, and its lines be covered by spots."""
-    return _styled(style, channels, {"legend": None})
+    return _styled(style, channels, None)
 
 
-def _styled(style: Mapping[str, Style], channels: Iterable[str], options: Mapping[str, Any]) -> dict[str, Any]:
+def _styled(style: Mapping[str, Style], channels: Iterable[str], legend: Any) -> dict[str, Any]:
     names, looks = [printable(name) for name in style], style.values()
     colours = [look.colour for look in looks]
     ranges: dict[str, list[Any]] = {
@@ -123,7 +123,7 @@ def _styled(style: Mapping[str, Style], channels: Iterable[str], options: Mappin
     kinds = {"color": alt.Color, "fill": alt.Fill, "shape": alt.Shape, "strokeDash": alt.StrokeDash}
     return {
         channel: kinds[channel](
-            "variant:N", title=None, scale=alt.Scale(domain=names, range=ranges[channel]), **options
+            "variant:N", title=None, scale=alt.Scale(domain=names, range=ranges[channel]), legend=legend
         )
         for channel in channels
     }
@@ -195,7 +195,7 @@ def _layered(layers: Sequence[alt.Chart]) -> dict[str, Any]:
     drawn = [layer.to_dict(validate=False) for layer in layers]
     datasets = {name: rows for layer in drawn for name, rows in layer.pop("datasets").items()}
     names = {name: f"rows{place}" for place, name in enumerate(datasets)}
-    unnamed = {
+    without_legend = {
         channel
         for layer in drawn
         for channel, encoding in layer["encoding"].items()
@@ -208,7 +208,7 @@ def _layered(layers: Sequence[alt.Chart]) -> dict[str, Any]:
         "$schema": alt.SCHEMA_URL,
         "datasets": {names[name]: json.loads(rows) for name, rows in datasets.items()},
         "layer": drawn,
-        "resolve": {"legend": dict.fromkeys(sorted(unnamed), "independent")},
+        "resolve": {"legend": dict.fromkeys(sorted(without_legend), "independent")},
     }
 
 
