@@ -11,9 +11,13 @@ from torch import Tensor
 
 from lkca_exp.augment.pipeline import Augmentation
 from lkca_exp.batches.loader import EvalLoader, Share, TrainLoader
+from lkca_exp.data.arrays import Split
 from lkca_exp.data.prepare import RunData
 
 EVAL_BATCH_SIZE = 256
+EVAL_VALUES_ON_GPU = 1 << 22
+"""Pixel values of a batch that is evaluated on a GPU, where that is more images: starting the work would else take
+longer than doing it."""
 
 
 class RunDataModule(pl.LightningDataModule):
@@ -46,10 +50,16 @@ class RunDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> EvalLoader:
         assert self.data.validation is not None, "there is no validation under this protocol"
-        return EvalLoader(self.data.validation, EVAL_BATCH_SIZE, self.normalise, **self._here())
+        return self._eval_loader(self.data.validation)
 
     def test_dataloader(self) -> EvalLoader:
-        return EvalLoader(self.data.test, EVAL_BATCH_SIZE, self.normalise, **self._here())
+        return self._eval_loader(self.data.test)
+
+    def _eval_loader(self, split: Split) -> EvalLoader:
+        here, batch_size = self._here(), EVAL_BATCH_SIZE
+        if here["device"].type == "cuda":
+            batch_size = max(EVAL_VALUES_ON_GPU // split.images[0].size, batch_size)
+        return EvalLoader(split, batch_size, self.normalise, **here)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         return batch  # it is there

@@ -21,8 +21,9 @@ from lkca_exp.augment.build import build_augmentation
 from lkca_exp.augment.normalise import normalise
 from lkca_exp.batches.datamodule import RunDataModule
 from lkca_exp.batches.loader import Share
+from lkca_exp.config.derived import VitDerived
 from lkca_exp.config.job import Job
-from lkca_exp.config.schema import Config
+from lkca_exp.config.schema import AdamwConfig, Config
 from lkca_exp.data.prepare import RunData
 from lkca_exp.engine import reach
 from lkca_exp.models.build import (
@@ -73,13 +74,13 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
     use_backend(model, record.model["backend"])
     if record.model.get("compiled"):  # a record from before there was a choice has no such entry
         torch.compiler.reset()  # what earlier runs of this process compiled would count against torch's limit
-        compile_model(model, graphs=uses_gpu(config.trainer) and config.trainer.devices == 1)
+        compile_model(model)
     facts = record.model | {
         "parameters": count_parameters(model),
         "flops_per_image": flops_per_image(model, derived),
         "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),
     }
-    module = build_module(run, model, data.validation_name)
+    module = build_module(run, model, data.validation_name, graphs=_one_graph_a_step(run))
     checkpoint = directory / "checkpoints" / LAST
     trainer = build_trainer(config, run.name, run.id)
     share_masks(model, Share(trainer.global_rank, trainer.world_size))
@@ -129,7 +130,7 @@ def test(job: Job, weights: Path, data: RunData, backend: str | None) -> tuple[d
     return metrics, sum(part.shape[1] for part in module.predictions)
 
 
-def build_module(job: Job, model: nn.Module, validation_name: str) -> Classifier:
+def build_module(job: Job, model: nn.Module, validation_name: str, graphs: bool = False) -> Classifier:
     """The training of `model` as configured."""
     return Classifier(
         model,
@@ -140,7 +141,16 @@ def build_module(job: Job, model: nn.Module, validation_name: str) -> Classifier
         warmup_epochs=job.derived.warmup_epochs,
         validation_name=validation_name,
         gradient_norm=job.config.logger.gradient_norm,
+        graphs=graphs,
     )
+
+
+def _one_graph_a_step(job: Job) -> bool:
+    """Whether steps are CUDA graphs: on one GPU, of our own models, with the optimiser that can be recorded."""
+    trainer = job.config.trainer
+    alone = uses_gpu(trainer) and trainer.devices == 1 and trainer.strategy == "auto"
+    known = isinstance(job.derived, VitDerived) and isinstance(job.config.optim, AdamwConfig)
+    return trainer.graphs and alone and known
 
 
 def build_trainer(config: Config, title: str = "", run_id: str = "") -> pl.Trainer:

@@ -18,9 +18,12 @@ from lkca_exp.data.prepare import prepare
 from lkca_exp.engine import distributed, fit, lifecycle
 from lkca_exp.engine.evaluate import evaluate
 from lkca_exp.engine.lifecycle import begin, train
+from lkca_exp.runs.checksums import METRICS
 from lkca_exp.runs.record import read, read_finished
+from lkca_exp.runs.rows import read_rows
 from lkca_exp.runs.state import run_state
 from lkca_exp.training.checkpoints import CheckpointFiles
+from lkca_exp.training.step_graph import WARM_UP_STEPS
 from tests.conftest import TINY, environment
 from tests.gpu import ON_A_GPU
 
@@ -28,31 +31,32 @@ pytestmark = ON_A_GPU
 MIXERS = ("attention", "lkca", "lkca_depthwise")
 
 
+def losses(run) -> list[float]:
+    """Of every epoch."""
+    rows, _ = read_rows(run.directory / METRICS)
+    return [row["train/loss"] for row in rows]
+
+
 @pytest.mark.parametrize("mixer", MIXERS)
-@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
-def test_it_learns(job, mixer, precision):
-    run = run_of(
-        job(
-            "trainer=gpu",
-            f"model/mixer={mixer}",
-            f"precision={precision}",
-            "epochs=20",
-            "data.fraction=1",
-            "optim.lr=0.003",
-        )
-    )
-    assert train(run) > 0.8
-    record = read(run.directory)
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("tf32", 5e-3), ("bf16", 1e-2)])
+def test_it_learns_as_on_a_cpu(job, mixer, precision, tolerance, tmp_path):
+    words = [f"model/mixer={mixer}", "epochs=10", "data.fraction=1", "optim.lr=0.003", "model.drop_path=0"]
+    here = run_of(job("trainer=cpu", *words, f"paths.runs={tmp_path / 'cpu'}"))
+    there = run_of(job("trainer=gpu", *words, f"precision={precision}"))
+    train(here)
+    train(there)
+    assert losses(there) == pytest.approx(losses(here), rel=tolerance)
+    record = read(there.directory)
     assert record.device["accelerator"] == "gpu"
     assert record.memory["of"] == "cuda"
     assert record.speed["data_wait_share"] < 1
 
 
 class Strict(pl.Callback):
-    """From the third step of an epoch to its end nothing may wait for the GPU."""
+    """Once a step is recorded, nothing may wait for the GPU from the third step of an epoch to its end."""
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        if batch_idx >= 2:
+        if batch_idx >= 2 and trainer.global_step > WARM_UP_STEPS:
             torch.cuda.set_sync_debug_mode("error")
 
     def on_validation_start(self, trainer, pl_module):
@@ -127,13 +131,19 @@ def test_one_process_of_ddp_trains_as_none(job, monkeypatch):
 
 
 @pytest.mark.parametrize("mixer", ["attention", "lkca"])
-def test_compiled_into_graphs_it_learns_too(job, mixer):
-    words = ["trainer=gpu", f"model/mixer={mixer}", "compile=true", "epochs=20", "data.fraction=1", "optim.lr=0.003"]
-    assert train(run_of(job(*words, "optim.ema_decay=0.9", "model.drop_path=0.1"))) > 0.8
+@pytest.mark.parametrize("compile", ["true", "false"])
+def test_a_graph_computes_what_its_kernels_do(job, mixer, compile, tmp_path):
+    words = ["trainer=gpu", f"model/mixer={mixer}", "epochs=10", "data.fraction=1", "optim.lr=0.003"]
+    words += ["optim.ema_decay=0.9", "model.drop_path=0.1", "augment=li2024", "optim.clip_norm=1"]
+    recorded = run_of(job(*words, f"compile={compile}"))
+    plain = run_of(job(*words, "trainer.graphs=false", f"paths.runs={tmp_path / 'plain'}"))
+    train(recorded)
+    train(plain)
+    assert losses(recorded) == pytest.approx(losses(plain), rel=1e-3)
 
 
 def test_after_one_that_had_no_memory_a_run_trains(job):
-    large = run_of(job("trainer=gpu", "trainer.memory_share=0.01", "model.width=4096", "model.depth=16"))
+    large = run_of(job("trainer=gpu", "trainer.memory_share=0.002", "model.width=1024", "model.depth=16"))
     with pytest.raises(RunFailedError, match="out of memory"):
         train(large)
     run = run_of(job("trainer=gpu"))

@@ -104,6 +104,12 @@ class TrainerConfig:
         False,
         result=False,
     )
+    graphs: bool = key(
+        "on one GPU, for our own models and AdamW: a training step is one CUDA graph; of a mixer that waits for the "
+        "GPU it cannot be",
+        True,
+        result=False,
+    )
     strategy: str = key("how several devices share a batch", "auto", choices=("auto", "ddp"), result=False)
     progress_bar: bool = key("show a bar on a terminal", True, result=False)
     fast_run: bool = key("one epoch of two batches, to see that everything works", False)
