@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 import torch
 
@@ -15,17 +13,11 @@ pytestmark = ON_A_GPU
 TOLERANCES = {"fp32": 1e-5, "tf32": 5e-3, "bf16": 3e-2}
 
 
-def per_channel(tokens, kernel):
-    return importlib.import_module("lkca_exp.models.large_kernel.per_channel").mix(tokens, kernel, (8, 8))
-
-
 @pytest.mark.parametrize("precision", TOLERANCES)
 @pytest.mark.parametrize("num_kernels", [1, 4, 32])
 @pytest.mark.parametrize("side", [3, 15])
-@pytest.mark.parametrize("backend", ["convolution", "toeplitz", "auto", "per_channel"])
+@pytest.mark.parametrize("backend", ["convolution", "toeplitz", "auto"])
 def test_output_and_gradients_are_those_of_float64(backend, side, num_kernels, precision):
-    if backend == "per_channel" and num_kernels != 32:
-        pytest.skip("computes a kernel for each channel")
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -36,7 +28,7 @@ def test_output_and_gradients_are_those_of_float64(backend, side, num_kernels, p
     def results(device: str, kind: torch.dtype, how: str) -> list[torch.Tensor]:
         x = tokens.to(device, kind).requires_grad_()
         k = kernel.to(device, torch.promote_types(kind, torch.float32)).requires_grad_()
-        y = per_channel(x, k) if how == "per_channel" else large_kernel_mix(x, k, (8, 8), how)
+        y = large_kernel_mix(x, k, (8, 8), how)
         return [
             part.double().cpu() for part in (y.detach(), *torch.autograd.grad(y, (x, k), upstream.to(device, kind)))
         ]

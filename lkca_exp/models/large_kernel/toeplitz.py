@@ -41,7 +41,9 @@ def toeplitz_matrix(kernel: Tensor, grid: Grid) -> Tensor:
     """
     num_kernels, side, _ = kernel.shape
     num_tokens = grid[0] * grid[1]
-    weights = F.pad(kernel.flatten(1), (0, 1))  # one zero more, for pairs of tokens that the kernel does not reach
+    weights = kernel.flatten(1)
+    if side < 2 * max(grid) - 1:
+        weights = F.pad(weights, (0, 1))  # one zero more, for pairs of tokens that the kernel does not reach
     # Not index_select: its compiled gradient on a CPU adds in an order that changes from call to call.
     index = _index(grid, side, kernel.device).expand(num_kernels, -1)
     return weights.gather(1, index).view(num_kernels, num_tokens, num_tokens)
