@@ -23,17 +23,19 @@ from torch.profiler import ProfilerActivity, profile
 from lkca_exp.bench import op
 from lkca_exp.bench.clock import milliseconds
 from lkca_exp.bench.contenders import contenders, paper_contenders
-from lkca_exp.bench.data import BATCH_SIZE, synthetic
+from lkca_exp.bench.data import BATCH_SIZE, images_per_s, synthetic
 from lkca_exp.bench.data import ours as our_loader
 from lkca_exp.bench.machine import matmul_peak, name_of, table_of
 from lkca_exp.bench.model import FORMS, Way, training_step
 from lkca_exp.models.compilation import works
 
 BATCH = 128
-GRIDS_AND_SIDES = ((8, 3), (8, 7), (8, 15), (16, 7), (16, 31))
+GRIDS_AND_SIDES = ((8, 3), (8, 7), (8, 15), (16, 3), (16, 7), (16, 31))
 PRECISIONS = ("fp32", "tf32", "bf16")
-COMPILED = ("lkca_t", "vit_lite")
-"""In every precision, the other models of the paper in bf16 only: each takes half a minute or more."""
+IN_EVERY_PRECISION = ("lkca_t", "vit_lite")
+"""And compiled, which takes half a minute or more. The others are measured in bfloat16."""
+PRODUCTS = ("gemm", "nvjet", "cutlass", "xmma", "fmha", "flash")
+"""Parts of the names of kernels that are matrix products or attention, as NVIDIA's libraries and torch name them."""
 CHUNKS = (1024, 4096, 8192, 16384)
 JOBS = (1, 2, 4, 8)
 PUBLISHED = "as published"
@@ -60,7 +62,10 @@ def run(device: str, rounds: int, names: Sequence[str], small: bool) -> dict[str
     }
     parts: dict[str, list[dict[str, Any]]] = {}
     for name in names:
-        parts[name] = list(PARTS[name].rows(device, rounds, small))
+        parts[name] = []
+        for row in PARTS[name].rows(device, rounds, small):
+            parts[name].append(row)
+            print("  ".join(f"{heading} {value}" for heading, value in _shown(row).items()), file=sys.stderr)
         console.print(table_of(f"{PARTS[name].title}, {machine['device']}", map(_shown, parts[name])))
     return machine | {"rounds": rounds, "parts": parts}
 
@@ -87,55 +92,65 @@ def operator(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
 
 
 def models(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
-    """Training steps with AdamW of the paper's models, of timm's ViT and vit-pytorch's; the kernels of an eager one;
-    and the best rate as a share of the peak of the matrix product in the same precision (MFU)."""
+    """Training steps with AdamW of the paper's models, of timm's ViT and vit-pytorch's. Of the fastest way: how many
+    kernels it has, how long they take and how much of that matrix products; and its rate as a share of the peak of the
+    matrix product in the same precision (MFU)."""
     paper = [each for each in paper_contenders() if PUBLISHED not in each.name]
     compiler = device == "cuda" and works(device)
     batch = 2 if small else BATCH
     for contender in paper[:1] if small else [*paper, *contenders()]:
-        for precision in PRECISIONS:
-            peak = matmul_peak(device, precision)
-            row: dict[str, Any] = {"model": contender.name, "in": precision}
-            compiled = compiler and (contender.name in COMPILED or (contender in paper and precision == "bf16"))
-            for form in FORMS["cuda"]:
-                row[f"{form}, ms"] = None
-                if form == "eager" or compiled:
-                    torch.compiler.reset()
-                    step = training_step(contender, Way(precision, form), batch, device)
-                    row[f"{form}, ms"] = milliseconds(step, device, rounds)
-                    row.setdefault("kernels", kernels(step, device))
-            best = min(value for name, value in row.items() if name.endswith("ms") and value is not None)
-            row["images/s"] = round(1000 * batch / best)
-            row["% of peak"] = 100 * 3 * contender.flops_per_image * batch / (best / 1000) / peak
-            yield row
+        thorough = contender.name in IN_EVERY_PRECISION
+        for precision in PRECISIONS if thorough else PRECISIONS[-1:]:
+            forms = ["eager"] if device == "cpu" else ["eager", "graph"]
+            if thorough and compiler and precision == "bf16":
+                forms.append("compiled graph")
+            torch.compiler.reset()
+            steps = {form: training_step(contender, Way(precision, form), batch, device) for form in forms}
+            ms = {form: milliseconds(step, device, rounds) for form, step in steps.items()}
+            fastest = min(ms, key=lambda form: ms[form])
+            step_flops = 3 * contender.flops_per_image * batch
+            yield {
+                "model": contender.name,
+                "in": precision,
+                **{f"{form}, ms": ms.get(form) for form in FORMS["cuda"]},
+                **kernels(steps[fastest], device)._asdict(),
+                "images/s": round(1000 * batch / ms[fastest]),
+                "% of peak": 100 * step_flops / (ms[fastest] / 1000) / matmul_peak(device, precision),
+            }
 
 
-def kernels(step: Step, device: str) -> int | None:
-    """How many kernels a step starts; None on a CPU."""
+class Kernels(NamedTuple):
+    """How many a step starts, how long they take together, and how much of that matrix products do; None on a CPU."""
+
+    kernels: int | None = None
+    kernels_ms: float | None = None
+    percent_in_products: float | None = None
+
+
+def kernels(step: Step, device: str) -> Kernels:
     if device != "cuda":
-        return None
+        return Kernels()
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler logs every start
     step()
+    torch.cuda.synchronize()
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         step()
         torch.cuda.synchronize()
-    on_device = (event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA)
-    return sum(1 for _ in on_device)
+    on_device = [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    times = [(event.name, event.time_range.elapsed_us() / 1000) for event in on_device]
+    total = sum(ms for _, ms in times)
+    products = sum(ms for name, ms in times if any(part in name for part in PRODUCTS))
+    return Kernels(len(times), total, 100 * products / max(total, 1e-9))
 
 
 def loader(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
     """Images a second of the training batches alone, by the number of images that are augmented together."""
     for recipe in ("light", "lee2021"):
         for chunk in CHUNKS[:1] if small else CHUNKS:
-            split = synthetic(32, images=BATCH_SIZE * 4 if small else max(2 * chunk, 16384))
+            split = synthetic(32, images=BATCH_SIZE * 4 if small else 2 * max(CHUNKS))
             passes = our_loader(recipe, split, [], device=device, chunk_images=chunk)
-
-            def whole(passes: Callable[[], Iterator[Any]] = passes) -> None:
-                for _ in passes():
-                    pass
-
-            rate = 1000 * len(split) / milliseconds(whole, device, rounds)
-            yield {"recipe": recipe, "chunk": chunk, "images/s": round(rate)}
+            images_per_s(passes, device)  # warms up
+            yield {"recipe": recipe, "chunk": chunk, "images/s": round(images_per_s(passes, device))}
 
 
 def jobs(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:

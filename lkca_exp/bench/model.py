@@ -12,12 +12,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import track
+from torch import Tensor
 
 from lkca_exp.bench.clock import turn
 from lkca_exp.bench.contenders import OURS, PAPER, PEERS, Contender, as_published, contenders, paper_contenders
@@ -27,12 +29,13 @@ from lkca_exp.config.specs import SPECS
 from lkca_exp.models.build import no_weight_decay
 from lkca_exp.models.compilation import compile_model, works
 from lkca_exp.training.optim import build_optimizer
+from lkca_exp.training.step_graph import WARM_UP_STEPS, DeviceRates, StepGraph
 
 TABLE_WIDTH = 140
 
 
 class Way(NamedTuple):
-    """A way to train a model: `form` is "eager", "compiled" or "graphs", which is compiled and CUDA graphs."""
+    """A way to train a model: `form` is one of FORMS."""
 
     precision: str
     form: str = "eager"
@@ -82,7 +85,8 @@ def run(rounds: int, names: Sequence[str], precisions: Sequence[str], device: st
     return {"peak_flops": peaks, "threads": torch.get_num_threads(), "rounds": rounds, "suites": figures}
 
 
-FORMS = {"cpu": ("eager", "compiled"), "cuda": ("eager", "compiled", "graphs")}
+FORMS = {"cpu": ("eager", "compiled"), "cuda": ("eager", "graph", "compiled graph")}
+"""On a GPU a step is started kernel by kernel, or is one graph."""
 SUITES = {
     "skeleton": Suite(
         contenders, True, 128, {OURS["attention"]: PEERS, OURS["lkca_depthwise"]: (OURS["attention"], *PEERS)}
@@ -128,20 +132,28 @@ def training_step(contender: Contender, way: Way, batch: int, device: str) -> Ca
     torch.manual_seed(0)
     dtype, data = set_precision(way.precision), SPECS["cifar100"]
     model = contender.make(batch, dtype, device).to(device).train()
-    if way.form != "eager":
-        compile_model(model, graphs=way.form == "graphs")
+    if "compiled" in way.form:
+        compile_model(model)
     optimizer = build_optimizer(model, AdamwConfig(), no_weight_decay(model))
+    recorded, rates = "graph" in way.form, DeviceRates(optimizer)
+    rates.update()
     images = torch.randn(batch, data.channels, data.image_size, data.image_size, device=device)
     labels = torch.randint(data.num_classes, (batch,), device=device)
 
-    def step() -> None:
+    def step() -> Tensor:
         with torch.autocast(device, torch.bfloat16, enabled=way.precision == "bf16"):
             loss = F.cross_entropy(model(images), labels)
         optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        with rates.used() if recorded else nullcontext():
+            optimizer.step()
+        return loss.detach()
 
-    return step
+    if not recorded:
+        return step
+    for _ in range(WARM_UP_STEPS):
+        step()
+    return StepGraph(step)
 
 
 def ratios_to(models: dict[str, dict[str, Any]], name: str, others: Sequence[str]) -> dict[str, dict[str, float]]:

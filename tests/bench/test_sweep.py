@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -13,5 +14,7 @@ def test_the_command(cli, tmp_path):
     assert done.returncode == 0, done.stderr
     seconds = json.loads((tmp_path / "figures.json").read_text())["seconds"]
     assert len(seconds) == 5
+    between_jobs = seconds.pop("next job of a sweep, beside its training")
+    assert math.isfinite(between_jobs)  # a difference of two times, which another process may turn round
     assert all(figure > 0 for figure in seconds.values())
     assert "a finished run, composing included" in done.stdout
