@@ -1,6 +1,7 @@
 """What a run costs beside its training: at its start, in the middle of a sweep, and when it is finished already.
 
-Every figure is of real processes of `python -m lkca_exp`, with W&B offline, as a user without an account has it.
+Every figure is of real processes of `python -m lkca_exp`, with W&B offline, as a user without an account has it. They
+train on the device that is measured.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
-from lkca_exp.bench.machine import table_of
+from lkca_exp.bench.machine import name_of, table_of
 from lkca_exp.config.job import compose
 from lkca_exp.data.prepare import prepare
 from lkca_exp.runs.record import read_finished, write
@@ -43,30 +44,32 @@ main()
 """
 
 
-def run(rounds: int) -> dict[str, Any]:
+def run(rounds: int, device: str) -> dict[str, Any]:
     """Measure all of it, print the table, return the figures in seconds."""
+    trainer = {"cpu": "trainer=cpu", "cuda": "trainer=gpu"}[device]
     prepare(compose([]).config)  # the data packed, as after any first run
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         (place / "data").symlink_to(Path("data").absolute())
         figures = {
-            "first step of a fresh process": median(first_step(place) for _ in range(rounds)),
-            "next job of a sweep, beside its training": next_job(place, rounds),
-            **finished_jobs(place),
+            "first step of a fresh process": median(first_step(place, trainer) for _ in range(rounds)),
+            "next job of a sweep, beside its training": next_job(place, rounds, trainer),
+            **finished_jobs(place, trainer),
         }
-    Console().print(table_of("", ({"": what, "seconds": f"{seconds:.3f}"} for what, seconds in figures.items())))
+    rows = ({"": what, "seconds": f"{seconds:.3f}"} for what, seconds in figures.items())
+    Console().print(table_of(name_of(device), rows))
     return {"rounds": rounds, "seconds": figures}
 
 
-def first_step(place: Path) -> float:
+def first_step(place: Path, trainer: str) -> float:
     """From the start of the process to the end of its first training step."""
     started = time.time()
-    return float(_start(["-c", FIRST_STEP, "force=true"], place).split()[-1]) - started
+    return float(_start(["-c", FIRST_STEP, "force=true", trainer], place).split()[-1]) - started
 
 
-def next_job(place: Path, rounds: int) -> float:
+def next_job(place: Path, rounds: int, trainer: str) -> float:
     """From one job's start to the next one's, less its training: what would be left of a run without epochs."""
-    jobs = [f"epochs={FEW_EPOCHS},{MANY_EPOCHS}", f"seed=range({2 * rounds})", "study=cost"]
+    jobs = [f"epochs={FEW_EPOCHS},{MANY_EPOCHS}", f"seed=range({2 * rounds})", "study=cost", trainer]
     _start(["-m", "lkca_exp", "-m", *jobs], place)
     records = map(read_finished, (place / "runs" / "cost").iterdir())
     starts = sorted(datetime.fromisoformat(record.timings.started) for record in records if record)
@@ -76,7 +79,7 @@ def next_job(place: Path, rounds: int) -> float:
     return few - FEW_EPOCHS * (many - few) / (MANY_EPOCHS - FEW_EPOCHS)
 
 
-def finished_jobs(place: Path) -> dict[str, float]:
+def finished_jobs(place: Path, trainer: str) -> dict[str, float]:
     """Sweeps and plans over results that are there: copies of one record, for other seeds."""
     study, epochs = "study=finished", f"epochs={FEW_EPOCHS}"
     job = compose([study, epochs, f"paths.runs={place / 'runs'}"])
@@ -98,7 +101,7 @@ def finished_jobs(place: Path) -> dict[str, float]:
 
     def seconds(*words: str) -> float:
         started = time.perf_counter()
-        _start(["-m", *words, study, epochs], place)
+        _start(["-m", *words, study, epochs, trainer], place)
         return time.perf_counter() - started
 
     one, all_of_them = (seconds("lkca_exp", "-m", f"seed=range({n})") for n in (1, NUM_FINISHED))

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench.set_defaults(run=lambda args: _bench("data").run(args.rounds, args.device))
     bench = benches.add_parser("sweep", help="what a run costs beside its training, and one that is finished")
     bench.add_argument("--rounds", type=number, default=3, metavar="N", help="times that each is measured (3)")
-    bench.set_defaults(run=lambda args: _bench("sweep").run(args.rounds))
+    bench.set_defaults(run=lambda args: _bench("sweep").run(args.rounds, args.device))
     bench = benches.add_parser("op", help="the large-kernel operator: every backend against conv2d and fused attention")
     bench.add_argument("--grid", type=number, nargs="+", default=GRIDS, metavar="n", help="n x n tokens (4 7 8 16)")
     bench.add_argument("--kernel", type=number, nargs="+", metavar="K", help="kernel sides (3 5 7 11 15 and 2n-1)")
@@ -52,10 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     bench.set_defaults(run=run_gpu)
     for name, each in benches.choices.items():
-        if name != "sweep":
-            usual = "gpu" if name == "gpu" else "auto"
-            what = "(gpu)" if name == "gpu" else "(auto: a GPU if there is one)"
-            each.add_argument("--device", default=usual, choices=("auto", "cpu", "gpu"), help=what)
+        usual = "gpu" if name == "gpu" else "auto"
+        what = "(gpu)" if name == "gpu" else "(auto: a GPU if there is one)"
+        each.add_argument("--device", default=usual, choices=("auto", "cpu", "gpu"), help=what)
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args(arguments)
     limit_spinning()
@@ -63,8 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--kernel: a side is odd and at most 2n-1, which joins every two of n x n tokens")
     with short_answers():
         check_writable_file("--json", args.json)
-        if "device" in args:
-            args.device = device(args.device)
+        args.device = device(args.device)
         figures = args.run(args)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
