@@ -32,6 +32,40 @@ def records(tmp_path: Path) -> list[dict]:
     return [json.loads(file.read_text()) for file in tmp_path.glob("runs/default/*/run.json")]
 
 
+LOSE = """
+from pathlib import Path
+
+import torch
+from lkca_exp.engine import lifecycle
+
+fit = lifecycle.fit
+
+def lost(*_):
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+def fit_or_fail(run, *args, **kwargs):
+    if len([*Path("runs/default").glob("*-s*")]) == 2:
+        torch.cuda.is_initialized, torch.cuda.synchronize = lambda: True, lost
+        lost()
+    return fit(run, *args, **kwargs)
+
+lifecycle.fit = fit_or_fail
+"""
+"""A `sitecustomize.py`, which every Python imports as it starts: the second run loses the GPU."""
+
+
+@pytest.mark.slow
+def test_after_a_lost_gpu_a_search_goes_on_in_another_process(cli, tmp_path, trials):
+    (tmp_path / "sitecustomize.py").write_text(LOSE)
+    done = cli(*OPTUNA, "hydra.sweeper.n_trials=4", PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
+    assert "the sweep goes on in a new process" in done.stdout + done.stderr
+    # The trial that lost it is tried again, which its sweep refuses.
+    assert [trial.state.name for trial in trials()] == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE"]
+    assert trials()[1].params == trials()[2].params
+    assert sorted(record["status"] for record in records(tmp_path)) == ["failed", *["finished"] * 3]
+    assert done.returncode == 0  # a failed trial is part of a search
+
+
 @pytest.mark.slow
 def test_a_killed_search_goes_on_with_the_trial_it_was_at(cli, tmp_path, trials):
     args = [*OPTUNA, "data.fraction=1", "epochs=25", "hydra.sweeper.n_trials=4"]
