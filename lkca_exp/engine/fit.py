@@ -46,6 +46,7 @@ from lkca_exp.runs.state import LAST
 from lkca_exp.training.callbacks import EpochEnd, ProgressBar
 from lkca_exp.training.checkpoints import CheckpointFiles
 from lkca_exp.training.device import peak_memory, reset_peak_memory, set_up_device, uses_gpu
+from lkca_exp.training.graphed import GraphedClassifier
 from lkca_exp.training.module import Classifier
 from lkca_exp.training.sinks import open_sink
 from lkca_exp.training.sinks.sink import NoSink, RunFacts, Sink
@@ -80,7 +81,7 @@ def fit(run: Run, record: Record, data: RunData, callbacks: Sequence[pl.Callback
         "flops_per_image": flops_per_image(model, derived),
         "flops_per_image_as_convolution": flops_per_image(model, derived, backend="convolution"),
     }
-    module = build_module(run, model, data.validation_name, graphs=_one_graph_a_step(run))
+    module = build_module(run, model, data.validation_name, graphs=_records_steps(run))
     checkpoint = directory / "checkpoints" / LAST
     trainer = build_trainer(config, run.name, run.id)
     share_masks(model, Share(trainer.global_rank, trainer.world_size))
@@ -131,8 +132,9 @@ def test(job: Job, weights: Path, data: RunData, backend: str | None) -> tuple[d
 
 
 def build_module(job: Job, model: nn.Module, validation_name: str, graphs: bool = False) -> Classifier:
-    """The training of `model` as configured."""
-    return Classifier(
+    """The training of `model` as configured, with steps that are CUDA `graphs` or not."""
+    kind = GraphedClassifier if graphs else Classifier
+    return kind(
         model,
         job.config.optim,
         no_decay=no_weight_decay(model),
@@ -141,11 +143,10 @@ def build_module(job: Job, model: nn.Module, validation_name: str, graphs: bool 
         warmup_epochs=job.derived.warmup_epochs,
         validation_name=validation_name,
         gradient_norm=job.config.logger.gradient_norm,
-        graphs=graphs,
     )
 
 
-def _one_graph_a_step(job: Job) -> bool:
+def _records_steps(job: Job) -> bool:
     """Whether steps are CUDA graphs: on one GPU, of our own models, with the optimiser that can be recorded."""
     trainer = job.config.trainer
     alone = uses_gpu(trainer) and trainer.devices == 1 and trainer.strategy == "auto"

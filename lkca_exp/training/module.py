@@ -19,7 +19,6 @@ from lkca_exp.data.randomness import generator
 from lkca_exp.training.moving_average import MovingAverage
 from lkca_exp.training.optim import build_optimizer
 from lkca_exp.training.schedule import build_schedule
-from lkca_exp.training.step_graph import WARM_UP_STEPS, DeviceRates, StepGraph
 
 FEWEST_CLASSES_FOR_TOP5 = 6
 
@@ -44,8 +43,7 @@ class Classifier(pl.LightningModule):
 
     `validation_name` prefixes the metrics of the set that is evaluated after every epoch. Nothing is read from the
     device within an epoch: `row` has the numbers of the epoch that ended, `tested` those of the test pass. With
-    `gradient_norm` the row has the mean over the epoch's steps of the gradient's L2 norm, before it is clipped. With
-    `graphs` a step, the optimiser's included, is recorded as a CUDA graph after a few and played from then on.
+    `gradient_norm` the row has the mean over the epoch's steps of the gradient's L2 norm, before it is clipped.
     """
 
     def __init__(
@@ -58,7 +56,6 @@ class Classifier(pl.LightningModule):
         warmup_epochs: float,
         validation_name: str,
         gradient_norm: bool = False,
-        graphs: bool = False,
     ) -> None:
         super().__init__()
         self.model, self.optim_config, self.no_decay = model, optim, no_decay
@@ -66,8 +63,7 @@ class Classifier(pl.LightningModule):
         self.ema = None
         if optim.ema_decay is not None:
             self.ema = MovingAverage(model, optim.ema_decay)
-        self.validation_name, self.gradient_norm, self.graphs = validation_name, gradient_norm, graphs
-        self.num_warm_up_steps = 0
+        self.validation_name, self.gradient_norm = validation_name, gradient_norm
         self.metrics = build_metrics(num_classes)
         self.eval_loss = MeanMetric()
         self.losses = torch.empty(0)
@@ -86,8 +82,6 @@ class Classifier(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = build_optimizer(self.model, self.optim_config, self.no_decay)
         self.clipped = list(self.model.parameters())
-        if self.graphs:
-            self.rates, self.graph = DeviceRates(optimizer), StepGraph(self._whole_step)
         num_steps = int(self.trainer.estimated_stepping_batches)
         num_warmup_steps = round(self.warmup_epochs * self.trainer.num_training_batches)
         schedule = build_schedule(optimizer, self.optim_config, num_steps, num_warmup_steps)
@@ -98,58 +92,24 @@ class Classifier(pl.LightningModule):
         # seeded alike in all processes, each can draw for the whole batch.
         torch.manual_seed(generator("dropout", self.seed, self.current_epoch).initial_seed())
         self.losses = torch.zeros(int(self.trainer.num_training_batches), device=self.device)
-        # The same tensors in every epoch: a graph adds to those that it was recorded with.
+        # The same tensors in every epoch: a CUDA graph adds to those that it was recorded with.
         self.num_correct = self.num_correct.to(self.device).zero_()
         self.norms = self.norms.to(self.device).zero_()
         self.row = {}
         self.epoch_started = time.perf_counter()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        loss = self.graph(*batch) if self.playing else self._loss(*batch)
+        loss = self.loss(*batch)
         self.losses[index] = loss.detach()
         self.images_in_step = len(batch[0])
         return loss
 
-    def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, images: Tensor, targets: Tensor) -> Tensor:
+        """That of a batch, whose right answers are counted."""
         logits = self.model(images)
         labels = targets if targets.ndim == 1 else targets.argmax(1)  # of a mixed image, the larger part's
         self.num_correct += (logits.detach().argmax(1) == labels).sum()
         return F.cross_entropy(logits, targets, label_smoothing=self.optim_config.label_smoothing)
-
-    @property
-    def playing(self) -> bool:
-        """Whether the step that comes is that of a graph, backward and the optimiser's part included."""
-        return self.graphs and self.num_warm_up_steps == WARM_UP_STEPS
-
-    def _whole_step(self, images: Tensor, targets: Tensor) -> Tensor:
-        """What Lightning does in a step, in its order."""
-        self.rates.optimizer.zero_grad()
-        loss = self._loss(images, targets)
-        with torch.autocast(loss.device.type, enabled=False), self.rates.used():
-            loss.backward()
-            self.configure_gradient_clipping()
-            self.rates.optimizer.step()
-        return loss.detach()
-
-    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
-        if not self.graphs:
-            super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-            return
-        self.rates.update()
-        if self.playing:
-            optimizer_closure()
-        else:
-            with self.rates.used():
-                super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-            self.num_warm_up_steps += 1
-
-    def optimizer_zero_grad(self, *arguments: Any) -> None:
-        if not self.playing:
-            super().optimizer_zero_grad(*arguments)
-
-    def backward(self, loss: Tensor, *arguments: Any, **options: Any) -> None:
-        if not self.playing:
-            super().backward(loss, *arguments, **options)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.ema is not None:

@@ -1,4 +1,4 @@
-"""A whole training step as one CUDA graph, which the host starts with one call.
+"""A training step as one CUDA graph, which the host starts with one call.
 
 A step of a small model is some hundreds of kernels of a few microseconds, each of which takes the host longer to start
 than the GPU to compute. Recorded once, they follow on each other by themselves. A graph computes with the same

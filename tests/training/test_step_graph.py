@@ -10,7 +10,7 @@ import torch
 from lkca_exp.data.content import run_of
 from lkca_exp.engine import fit
 from lkca_exp.engine.lifecycle import train
-from lkca_exp.training import module
+from lkca_exp.training import graphed
 from lkca_exp.training.checkpoints import CheckpointFiles
 from lkca_exp.training.step_graph import WARM_UP_STEPS, DeviceRates
 
@@ -33,8 +33,8 @@ class Played:
 @pytest.fixture
 def recorded(monkeypatch):
     monkeypatch.setattr(Played, "calls", 0)
-    monkeypatch.setattr(module, "StepGraph", Played)
-    monkeypatch.setattr(fit, "_one_graph_a_step", lambda run: True)
+    monkeypatch.setattr(graphed, "StepGraph", Played)
+    monkeypatch.setattr(fit, "_records_steps", lambda run: True)
 
 
 def rows(run):
@@ -46,7 +46,7 @@ def test_a_recorded_step_is_that_of_lightning(job, recorded, monkeypatch, tmp_pa
     train(run)
     assert Played.calls == rows(run)[-1]["step"] - WARM_UP_STEPS
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "_one_graph_a_step", lambda run: False)
+        patch.setattr(fit, "_records_steps", lambda run: False)
         usual = run_of(job(*OVERRIDES, f"paths.runs={tmp_path / 'usual'}"))
         train(usual)
     for ours, theirs in zip(rows(run), rows(usual), strict=True):
