@@ -6,8 +6,8 @@ them: `lkca_b kernel_size=7`, `vit_small lkca_depthwise`.
 Of models without a preset, where only the mixer's name differs: `attention`, `lkca`; a model without a mixer has its
 own: `resnet18`. Where more differs: `lkca kernel_size=7`. A key that only one mixer has shows only where that mixer's
 variants differ in it. Numbers have three significant digits, and what is too long leaves out keys that do not tell it,
-and is cut where it differs least:
-`lkca_d… sharing=channel projections=true`.
+has the first words of keys, and is cut where it differs least:
+`lkca_dept… drop…=0 lr=0.004 weight…=0.01`.
 """
 
 from __future__ import annotations
@@ -166,9 +166,10 @@ def show(value: Any) -> str:
 
 
 def rounded(value: Any) -> str:
-    """A value as it is written in YAML, a number to three significant digits: 0.00554 for 0.0055374233513904155."""
+    """A value as it is written in YAML, a number to three significant digits and without a fraction of zero: 0.00554
+    for 0.0055374233513904155, 2 for 2.0."""
     short = f"{value:.3g}" if isinstance(value, float) else ""
-    return show(value) if not short or float(short) == value else short
+    return show(value).removesuffix(".0") if not short or float(short) == value else short
 
 
 def _words(config: Mapping[str, Any], keys: Sequence[str], write: Callable[[Any], str]) -> list[tuple[str, str]]:
@@ -203,9 +204,12 @@ def _telling_words(
 
 
 def _fitted(words: Sequence[tuple[str, str]], values: Mapping[str, Collection[str]]) -> str:
-    """The words, cut to `LONGEST` characters: names first, then keys, then values. `values` are all that a key has
-    among the variants: of a value what they share is cut first."""
+    """The words, cut to `LONGEST` characters: keys to their first words where these differ, then names, then keys, then
+    values. `values` are all that a key has among the variants: of a value what they share is cut first."""
     fitted = list(words)
+    if len(" ".join(map(_text, fitted))) > LONGEST:
+        count = Counter(key.partition("_")[0] for key in values)
+        fitted = [(_first_word(key) if count[key.partition("_")[0]] == 1 else key, value) for key, value in fitted]
     for part in ("name", "key", "value"):
         for index, (key, value) in enumerate(fitted):
             length = LONGEST - sum(len(_text(word)) + 1 for place, word in enumerate(fitted) if place != index)
@@ -217,6 +221,11 @@ def _fitted(words: Sequence[tuple[str, str]], values: Mapping[str, Collection[st
                     _cut(value, length - len(_text((key, ""))), _shared_start(values[words[index][0]])),
                 )
     return _cut(" ".join(map(_text, fitted)), LONGEST)
+
+
+def _first_word(key: str) -> str:
+    start, _, rest = key.partition("_")
+    return f"{start}{CUT}" if rest else key
 
 
 def _shared_start(texts: Collection[str]) -> str:

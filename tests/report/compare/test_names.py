@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict
 
 import pytest
@@ -104,6 +105,19 @@ def test_a_long_name_is_cut_where_it_differs_least(make_run, runs):
         "lkca_… sharing=channel projections=false",
         "lkca_dept… sharing=head projections=true",
         "lkca_dep… sharing=head projections=false",
+    }
+
+
+def test_a_long_name_has_the_first_words_of_its_keys(make_run, runs):
+    for mixer, rate, lr, decay in itertools.product(
+        ("attention", "lkca_depthwise"), (0.0, 0.1), (0.001, 0.004), (0.01, 0.3)
+    ):
+        make_run(mixer, config={"model.drop_path": rate, "optim.lr": lr, "optim.weight_decay": decay})
+    assert named(runs / "digits_compare") >= {
+        "attention drop…=0 lr=0.004 weight…=0.01",
+        "attention drop…=0.1 lr=0.001 weight…=0.3",
+        "lkca_dept… drop…=0 lr=0.004 weight…=0.01",
+        "lkca_depth… drop…=0 lr=0.001 weight…=0.3",
     }
 
 
