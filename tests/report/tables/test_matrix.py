@@ -77,7 +77,7 @@ def test_any_keys_make_rows_and_columns(swept):
         "lkca kernel_size=3",
         "lkca kernel_size=15",
     ]
-    assert [row[0] for row in texts(table)] == ["fraction=0.2", "fraction=1.0"]
+    assert [row[0] for row in texts(table)] == ["fraction=0.2", "fraction=1"]
     assert not any(cell.strong for row in table.shown()[1] for cell in row)  # more data is no better model
 
 
@@ -85,9 +85,9 @@ def test_what_is_not_named_goes_to_the_other_side(swept):
     table = table_of(swept, Choice(columns=("kernel_size",)))
     assert [row[0] for row in texts(table)] == [
         "attention fraction=0.2",
-        "attention fraction=1.0",
+        "attention fraction=1",
         "lkca fraction=0.2",
-        "lkca fraction=1.0",
+        "lkca fraction=1",
     ]
 
 
