@@ -124,7 +124,7 @@ def objective(record: Record) -> float:
 def read(folder: Path) -> Record | Damaged | None:
     """The record in a folder; None where there is no run.json."""
     try:
-        content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / "run.json").read_text(encoding="utf-8"), parse_constant=_refuse)
         if reason := _newer_format(content):
             return Newer(folder, reason)
         return _record(content)
@@ -134,6 +134,11 @@ def read(folder: Path) -> Record | Damaged | None:
         return Damaged(folder, f"run.json is damaged: {error}")
     except (OSError, ValueError, RecursionError) as error:
         return Damaged(folder, str(error) or type(error).__name__)
+
+
+def _refuse(constant: str) -> None:
+    """Infinity and NaN, which Python reads, JSON does not have, and no record could be written with again."""
+    raise ValueError(f"run.json is damaged: it has {constant} in place of a number")
 
 
 def read_finished(folder: Path) -> Record | None:

@@ -98,6 +98,15 @@ def test_text_that_no_terminal_can_show_is_damaged(make_run):
     assert isinstance(read(folder), Damaged)
 
 
+@pytest.mark.parametrize("constant", ["Infinity", "-Infinity", "NaN"])
+def test_what_is_no_number_of_json_is_damaged(make_run, capsys, constant):
+    folder = make_run("interrupted")
+    change(folder, device={"threads": "a constant"})
+    text = (folder / "run.json").read_text()
+    (folder / "run.json").write_text(text.replace('"a constant"', constant))
+    assert_damaged(folder, "in place of a number", capsys)
+
+
 def test_half_of_a_character_is_written_as_a_question_mark(make_run):
     folder = make_run("finished")
     write(folder, replace(read(folder), error=Failure("OSError", "no file caf\udce9.png", "")))
