@@ -34,8 +34,8 @@ from lkca_exp.engine.lifecycle import train
 from lkca_exp.runs.record import read_finished
 from lkca_exp.runs.run import Run
 from lkca_exp.runs.store import find, log_result
-from lkca_exp.training.checkpoints import CheckpointFiles
 from tests.conftest import TINY
+from tests.interrupted import stop_after
 
 RESULTS = ("metrics.jsonl", "weights.safetensors", "predictions.npz")
 FILES = {
@@ -197,24 +197,6 @@ def same_command(run: Run) -> float | None:
     """As the command line does it."""
     result = find(run)
     return train(run) if result is None else log_result(run, result)
-
-
-def stop_after(run: Run, epochs: int) -> None:
-    """Train, and interrupt the run once it has written its checkpoint of so many epochs."""
-    save, left = CheckpointFiles.save_checkpoint, iter(range(epochs - 1))
-
-    def save_and_stop(files: CheckpointFiles, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
-        save(files, checkpoint, path)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    CheckpointFiles.save_checkpoint = save_and_stop  # type: ignore[method-assign]
-    try:
-        train(run)
-    except KeyboardInterrupt:
-        return
-    finally:
-        CheckpointFiles.save_checkpoint = save  # type: ignore[method-assign]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -124,21 +124,18 @@ def objective(record: Record) -> float:
 def read(folder: Path) -> Record | Damaged | None:
     """The record in a folder; None where there is no run.json."""
     try:
-        content = json.loads((folder / "run.json").read_text(encoding="utf-8"), parse_constant=_refuse)
+        content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         if reason := _newer_format(content):
             return Newer(folder, reason)
-        return _record(content)
+        record = _record(content)
+        json.dumps(content, allow_nan=False)  # Python reads Infinity and NaN, which no record is written with
+        return record
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         return Damaged(folder, f"run.json is damaged: {error}")
     except (OSError, ValueError, RecursionError) as error:
         return Damaged(folder, str(error) or type(error).__name__)
-
-
-def _refuse(constant: str) -> None:
-    """Infinity and NaN, which Python reads, JSON does not have, and no record could be written with again."""
-    raise ValueError(f"run.json is damaged: it has {constant} in place of a number")
 
 
 def read_finished(folder: Path) -> Record | None:

@@ -16,6 +16,7 @@ from lkca_exp.engine.lifecycle import begin, train
 from lkca_exp.runs.handover import ALIKE_TO_STOP, Journal
 from lkca_exp.runs.record import read
 from tests.conftest import TINY
+from tests.interrupted import losing_the_gpu
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -62,26 +63,6 @@ def test_a_run_that_loses_the_gpu_is_recorded(job, monkeypatch, caplog):
     assert "the GPU is lost to this process" in caplog.text
 
 
-LOSE = """
-import torch
-from lkca_exp.engine import lifecycle
-
-fit = lifecycle.fit
-
-def lost(*_):
-    raise RuntimeError("CUDA error: an illegal memory access was encountered")
-
-def fit_or_fail(run, *args, **kwargs):
-    if run.config.seed in {seeds}:
-        torch.cuda.is_initialized, torch.cuda.synchronize = lambda: True, lost
-        lost()
-    return fit(run, *args, **kwargs)
-
-lifecycle.fit = fit_or_fail
-"""
-"""A `sitecustomize.py`, which every Python imports as it starts: training with one of these seeds loses the GPU."""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "seeds", "finished", "failed"),
@@ -96,7 +77,7 @@ lifecycle.fit = fit_or_fail
     ids=["own process", "workers", "lost every time", "told to stop", "all again", "another sweeper"],
 )
 def test_after_a_lost_gpu_a_sweep_goes_on_in_another_process_or_ends(cli, tmp_path, words, seeds, finished, failed):
-    (tmp_path / "sitecustomize.py").write_text(LOSE.replace("{seeds}", str(seeds)))
+    (tmp_path / "sitecustomize.py").write_text(losing_the_gpu(f"run.config.seed in {seeds}"))
     done = cli(*TINY, "-m", "seed=0,1,2,3,4", *words, PYTHONPATH=f"{tmp_path}:{CHECKOUT}")
     assert done.returncode == 1
     records = [read(folder) for folder in tmp_path.glob("runs/*/*-s*")]

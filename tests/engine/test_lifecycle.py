@@ -23,8 +23,8 @@ from lkca_exp.runs.lock import hold
 from lkca_exp.runs.record import Record, read, read_finished
 from lkca_exp.runs.run import Run
 from lkca_exp.runs.store import find
-from lkca_exp.training.checkpoints import CheckpointFiles
 from tests.conftest import TINY, environment
+from tests.interrupted import stop_after
 from tests.runs.conftest import change
 
 
@@ -111,17 +111,8 @@ def test_a_twin_whose_files_differ_is_not_reused(run, job, caplog):
     assert "weights.safetensors differs from its record" in caplog.text
 
 
-def test_a_run_under_an_older_label_is_continued_and_found_where_it_is(run, job, monkeypatch):
-    save = CheckpointFiles.save_checkpoint
-
-    def save_and_stop(*args, **kwargs):
-        save(*args, **kwargs)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(CheckpointFiles, "save_checkpoint", save_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(run)
+def test_a_run_under_an_older_label_is_continued_and_found_where_it_is(run, job):
+    stop_after(run, epochs=1)
     older = run.directory.rename(run.directory.with_name(f"older-s0-{run.id[:8]}"))
     with hold(older):
         assert train(run_of(job("epochs=2"))) is None, "it is locked"
@@ -176,16 +167,7 @@ def test_a_new_run_goes_on_when_there_is_space_again(run, monkeypatch, name):
 
 
 def test_an_interrupted_run_is_as_it_was_where_its_disk_is_full(run, monkeypatch):
-    save = CheckpointFiles.save_checkpoint
-
-    def save_and_stop(*args, **kwargs):
-        save(*args, **kwargs)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(CheckpointFiles, "save_checkpoint", save_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(run)
+    stop_after(run, epochs=1)
     before = contents(run.directory)
     with monkeypatch.context() as patched:
         full_disk(patched, ("run.json",))

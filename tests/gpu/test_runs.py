@@ -22,10 +22,10 @@ from lkca_exp.runs.checksums import METRICS
 from lkca_exp.runs.record import read, read_finished
 from lkca_exp.runs.rows import read_rows
 from lkca_exp.runs.state import run_state
-from lkca_exp.training.checkpoints import CheckpointFiles
 from lkca_exp.training.step_graph import WARM_UP_STEPS
 from tests.conftest import TINY, environment
 from tests.gpu import ON_A_GPU
+from tests.interrupted import stop_after
 
 pytestmark = ON_A_GPU
 MIXERS = ("attention", "lkca", "lkca_depthwise")
@@ -78,22 +78,12 @@ def test_a_step_waits_for_nothing(job, mixer, augment):
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
-def test_a_deterministic_run_that_is_killed_and_continued_ends_with_the_same_bits(job, mixer, monkeypatch, tmp_path):
+def test_a_deterministic_run_that_is_killed_and_continued_ends_with_the_same_bits(job, mixer, tmp_path):
     words = ["trainer=gpu", f"model/mixer={mixer}", "augment=li2024", "trainer.deterministic=true"]
     whole = run_of(job(*words))
     parted = run_of(job(*words, f"paths.runs={tmp_path / 'other'}"))
     train(whole)
-    save, saved = CheckpointFiles.save_checkpoint, []
-
-    def killed(self, *args, **kwargs):
-        if saved:
-            raise KeyboardInterrupt
-        saved.append(save(self, *args, **kwargs))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(CheckpointFiles, "save_checkpoint", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train(parted)
+    stop_after(parted, epochs=1)
     train(parted)
     assert len(read(parted.directory).attempts) == 2
     one, other = (load_file(run.directory / "weights.safetensors") for run in (whole, parted))

@@ -104,7 +104,7 @@ def test_what_is_no_number_of_json_is_damaged(make_run, capsys, constant):
     change(folder, device={"threads": "a constant"})
     text = (folder / "run.json").read_text()
     (folder / "run.json").write_text(text.replace('"a constant"', constant))
-    assert_damaged(folder, "in place of a number", capsys)
+    assert_damaged(folder, "Out of range float", capsys)
 
 
 def test_half_of_a_character_is_written_as_a_question_mark(make_run):

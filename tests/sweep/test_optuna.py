@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from lkca_exp.runs.sweeps import Sweep, num_not_started, read_sweeps
 from lkca_exp.sweep.optuna import note_begin, note_end
 from tests.conftest import TINY, environment
+from tests.interrupted import losing_the_gpu
 from tests.report.conftest import write_run
 
 OPTUNA = ["-m", *TINY, "hydra/sweeper=optuna", "optim.lr=interval(0.0005,0.01)"]
@@ -32,31 +33,10 @@ def records(tmp_path: Path) -> list[dict]:
     return [json.loads(file.read_text()) for file in tmp_path.glob("runs/default/*/run.json")]
 
 
-LOSE = """
-from pathlib import Path
-
-import torch
-from lkca_exp.engine import lifecycle
-
-fit = lifecycle.fit
-
-def lost(*_):
-    raise RuntimeError("CUDA error: an illegal memory access was encountered")
-
-def fit_or_fail(run, *args, **kwargs):
-    if len([*Path("runs/default").glob("*-s*")]) == 2:
-        torch.cuda.is_initialized, torch.cuda.synchronize = lambda: True, lost
-        lost()
-    return fit(run, *args, **kwargs)
-
-lifecycle.fit = fit_or_fail
-"""
-"""A `sitecustomize.py`, which every Python imports as it starts: the second run loses the GPU."""
-
-
 @pytest.mark.slow
 def test_after_a_lost_gpu_a_search_goes_on_in_another_process(cli, tmp_path, trials):
-    (tmp_path / "sitecustomize.py").write_text(LOSE)
+    second = 'len([*Path("runs/default").glob("*-s*")]) == 2'
+    (tmp_path / "sitecustomize.py").write_text(losing_the_gpu(second))
     done = cli(*OPTUNA, "hydra.sweeper.n_trials=4", PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
     assert "the sweep goes on in a new process" in done.stdout + done.stderr
     # The trial that lost it is tried again, which its sweep refuses.

@@ -13,6 +13,7 @@ from lkca_exp.runs.files import NoSpaceError
 from lkca_exp.runs.record import Record, read
 from lkca_exp.runs.run import Run
 from lkca_exp.training.checkpoints import CheckpointFiles
+from tests.interrupted import stop_after
 
 RESULTS = ("metrics.jsonl", "weights.safetensors", "predictions.npz")
 NAMES = ("last.ckpt", "before_last.ckpt")
@@ -27,7 +28,7 @@ def alone(tmp_path_factory) -> dict[str, bytes]:
 @pytest.fixture
 def stopped(tmp_path, monkeypatch) -> Run:
     """A run that was interrupted after the third of its four epochs."""
-    return stop(tmp_path, monkeypatch)
+    return stop(tmp_path)
 
 
 def tiny(root: Path, *overrides: str) -> Run:
@@ -43,18 +44,9 @@ def trained(root: Path, *overrides: str) -> Path:
     return run.directory
 
 
-def stop(root: Path, monkeypatch, *overrides: str, epochs: int = 3) -> Run:
-    run, save, left = tiny(root, *overrides), CheckpointFiles.save_checkpoint, iter(range(epochs - 1))
-
-    def save_and_stop(files, checkpoint, path, storage_options=None):
-        save(files, checkpoint, path)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(CheckpointFiles, "save_checkpoint", save_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(run)
+def stop(root: Path, *overrides: str, epochs: int = 3) -> Run:
+    run = tiny(root, *overrides)
+    stop_after(run, epochs)
     return run
 
 
@@ -100,7 +92,7 @@ def test_the_one_before_a_damaged_checkpoint_is_used_or_none(stopped, alone, cap
 
 
 def test_a_checkpoint_of_another_run_is_not_used(stopped, alone, tmp_path, monkeypatch):
-    other = stop(tmp_path / "other", monkeypatch, "seed=1")
+    other = stop(tmp_path / "other", "seed=1")
     for name in NAMES:
         (other.directory / "checkpoints" / name).replace(stopped.directory / "checkpoints" / name)
     continued(stopped, alone, from_epoch=0)

@@ -11,8 +11,8 @@ from lkca_exp.data.content import run_of
 from lkca_exp.engine import fit
 from lkca_exp.engine.lifecycle import train
 from lkca_exp.training import graphed
-from lkca_exp.training.checkpoints import CheckpointFiles
 from lkca_exp.training.step_graph import WARM_UP_STEPS, DeviceRates
+from tests.interrupted import stop_after
 
 OVERRIDES = ("model.drop_path=0.1", "augment=li2024", "optim.clip_norm=1", "optim.ema_decay=0.9")
 
@@ -53,21 +53,11 @@ def test_a_recorded_step_is_that_of_lightning(job, recorded, monkeypatch, tmp_pa
         assert ours == pytest.approx(theirs, rel=1e-4)  # a rate that lies on the device is in single precision
 
 
-def test_a_run_that_is_killed_and_continued_ends_with_the_same_bits(job, recorded, monkeypatch, tmp_path):
+def test_a_run_that_is_killed_and_continued_ends_with_the_same_bits(job, recorded, tmp_path):
     whole = run_of(job(*OVERRIDES))
     train(whole)
     parted = run_of(job(*OVERRIDES, f"paths.runs={tmp_path / 'parted'}"))
-    save, saved = CheckpointFiles.save_checkpoint, []
-
-    def killed(self, *args, **kwargs):
-        if saved:
-            raise KeyboardInterrupt
-        saved.append(save(self, *args, **kwargs))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(CheckpointFiles, "save_checkpoint", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train(parted)
+    stop_after(parted, epochs=1)
     train(parted)
     assert rows(parted) == rows(whole)
 

@@ -45,8 +45,8 @@ def large_kernel_mix(tokens: Tensor, kernel: Tensor, grid: tuple[int, int], back
 
 def _autocast(tokens: Tensor) -> Tensor:
     device = tokens.device.type
-    # Not torch.amp.is_autocast_available, which torch 2.11 cannot compile.
-    if device in ("cpu", "cuda") and torch.is_autocast_enabled(device) and tokens.dtype == torch.float32:
+    # Not torch.amp.is_autocast_available, which torch 2.11 cannot compile. The other devices have autocast.
+    if device != "meta" and torch.is_autocast_enabled(device) and tokens.dtype == torch.float32:
         return tokens.to(torch.get_autocast_dtype(device))
     return tokens
 

@@ -208,8 +208,9 @@ def _fitted(words: Sequence[tuple[str, str]], values: Mapping[str, Collection[st
     values. `values` are all that a key has among the variants: of a value what they share is cut first."""
     fitted = list(words)
     if len(" ".join(map(_text, fitted))) > LONGEST:
-        count = Counter(key.partition("_")[0] for key in values)
-        fitted = [(_first_word(key) if count[key.partition("_")[0]] == 1 else key, value) for key, value in fitted]
+        first = {key: key.partition("_")[0] for key in values}
+        count = Counter(first.values())
+        fitted = [(f"{first[key]}{CUT}" if "_" in key and count[first[key]] == 1 else key, v) for key, v in fitted]
     for part in ("name", "key", "value"):
         for index, (key, value) in enumerate(fitted):
             length = LONGEST - sum(len(_text(word)) + 1 for place, word in enumerate(fitted) if place != index)
@@ -221,11 +222,6 @@ def _fitted(words: Sequence[tuple[str, str]], values: Mapping[str, Collection[st
                     _cut(value, length - len(_text((key, ""))), _shared_start(values[words[index][0]])),
                 )
     return _cut(" ".join(map(_text, fitted)), LONGEST)
-
-
-def _first_word(key: str) -> str:
-    start, _, rest = key.partition("_")
-    return f"{start}{CUT}" if rest else key
 
 
 def _shared_start(texts: Collection[str]) -> str:

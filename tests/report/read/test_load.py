@@ -94,7 +94,7 @@ def test_unknown_keys_and_odd_values_do_no_harm(make_run):
     assert (run.speed, run.memory, run.device, run.warnings, run.seconds) == ({}, {}, {}, (), None)
 
 
-@pytest.mark.parametrize("top1", [7.0, -0.1])
+@pytest.mark.parametrize("top1", [float("nan"), 7.0, -0.1])
 def test_a_run_with_an_accuracy_that_cannot_be_is_left_out(make_run, top1):
     folder = make_run()
     alter(folder, metrics={"test/top1": top1})
