@@ -48,8 +48,8 @@ def _save(checkpoint: dict[str, Any], path: Path, run_id: str) -> None:
         writer = _DigestingWriter(file, run_id)
         try:
             torch.save(checkpoint, writer)  # type: ignore[arg-type]
-        except RuntimeError as error:  # torch's own, about a position that is not as it expects
-            if isinstance(error.__context__, OSError):
+        except RuntimeError as error:  # torch's own, of closing its archive after a write that did not end
+            if error.__context__ is not None:
                 raise error.__context__ from error
             raise
         file.write(writer.digest.digest())

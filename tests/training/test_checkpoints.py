@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -120,6 +121,21 @@ def test_a_full_disk_is_said_as_such(tmp_path, monkeypatch):
         pytest.skip("no device that is always full")
     monkeypatch.setattr(Path, "open", lambda path, mode="r": opened(full if mode == "wb" else path, mode))
     with pytest.raises(NoSpaceError, match="no space left on /"):
+        CheckpointFiles("id").save_checkpoint({"weights": torch.zeros(1000)}, tmp_path / "last.ckpt")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_an_interrupt_while_torch_writes_is_an_interrupt(tmp_path, monkeypatch, at):
+    save = torch.save
+
+    def interrupted(checkpoint, file):
+        results = [mock.DEFAULT] * at + [KeyboardInterrupt] + [mock.DEFAULT] * 100
+        file.write = mock.Mock(wraps=file.write, side_effect=results)
+        save(checkpoint, file)
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         CheckpointFiles("id").save_checkpoint({"weights": torch.zeros(1000)}, tmp_path / "last.ckpt")
     assert list(tmp_path.iterdir()) == []
 
