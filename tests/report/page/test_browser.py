@@ -367,7 +367,7 @@ def test_runs_are_explored_by_any_key_and_the_address_keeps_it(browser, index):
     with opened(browser, index) as page:
         section = explored(page, x="train_images_per_s", colour="status", facet="data")
         status = section.locator("[role=status]")
-        assert status.inner_text() == "8 of 10 runs."
+        playwright.expect(status).to_have_text("8 of 10 runs.")
         playwright.expect(section.locator(".mark-symbol.role-mark path")).to_have_count(8)
         assert "fraction=0.2" in section.locator("svg.marks").text_content()
         section.get_by_label("only runs whose").select_option("seed")
@@ -379,7 +379,7 @@ def test_runs_are_explored_by_any_key_and_the_address_keeps_it(browser, index):
         page.goto(address)
         again = explored(page)
         assert again.locator("[name=x]").input_value() == "train_images_per_s"
-        assert status.inner_text() == "4 of 10 runs."
+        playwright.expect(status).to_have_text("4 of 10 runs.")
         again.get_by_label("only runs whose").select_option("variant")
         again.locator("[name=is]").fill("LKCA")
         again.locator("[name=is]").press("Tab")
