@@ -37,6 +37,9 @@ def test_the_index_has_all_of_them_and_their_state():
     rows = dict(re.findall(r"^\| \[(\w+)\]\(\1\) \| .+ \| (.+) \|$", index, re.MULTILINE))
     output = {home.name: f"{len(runs)} runs" if (runs := results(home)) else "not run here" for home in HOMES}
     assert rows == output
+    seconds = {run["id"]: float(run["seconds"]) for home in HOMES for run in results(home)}
+    took = f"{len(seconds)} runs, as some belong to several studies, and {sum(seconds.values()) / 3600:.1f} hours"
+    assert took in index
 
 
 @pytest.mark.parametrize("name", NAMES)
