@@ -7,11 +7,12 @@ flipped bytes, and one of another run. `torch.load` reads such a file as any oth
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -44,29 +45,14 @@ class CheckpointFiles(TorchCheckpointIO):
 
 
 def _save(checkpoint: dict[str, Any], path: Path, run_id: str) -> None:
-    with path.open("wb") as file, _without_crc():
-        writer = _DigestingWriter(file, run_id)
-        try:
-            torch.save(checkpoint, writer)  # type: ignore[arg-type]
-        except RuntimeError as error:  # torch's own, of closing its archive after a write that did not end
-            if error.__context__ is not None:
-                raise error.__context__ from error
-            raise
-        file.write(writer.digest.digest())
-
-
-class _DigestingWriter:
-    """What `torch.save` needs of a file."""
-
-    def __init__(self, file: BinaryIO, run_id: str) -> None:
-        self.file, self.digest = file, hashlib.sha256(run_id.encode())
-
-    def write(self, content: bytes) -> int:
-        self.digest.update(content)
-        return self.file.write(content)
-
-    def flush(self) -> None:
-        self.file.flush()
+    """By way of memory: torch answers a write that fails, or Ctrl-C in one, by an error of its own or by ending the
+    process."""
+    content = io.BytesIO()
+    with _without_crc():
+        torch.save(checkpoint, content)
+    with path.open("wb") as file:
+        file.write(content.getbuffer())
+        file.write(_digest(content.getbuffer(), run_id))
 
 
 def recover(folder: Path, run_id: str) -> list[Row]:
@@ -99,9 +85,14 @@ def _without_crc() -> Iterator[None]:
 
 
 def _is_whole(path: Path, run_id: str) -> bool:
-    content, digest = memoryview(path.read_bytes()), hashlib.sha256(run_id.encode())
-    digest.update(content[:-DIGEST_BYTES])
-    return digest.digest() == content[-DIGEST_BYTES:]
+    content = memoryview(path.read_bytes())
+    return _digest(content[:-DIGEST_BYTES], run_id) == content[-DIGEST_BYTES:]
+
+
+def _digest(content: memoryview, run_id: str) -> bytes:
+    digest = hashlib.sha256(run_id.encode())
+    digest.update(content)
+    return digest.digest()
 
 
 def _rows(path: Path) -> list[Row]:

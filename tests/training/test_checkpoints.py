@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from lkca_exp.runs.files import NoSpaceError
 from lkca_exp.runs.record import Record, read
 from lkca_exp.runs.run import Run
 from lkca_exp.training.checkpoints import CheckpointFiles
+from tests.conftest import environment
 from tests.interrupted import stop_after
 
 RESULTS = ("metrics.jsonl", "weights.safetensors", "predictions.npz")
@@ -125,19 +127,44 @@ def test_a_full_disk_is_said_as_such(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("at", range(8))
-def test_an_interrupt_while_torch_writes_is_an_interrupt(tmp_path, monkeypatch, at):
-    save = torch.save
+INTERRUPTED = """
+import random, signal, sys
+from pathlib import Path
 
-    def interrupted(checkpoint, file):
-        results = [mock.DEFAULT] * at + [KeyboardInterrupt] + [mock.DEFAULT] * 100
-        file.write = mock.Mock(wraps=file.write, side_effect=results)
-        save(checkpoint, file)
+import torch
+from lkca_exp.training.checkpoints import CheckpointFiles, recover
 
-    monkeypatch.setattr(torch, "save", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        CheckpointFiles("id").save_checkpoint({"weights": torch.zeros(1000)}, tmp_path / "last.ckpt")
-    assert list(tmp_path.iterdir()) == []
+last, draw = Path(sys.argv[1]) / "last.ckpt", random.Random(0)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+
+
+def save(number):
+    rows = [{"epoch": epoch} for epoch in range(number)]
+    weights = {str(layer): torch.zeros(100) for layer in range(100)}
+    CheckpointFiles("id").save_checkpoint({"callbacks": {"EpochEnd": {"rows": rows}}, "weights": weights}, last)
+
+
+save(0)
+saved = interrupted = 0
+for number in range(1, 201):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, 0.004))
+        save(number)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        saved = number
+    except KeyboardInterrupt:
+        interrupted += 1
+    assert len(recover(last.parent, "id")) in (saved, number)
+    saved = len(recover(last.parent, "id"))
+print(interrupted)
+"""
+
+
+def test_an_interrupt_at_any_moment_leaves_a_checkpoint(tmp_path):
+    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 50
 
 
 def test_disk_holds_two_checkpoints_at_most(tmp_path, monkeypatch):
