@@ -146,7 +146,7 @@ def save(number):
 
 save(0)
 saved = interrupted = 0
-for number in range(1, 201):
+for number in range(1, 121):
     try:
         signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, 0.004))
         save(number)
@@ -164,7 +164,7 @@ def test_an_interrupt_at_any_moment_leaves_a_checkpoint(tmp_path):
     command = [sys.executable, "-c", INTERRUPTED, str(tmp_path)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 50
+    assert int(done.stdout) > 30
 
 
 def test_disk_holds_two_checkpoints_at_most(tmp_path, monkeypatch):
