@@ -26,7 +26,7 @@ NUMBERS = [-1, 0, 7.0, 2**70, 10**400, 1e308, float("nan"), float("inf")]
 ODD = [*NUMBERS, None, True, "", "x", "\ud800", "\x00", "2026-13-45", "9" * 5000, [], [[]], [1, None], {}, {"a": None}]
 FILES = ["run.json", "metrics.jsonl", "predictions.npz"]
 FILES += [f"analysis/{name}" for name in ("locality.json", "receptive_field.json", "receptive_field.npz")]
-FEW, MANY = 40, 150
+FEW, MANY = 40, 1500
 
 
 @pytest.fixture

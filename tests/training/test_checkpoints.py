@@ -154,8 +154,9 @@ for number in range(1, 121):
         saved = number
     except KeyboardInterrupt:
         interrupted += 1
-    assert len(recover(last.parent, "id")) in (saved, number)
-    saved = len(recover(last.parent, "id"))
+    kept = len(recover(last.parent, "id"))
+    assert kept in (saved, number)
+    saved = kept
 print(interrupted)
 """
 
