@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -28,16 +29,18 @@ from lkca_exp.bench.data import ours as our_loader
 from lkca_exp.bench.machine import matmul_peak, name_of, table_of
 from lkca_exp.bench.model import FORMS, Way, training_step
 from lkca_exp.models.compilation import works
+from lkca_exp.runs.record import read_finished
 
 BATCH = 128
 GRIDS_AND_SIDES = ((8, 3), (8, 7), (8, 15), (16, 3), (16, 7), (16, 31))
 PRECISIONS = ("fp32", "tf32", "bf16")
 IN_EVERY_PRECISION = ("lkca_t", "vit_lite")
-"""And compiled, which takes half a minute or more. The others are measured in bfloat16."""
+"""And compiled, which takes half a minute each time. The others are measured in bfloat16."""
 PRODUCTS = ("gemm", "nvjet", "cutlass", "xmma", "fmha", "flash")
 """Parts of the names of kernels that are matrix products or attention, as NVIDIA's libraries and torch name them."""
 CHUNKS = (1024, 4096, 8192, 16384)
 JOBS = (1, 2, 4, 8)
+EPOCHS_OF_A_JOB = 100
 PUBLISHED = "as published"
 """The authors' own form of LKCA, thousands of kernels' work: it is left to `bench model`."""
 
@@ -102,7 +105,7 @@ def models(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
         thorough = contender.name in IN_EVERY_PRECISION
         for precision in PRECISIONS if thorough else PRECISIONS[-1:]:
             forms = ["eager"] if device == "cpu" else ["eager", "graph"]
-            if thorough and compiler and precision == "bf16":
+            if thorough and compiler:
                 forms.append("compiled graph")
             torch.compiler.reset()
             steps = {form: training_step(contender, Way(precision, form), batch, device) for form in forms}
@@ -154,13 +157,14 @@ def loader(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
 
 
 def jobs(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
-    """Runs of digits side by side in processes of their own, started together; by the wall clock, starts included."""
+    """Runs of digits side by side in processes of their own, started together: how many are done in a minute, starts
+    included, and on how many images a second all of them train by their records."""
     accelerator = "gpu" if device == "cuda" else "cpu"
     for count in JOBS[:1] if small else JOBS:
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
             words = [
-                f"epochs={1 if small else 30}",
+                f"epochs={1 if small else EPOCHS_OF_A_JOB}",
                 "logger=none",
                 "trainer.progress_bar=false",
                 f"trainer={accelerator}",
@@ -174,7 +178,14 @@ def jobs(device: str, rounds: int, small: bool) -> Iterator[dict[str, Any]]:
             ]
             failed = sum(process.wait() != 0 for process in running)
             seconds = time.perf_counter() - start
-        yield {"jobs at once": count, "seconds": seconds, "runs/minute": 60 * count / seconds, "failed": failed}
+            records = [read_finished(file.parent) for file in Path(folder).glob("*/*/run.json")]
+        yield {
+            "jobs at once": count,
+            "seconds": seconds,
+            "runs/minute": 60 * count / seconds,
+            "images/s": round(sum(record.speed["train_images_per_s"] for record in records if record)),
+            "failed": failed,
+        }
 
 
 PARTS = {
