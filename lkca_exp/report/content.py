@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from altair.utils.schemapi import debug_mode
+
 from lkca_exp.report.charts.chart import Chart
 from lkca_exp.report.charts.style import Style, styles
 from lkca_exp.report.compare.aggregate import summarise
@@ -95,7 +97,8 @@ def work_out(
     summary = summarise(runs, left_out, choice, num_waiting)
     style = styles(summary)
     material = Material(summary, style, published)
-    sections = [section(material) for section in SECTIONS]
+    with debug_mode(False):  # Altair's own checks of charts, which take as long as making them
+        sections = [section(material) for section in SECTIONS]
     return Content(
         summary=summary,
         sentences=search.sentences(summary) if summary.is_search else answer(summary),

@@ -18,6 +18,8 @@ from lkca_exp.report.compare.variant import Variant
 from lkca_exp.report.formats import count, printable
 
 SHOWN = "indexof(hidden, datum.variant) < 0"
+OF_THE_WHOLE = ("$schema", "config", "datasets")
+"""Parts of a specification that its layers do not have."""
 WIDE = 8.0
 """A ratio of largest to smallest from which an axis is logarithmic."""
 
@@ -48,16 +50,20 @@ class Chart:
         """Vega-Lite of the layers, without size and theme. All parameters but the `names` are set by the reader."""
         start = {"hidden": [], "x_zoom": None, "y_zoom": None, "names": [printable(name) for name in self.style]}
         params = [{"name": name, "value": value} for name, value in start.items()]
-        return _layered(self.layers) | {"params": params, "autosize": {"type": "fit", "contains": "padding"}}
+        return _layered(self._layers) | {"params": params, "autosize": {"type": "fit", "contains": "padding"}}
 
     @cached_property
     def lively(self) -> dict[str, Any]:
         """The same with what answers the pointer."""
-        live = _layered([*self.layers, *self.live])
+        live = _layered([*self._layers, *map(_as_dict, self.live)])
         if self.zoom:
             brush = {"name": "brush", "select": {"type": "interval", "encodings": [*self.zoom]}}
             live["layer"][len(self.layers) - 1]["params"] = [brush]
         return self.still | live
+
+    @cached_property
+    def _layers(self) -> list[dict[str, Any]]:
+        return [*map(_as_dict, self.layers)]
 
 
 @dataclass(frozen=True)
@@ -137,21 +143,27 @@ def line_with_band(
     band = plot([row for row in rows if row.low is not None], "x").mark_area()
     single = plot([row for row in rows if times[row.variant] == 1], "x").mark_point()
     return [
-        band.encode(x, y("low"), y2="high:Q", **unnamed(style, "fill")),
+        band.encode(x, y("low"), y2=alt.Y2("high:Q"), **unnamed(style, "fill")),
         single.encode(x, y("mean"), **unnamed(style, "fill", "shape")),
         plot(rows, "x").mark_line().encode(x, y("mean"), **coloured(style, "strokeDash")),
     ]
 
 
 def points_with_bars(
-    rows: Sequence[Mean], x: alt.X, y: Callable[..., alt.Y], style: Mapping[str, Style], tips: Sequence[alt.Tooltip]
+    rows: Sequence[Mean], x: alt.X, y: Callable[..., alt.Y], style: Mapping[str, Style], more: Sequence[alt.Tooltip]
 ) -> list[alt.Chart]:
     bars = plot([row for row in rows if row.low is not None], "x", "mean").mark_rule(clip=True)
     points = plot(rows, "x", "mean").mark_point(size=80)
     return [
-        bars.encode(x, y("low"), y2="high:Q", **coloured(style)),
-        points.encode(x, y("mean"), tooltip=["variant:N", "text:N", *tips], **coloured(style, "shape")),
+        bars.encode(x, y("low"), y2=alt.Y2("high:Q"), **coloured(style)),
+        points.encode(x, y("mean"), tooltip=[*tips("variant:N", "text:N"), *more], **coloured(style, "shape")),
     ]
+
+
+def tips(*fields: str) -> list[alt.Tooltip]:
+    """What the pointer is told of a mark: fields by name and type, as "text:N". Channels are objects in all charts:
+    Altair takes milliseconds to make one of a text."""
+    return [alt.Tooltip(field) for field in fields]
 
 
 def rows_of(names: Sequence[str], field: str = "variant", above: float | None = 11) -> alt.Y:
@@ -178,7 +190,7 @@ def read_out(rows: Iterable[Mean], title: str, style: Mapping[str, Style], decim
         .mark_rule(color=QUIET, strokeWidth=1)
         .encode(
             alt.X("x:Q"),
-            opacity=alt.condition(nearest, alt.value(0.5), alt.value(0)),
+            opacity=alt.OpacityValue(0, condition={"param": nearest.name, "empty": False, "value": 0.5}),
             tooltip=[alt.Tooltip("x:Q", title=title), *values],
         )
         .add_params(nearest)
@@ -189,25 +201,30 @@ def axis_title(metric: Metric) -> str:
     return metric.full_name + (" (%)" if metric.is_fraction else "")
 
 
-def _layered(layers: Sequence[alt.Chart]) -> dict[str, Any]:
+def _as_dict(layer: alt.Chart) -> dict[str, Any]:
+    """Vega-Lite of a chart that is one layer."""
+    return layer.to_dict(validate=False)
+
+
+def _layered(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Layers in one specification, with the rows of each once: rows0, rows1, ..., so that charts of one kind differ in
     their rows only."""
-    drawn = [layer.to_dict(validate=False) for layer in layers]
-    datasets = {name: rows for layer in drawn for name, rows in layer.pop("datasets").items()}
+    datasets = {name: rows for layer in layers for name, rows in layer["datasets"].items()}
     names = {name: f"rows{place}" for place, name in enumerate(datasets)}
     without_legend = {
         channel
-        for layer in drawn
+        for layer in layers
         for channel, encoding in layer["encoding"].items()
         if isinstance(encoding, dict) and encoding.get("legend", "") is None
     }
-    for layer in drawn:
-        del layer["$schema"], layer["config"]
-        layer["data"]["name"] = names[layer["data"]["name"]]
     return {
         "$schema": alt.SCHEMA_URL,
         "datasets": {names[name]: json.loads(rows) for name, rows in datasets.items()},
-        "layer": drawn,
+        "layer": [
+            {key: part for key, part in layer.items() if key not in OF_THE_WHOLE}
+            | {"data": layer["data"] | {"name": names[layer["data"]["name"]]}}
+            for layer in layers
+        ],
         "resolve": {"legend": dict.fromkeys(sorted(without_legend), "independent")},
     }
 

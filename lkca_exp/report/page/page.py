@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from lkca_exp.report.charts import draw
@@ -39,13 +41,10 @@ Link = Callable[[Path], str]
 def page(content: Content, link: Link, now: float, version: str = "") -> str:
     """The HTML of the page. `link` gives the address of a run's folder; `now` is in seconds since 1970; a page with a
     `version` asks its server for newer ones."""
-    templates = environment()
-    templates.filters |= {"marked": marked, "drawn": _drawn, "specification": _specification}
-    templates.filters |= {"swatch": _swatch, "duration": duration, "printable": printable}
-    templates.globals |= {"grid": _grid, "link": link}
     summary = content.summary
-    return templates.get_template("page.html").render(
+    return _template().render(
         content=content,
+        link=link,
         summary=summary,
         title=" and ".join(summary.studies),
         written=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -65,6 +64,15 @@ def page(content: Content, link: Link, now: float, version: str = "") -> str:
         css=ours("page.css"),
         scripts=[Markup(draw.script()), ours("page.js")] + ([ours("live.js")] if version else []),
     )
+
+
+@cache
+def _template() -> Template:
+    templates = environment()
+    templates.filters |= {"marked": marked, "drawn": _drawn, "specification": _specification}
+    templates.filters |= {"swatch": _swatch, "duration": duration, "printable": printable}
+    templates.globals["grid"] = _grid
+    return templates.get_template("page.html")
 
 
 def linked_from(folder: Path) -> Link:

@@ -18,6 +18,7 @@ from lkca_exp.report.charts.chart import (
     mean_of,
     plot,
     points_with_bars,
+    tips,
     titled,
     unnamed,
     zoomable,
@@ -157,8 +158,8 @@ def _layers(
     level = plot(levels, "", "mean").mark_rule(strokeWidth=2)
     line = plot(points).mark_line(clip=True)
     return [
-        band.encode(y("low"), y2="high:Q", **unnamed(style, "fill")),
-        level.encode(y("mean"), tooltip=["variant:N", "text:N"], **coloured(style), **unnamed(style, "strokeDash")),
+        band.encode(y("low"), y2=alt.Y2("high:Q"), **unnamed(style, "fill")),
+        level.encode(y("mean"), tooltip=tips("variant:N", "text:N"), **coloured(style), **unnamed(style, "strokeDash")),
         line.encode(x, y("mean"), **coloured(style), **unnamed(style, "strokeDash")),
         *points_with_bars(points, x, y, style, [alt.Tooltip("x:Q", title=called, format=form)]),
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import altair as alt
 import numpy as np
 
-from lkca_exp.report.charts.chart import Chart, coloured, plot, titled, zoomable
+from lkca_exp.report.charts.chart import Chart, coloured, plot, tips, titled, zoomable
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import CELL, INK, ON_CELL
 from lkca_exp.report.compare.metric import Metric
@@ -131,7 +131,7 @@ def _accuracy(
     y = alt.Y("name:N", sort=[called[index] for index in classes], title="class", axis=alt.Axis(grid=True))
     x = alt.X("mean:Q", title="test top-1 (%)", scale=zoomable("x"))
     points = plot(rows, "mean").mark_point(size=60, opacity=0.9)
-    layer = points.encode(x, y, tooltip=["variant:N", alt.Tooltip("name:N", title="class"), "text:N"])
+    layer = points.encode(x, y, tooltip=[*tips("variant:N"), alt.Tooltip("name:N", title="class"), *tips("text:N")])
     stamps = (metric.stamp(variant.selected_on) for variant in variants)
     return Chart(
         "classes",
@@ -183,9 +183,9 @@ def _heatmap(rows: Sequence[ConfusionRow], called: Sequence[str], with_text: boo
     cells = base.mark_rect(color=CELL).encode(opacity=shade)
     if not with_text:
         return [cells]
-    ink = alt.condition("datum.share > 0.5", alt.value(ON_CELL), alt.value(INK))
+    ink = alt.ColorValue(INK, condition={"test": "datum.share > 0.5", "value": ON_CELL})
     texts = base.transform_calculate(percent="round(100 * datum.share)").mark_text(fontSize=10)
-    return [cells, texts.encode(text="percent:Q", color=ink)]
+    return [cells, texts.encode(text=alt.Text("percent:Q"), color=ink)]
 
 
 def _gap(a: Estimate | None, b: Estimate | None) -> float:

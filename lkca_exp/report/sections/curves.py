@@ -17,6 +17,7 @@ from lkca_exp.report.charts.chart import (
     line_with_band,
     plot,
     read_out,
+    tips,
     titled,
     unnamed,
     zoomable,
@@ -141,8 +142,8 @@ def _layers(means: Sequence[Mean], runs: Sequence[RunRow], title: str, style: Ma
     thin = plot(runs, "x").mark_line(strokeWidth=1.25, opacity=0.6)
     ends = plot([row for row in runs if row.text], "x").mark_point()
     unfinished = [
-        thin.encode(x, y("mean"), detail="run:N", **coloured(style, "strokeDash")),
-        ends.encode(x, y("mean"), tooltip=["variant:N", "text:N"], **unnamed(style, "fill", "shape")),
+        thin.encode(x, y("mean"), detail=alt.Detail("run:N"), **coloured(style, "strokeDash")),
+        ends.encode(x, y("mean"), tooltip=tips("variant:N", "text:N"), **unnamed(style, "fill", "shape")),
     ]
     return [*(unfinished if runs else []), *line_with_band(means, x, y, style)]
 

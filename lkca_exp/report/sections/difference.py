@@ -8,7 +8,7 @@ from functools import partial
 
 import altair as alt
 
-from lkca_exp.report.charts.chart import Chart, coloured, plot, rows_of, titled, zoomable
+from lkca_exp.report.charts.chart import Chart, coloured, plot, rows_of, tips, titled, zoomable
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import QUIET
 from lkca_exp.report.compare.answer import verdict
@@ -103,7 +103,7 @@ def _strip(rows: Sequence[DifferenceRow], style: Mapping[str, Style], ends: tupl
     points = plot(rows).mark_point(size=36)
     layers = [
         zero.encode(x("value")),
-        bars.encode(x("low"), y, x2="high:Q", **coloured(shown)),
+        bars.encode(x("low"), y, x2=alt.X2("high:Q"), **coloured(shown)),
         points.encode(x("value"), y, **coloured(shown, "shape")),
     ]
     return Chart("strip", "", "", layers, height, shown, "never")
@@ -135,6 +135,6 @@ def _layers(rows: Sequence[DifferenceRow], style: Mapping[str, Style], place: Na
     points = plot(rows, x="value").mark_point(size=80, yOffset=below)
     return [
         zero.encode(x("value"), y),
-        bars.encode(x("low"), y, x2="high:Q", **coloured(style)),
-        points.encode(x("value"), y, tooltip=["variant:N", "text:N", "verdict:N"], **coloured(style, "shape")),
+        bars.encode(x("low"), y, x2=alt.X2("high:Q"), **coloured(style)),
+        points.encode(x("value"), y, tooltip=tips("variant:N", "text:N", "verdict:N"), **coloured(style, "shape")),
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from lkca_exp.report.charts.chart import Chart, coloured, plot, titled, zoomable
+from lkca_exp.report.charts.chart import Chart, coloured, plot, tips, titled, zoomable
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import CELL, INK
 from lkca_exp.report.read.analysis import MOST_PICTURE_CHARACTERS, Curves, Extras, read_extras
@@ -60,7 +60,7 @@ def curves_chart(curves: Curves, name: str, style: Style) -> Chart:
         .encode(
             alt.X("x:Q", title=curves.x_label, scale=zoomable("x")),
             alt.Y("y:Q", title=curves.y_label, scale=zoomable("y")),
-            tooltip=[alt.Tooltip("variant:N", title="series"), "x:Q", "y:Q"],
+            tooltip=[alt.Tooltip("variant:N", title="series"), *tips("x:Q", "y:Q")],
             **coloured(shades),
         )
     )

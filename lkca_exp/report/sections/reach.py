@@ -13,7 +13,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from lkca_exp.report.charts.chart import Chart, Mean, line_with_band, plot, read_out, rows_of, zoomable
+from lkca_exp.report.charts.chart import Chart, Mean, line_with_band, plot, read_out, rows_of, tips, zoomable
 from lkca_exp.report.charts.picture import address
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.charts.theme import QUIET
@@ -233,7 +233,7 @@ def _pictures(reaches: Sequence[Reach]) -> Chart:
         alt.X("layer:N", sort=layers, title=None, axis=axis, scale=alt.Scale(type="band")),
         rows_of(names, "row", above=side / 2 - 8),
         url="address:N",
-        tooltip=["variant:N", "layer:N"],
+        tooltip=tips("variant:N", "layer:N"),
     )
     height = 34 + (side + 22) * len(reaches)
     return Chart("reach-fields", "Effective receptive field by layer", note, [encoded], height, folded=True)

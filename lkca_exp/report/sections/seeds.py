@@ -8,7 +8,18 @@ from functools import partial
 
 import altair as alt
 
-from lkca_exp.report.charts.chart import Chart, Mean, axis_title, coloured, mean_of, plot, rows_of, titled, zoomable
+from lkca_exp.report.charts.chart import (
+    Chart,
+    Mean,
+    axis_title,
+    coloured,
+    mean_of,
+    plot,
+    rows_of,
+    tips,
+    titled,
+    zoomable,
+)
 from lkca_exp.report.charts.style import Style, in_charts
 from lkca_exp.report.compare.variant import Setting, Variant
 from lkca_exp.report.section import Material, Section, charts_of_settings
@@ -61,7 +72,7 @@ def seeds_layers(
     bars = plot(means, x="mean").mark_rule(yOffset=11)
     points = plot(means, x="mean").mark_point(size=90, yOffset=11)
     return [
-        dots.encode(x("value"), y, tooltip=["variant:N", "seed:N", "text:N"], **coloured(style, "shape")),
-        bars.encode(x("low"), y, x2="high:Q", **coloured(style)),
-        points.encode(x("mean"), y, tooltip=["variant:N", "text:N"], **coloured(style, "shape")),
+        dots.encode(x("value"), y, tooltip=tips("variant:N", "seed:N", "text:N"), **coloured(style, "shape")),
+        bars.encode(x("low"), y, x2=alt.X2("high:Q"), **coloured(style)),
+        points.encode(x("mean"), y, tooltip=tips("variant:N", "text:N"), **coloured(style, "shape")),
     ]
