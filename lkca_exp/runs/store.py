@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lkca_exp.config.errors import ConfigError
 from lkca_exp.runs.checksums import CHECKED, misfits
+from lkca_exp.runs.lock import hold
 from lkca_exp.runs.record import Damaged, Newer, Record, objective, read, read_finished, write
 from lkca_exp.runs.run import Run
 
@@ -21,29 +22,39 @@ ANALYSIS = "analysis"
 
 def find(run: Run) -> Record | None:
     """The record of the run if it finished before, here or in another study, whose result it then reuses; None if it
-    has to be trained.
+    has to be trained, or another process is at it.
 
     Raises:
         ConfigError: if its folder has the record of a newer version.
     """
-    return find_result(run, read(run.directory))
+    if own := _own_result(run, read(run.directory)):
+        return own
+    if find_twin(run) is None:
+        return None
+    run.directory.mkdir(parents=True, exist_ok=True)
+    with hold(run.directory) as mine:
+        return find_result(run, read(run.directory)) if mine else None
 
 
 def find_result(run: Run, record: Record | Damaged | None) -> Record | None:
-    """The same where `record`, that in the run's folder, has been read."""
-    if isinstance(record, Newer):
-        remedy = "Use that version, or another folder with paths.runs=DIR."
-        raise ConfigError("paths.runs", run.config.paths.runs, f"{run.directory}: {record.reason}.", remedy)
-    if run.config.force or isinstance(record, Damaged):
-        return None
-    if isinstance(record, Record) and record.status == "finished" and record.id == run.id:
-        return record
-    if (twin := find_twin(run)) is None:
+    """The same where this process holds the run and has read `record`, that in its folder."""
+    if own := _own_result(run, record):
+        return own
+    if run.config.force or isinstance(record, Damaged) or (twin := find_twin(run)) is None:
         return None
     if changed := misfits(*twin):
         log.warning("%s is not reused: %s differs from its record", twin[0], " and ".join(changed))
         return None
     return reuse(*twin, run.directory)
+
+
+def _own_result(run: Run, record: Record | Damaged | None) -> Record | None:
+    if isinstance(record, Newer):
+        remedy = "Use that version, or another folder with paths.runs=DIR."
+        raise ConfigError("paths.runs", run.config.paths.runs, f"{run.directory}: {record.reason}.", remedy)
+    if isinstance(record, Record) and record.status == "finished" and record.id == run.id and not run.config.force:
+        return record
+    return None
 
 
 def find_twin(run: Run) -> tuple[Path, Record] | None:

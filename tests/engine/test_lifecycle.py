@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -109,6 +110,28 @@ def test_a_twin_whose_files_differ_is_not_reused(run, job, caplog):
     assert record is not None
     assert record.reused_from is None
     assert "weights.safetensors differs from its record" in caplog.text
+
+
+def test_processes_that_begin_together_reuse_a_result_once_each(run, job):
+    """Each links its files; two at a time would do so into each other's."""
+    train(run)
+    other = run_of(job("epochs=2", "study=other"))
+    for _ in range(20):
+        with ThreadPoolExecutor(8) as pool:
+            found = [result for result in pool.map(find, [other] * 8) if result]
+        assert {result.reused_from for result in found} == {f"default/{run.directory.name}"}
+        assert misfits(other.directory, read(other.directory)) == []
+        shutil.rmtree(other.directory)
+
+
+def test_a_run_that_another_process_is_at_is_not_replaced_by_a_result(run, job):
+    train(run)
+    other = run_of(job("epochs=2", "study=other"))
+    other.directory.mkdir(parents=True)
+    with hold(other.directory):
+        assert find(other) is None
+    assert contents(other.directory) == {}
+    assert find(other)
 
 
 def test_a_run_under_an_older_label_is_continued_and_found_where_it_is(run, job):
