@@ -32,8 +32,9 @@ test: install  ## check style and types, run the tests
 	$(BIN)/mypy lkca_exp hydra_plugins
 	$(PYTEST)
 
+# Each is long enough to be by itself: none waits for a neighbour in its file.
 test-slow: install  ## run the tests that take long
-	$(PYTEST) -m slow
+	$(PYTEST) --dist worksteal -m slow
 
 # Needs no install, as a machine with a GPU may have no network: PYTHON has torch, WHEELS is a folder where the wheels
 # that it lacks are unpacked (docs/gpu.md).
