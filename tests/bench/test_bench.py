@@ -145,15 +145,17 @@ def test_the_command(cli, tmp_path):
 
 def test_the_bench_of_gpus_tried_out_on_a_cpu(tmp_path):
     files = ["--json", str(tmp_path / "gpu.json"), "--markdown", str(tmp_path / "gpu.md")]
-    main(["gpu", "--device", "cpu", "--small", "--rounds", "1", "--part", "op", "loader", "models", *files])
+    main(["gpu", "--device", "cpu", "--small", "--rounds", "1", "--part", *cases.GPU_PARTS, *files])
     torch.backends.cudnn.allow_tf32 = True
     figures = json.loads((tmp_path / "gpu.json").read_text())
-    assert list(figures["parts"]) == ["op", "loader", "models"]
+    assert list(figures["parts"]) == list(cases.GPU_PARTS)
     assert {row["in"] for row in figures["parts"]["op"]} == {"fp32", "tf32", "bf16"}
     times = ("toeplitz", "convolution", "conv2d", "channels_last", "attention fp32", "attention bf16")
     assert all(row[name] > 0 for row in figures["parts"]["op"] for name in times)
     for row in figures["parts"]["models"]:
         assert row["images/s"] == round(2000 / row["eager, ms"])
+    (job,) = figures["parts"]["jobs"]
+    assert (job["failed"], job["images/s"] > 0) == (0, True)
     written = (tmp_path / "gpu.md").read_text()
     assert "| n | K | kernel per | in |" in written
     assert written.count("| lkca_t |") == 3
