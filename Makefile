@@ -32,7 +32,7 @@ test: install  ## check style and types, run the tests
 	$(BIN)/mypy lkca_exp hydra_plugins
 	$(PYTEST)
 
-# Each is long enough to be by itself: none waits for a neighbour in its file.
+# One by one, so that no worker is idle while another has a file of long ones left.
 test-slow: install  ## run the tests that take long
 	$(PYTEST) --dist worksteal -m slow
 

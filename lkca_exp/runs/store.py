@@ -40,7 +40,7 @@ def find_result(run: Run, record: Record | Damaged | None) -> Record | None:
     """The same where this process holds the run and has read `record`, that in its folder."""
     if own := _own_result(run, record):
         return own
-    if run.config.force or isinstance(record, Damaged) or (twin := find_twin(run)) is None:
+    if isinstance(record, Damaged) or (twin := find_twin(run)) is None:
         return None
     if changed := misfits(*twin):
         log.warning("%s is not reused: %s differs from its record", twin[0], " and ".join(changed))
@@ -59,7 +59,9 @@ def _own_result(run: Run, record: Record | Damaged | None) -> Record | None:
 
 def find_twin(run: Run) -> tuple[Path, Record] | None:
     """A finished run of the same id under the same root, in another study or under another label: its folder and its
-    record."""
+    record. None if the run is to be trained all the same."""
+    if run.config.force:
+        return None
     for candidate in sorted(run.directory.parents[1].glob(f"*/*-{run.id[:8]}")):
         if candidate != run.directory and (record := read_finished(candidate)) and record.id == run.id:
             return candidate, record

@@ -78,7 +78,7 @@ def _planned(job: SweepJob, parameters: int, whole: float | None) -> Planned:
     """`whole`: the seconds that the whole run takes, None if it is unknown."""
     config, now = job.config, run_state(job.directory)
     begun = now.record is not None and now.record.id == job.id and not config.force
-    twin = None if begun or config.force else find_twin(job)
+    twin = None if begun else find_twin(job)
     if twin is not None or (begun and now.state is State.FINISHED):
         return Planned(job, f"done in {twin[0].parent.name}" if twin else "done", parameters, 0.0)
     left = None if whole is None else whole * (1 - now.epochs_done / config.epochs if begun else 1)
