@@ -12,7 +12,7 @@ What compiling saves is the work between the matrix products, of which a wide mo
 for each block. The models of timm have not been measured: there only compile=true compiles.
 
 On a GPU, an H200, a training step in fp32 that is one CUDA graph takes LKCA-T 4.9 ms and compiled 3.4, ViT-Lite 6.4 and
-5.1; in bfloat16 3.7 and 1.8, 3.9 and 2.5. Compiling takes half a minute.
+5.1; in bfloat16 3.7 and 1.8, 3.9 and 2.6. Compiling takes half a minute.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WORTH_COMPILING = 5e9
 """Numbers (images x tokens x channels) that a run passes through each block before compiling has paid for itself more
 than twice. Each takes a block 3 to 8 ns less."""
 STEPS_WORTH_COMPILING = 30_000
-"""On a GPU, where a step takes 1.3 to 1.8 ms less: half a minute of compiling has paid after 16,000 to 23,000."""
+"""On a GPU, where a step takes 1.3 to 1.9 ms less: half a minute of compiling has paid after 16,000 to 23,000."""
 
 
 @functools.cache
