@@ -39,6 +39,7 @@ from lkca_exp.runs.handover import Handover, Journal
 from lkca_exp.runs.run import Run, try_to_write
 from lkca_exp.runs.store import find, log_result
 from lkca_exp.runs.worker import end_with_parent, leave_lost_gpu, take_gpus
+from lkca_exp.sweep.estimate import images_trained
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ def _run(run: Run) -> float | None:
     if journal and (reason := journal.reason_to_stop(run.config.on_failure)):
         log.info("%s: not started: %s", run.name, reason)
         return None
+    images = images_trained(dataclasses.asdict(run.config))
     check_memory(run)
     end_with_parent()
     take_gpus(run.config.trainer)
@@ -110,13 +112,13 @@ def _run(run: Run) -> float | None:
     except (ConfigError, RunFailedError) as error:
         if journal:
             log.error("%s", error)
-            journal.note(error.kind if isinstance(error, RunFailedError) else str(error))
+            journal.note(error.kind if isinstance(error, RunFailedError) else str(error), images)
         stops = journal and journal.reason_to_stop(run.config.on_failure)
         if isinstance(error, GpuLostError) and not stops:
             leave_lost_gpu(run)
         raise
     if journal and metric is not None:
-        journal.note(None)
+        journal.note(None, images)
     return metric
 
 

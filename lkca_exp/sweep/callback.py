@@ -80,7 +80,7 @@ class SweepCallback(Callback):
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         """Say how far the sweep is."""
         sweep = Handover.received()
-        if line := progress_line(sweep, num_done(sweep, config.hydra), datetime.now(UTC)):
+        if line := progress_line(sweep, *done_so_far(sweep, config.hydra), datetime.now(UTC)):
             log.info("%s", line)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
@@ -93,23 +93,24 @@ class SweepCallback(Callback):
             show_comparison(self.studies)
 
 
-def num_done(sweep: Handover, settings: DictConfig) -> int:
-    """How many jobs of a sweep have ended, seen from one that starts, of which `settings` are `hydra`. Optuna starts
-    `n_jobs` at a time and waits for them."""
+def done_so_far(sweep: Handover, settings: DictConfig) -> tuple[int, float]:
+    """How many jobs of a sweep have ended and what share of its training that is, seen from a job that starts, of which
+    `settings` are `hydra`. Optuna starts `n_jobs` at a time and waits for them."""
     if sweep.journal:
-        return Journal(Path(sweep.journal)).num_ended()
+        ends = Journal(Path(sweep.journal)).ends()
+        return len(ends), sum(end.images for end in ends) / sweep.images
     if not sweep.num_jobs:
-        return 0
-    return settings.job.num - settings.job.num % settings.sweeper.n_jobs
+        return 0, 0.0
+    done = settings.job.num - settings.job.num % settings.sweeper.n_jobs
+    return done, done / sweep.num_jobs
 
 
-def progress_line(sweep: Handover, done: int, now: datetime) -> str:
-    """7 of 24 jobs done, about 20 s left: if the others take as long, as many at a time. Empty before the first has
-    ended, and outside a sweep."""
-    left = sweep.num_jobs - done
-    if not done or left < 1:
+def progress_line(sweep: Handover, done: int, share: float, now: datetime) -> str:
+    """7 of 24 jobs done, about 20 s left: if the others pass as many images a second. Empty before the first has ended,
+    and outside a sweep."""
+    if not done or done >= sweep.num_jobs:
         return ""
-    seconds = (now - datetime.fromisoformat(sweep.begun)).total_seconds() / done * left
+    seconds = (now - datetime.fromisoformat(sweep.begun)).total_seconds() * (1 - share) / share
     return f"{done} of {sweep.num_jobs} jobs done, about {duration(seconds) or '1 s'} left"
 
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from lkca_exp.runs.run import try_to_write
 from lkca_exp.runs.state import ENDED, RunState, State, run_state
 from lkca_exp.runs.store import find
 from lkca_exp.runs.sweeps import Sweep, note_sweep
+from lkca_exp.sweep.estimate import images_trained
 from lkca_exp.sweep.jobs import Jobs, SweepJob, resolve
 from lkca_exp.sweep.loader import SweepLoader
 from lkca_exp.sweep.second_round import expected_second_round, second_round
@@ -108,6 +109,7 @@ def _run_round(
                 journal=str(journal.path),
                 varied_keys=tuple(jobs.varied_keys),
                 num_jobs=len(to_do),
+                images=sum(images_trained(asdict(job.config)) for job in to_do),
                 begun=begun,
                 wandb_offline=sweep_stays_offline([job.config.logger for job in to_do]),
             )

@@ -92,6 +92,6 @@ def test_runs_that_lack_memory_fail_alike_whatever_they_ask_for(tmp_path):
     for number in range(ALIKE_TO_STOP):
         assert not journal.reason_to_stop("continue")
         error = torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {number} GiB.")
-        journal.note(RunFailedError(f"run {number}", out_of_memory(error)).kind)
+        journal.note(RunFailedError(f"run {number}", out_of_memory(error)).kind, images=100)
     assert journal.reason_to_stop("continue") == "the first 3 runs failed alike"
     assert RunFailedError("run", "ValueError: 1").kind != RunFailedError("run", "ValueError: 2").kind

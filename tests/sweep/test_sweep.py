@@ -92,9 +92,9 @@ def test_the_journal_of_a_killed_sweep_goes_with_the_next_start_and_that_of_a_li
         killed.mkdir()
         (killed / ".lock").touch()
         with open_journal(tmp_path) as mine:
-            mine.note(None)
+            mine.note(None, images=100)
             assert sorted(tmp_path.glob(".*")) == sorted([living.path.parent, mine.path.parent])
-        living.note("an error")
+        living.note("an error", images=100)
     assert list(tmp_path.iterdir()) == []
 
 
